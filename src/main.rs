@@ -1,0 +1,2 @@
+//! The `stepgate` binary.
+fn main() {}
