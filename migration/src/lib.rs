@@ -1,1 +1,68 @@
-//! Migrations.
+//! The database schema as a list of steps, the same for SQLite and PostgreSQL; one table or change a file.
+
+use sea_orm_migration::prelude::*;
+
+mod m20261121_000001_create_installation;
+mod m20261121_000002_create_user;
+mod m20261121_000003_create_known_device;
+mod m20261121_000004_create_group;
+mod m20261121_000005_create_group_member;
+mod m20261121_000006_create_client;
+mod m20261121_000007_create_client_secret;
+mod m20261121_000008_create_authorization_server;
+mod m20261121_000009_create_scope;
+mod m20261121_000010_create_claim;
+mod m20261121_000011_create_access_policy;
+mod m20261121_000012_create_access_policy_rule;
+mod m20261121_000013_create_trusted_origin;
+mod m20261121_000014_create_signing_key;
+mod m20261121_000015_create_session;
+mod m20261121_000016_create_flow;
+mod m20261121_000017_create_grant;
+mod m20261121_000018_create_authorization_code;
+mod m20261121_000019_create_refresh_token;
+mod m20261121_000020_create_revoked_jti;
+mod m20261121_000021_create_used_jti;
+mod m20261121_000022_create_consent;
+mod m20261121_000023_create_pairwise_subject;
+mod m20261121_000024_create_log_event;
+mod m20261121_000025_create_outbox;
+mod m20261121_000026_create_lease;
+
+/// All steps in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_installation::Migration),
+            Box::new(m20261121_000002_create_user::Migration),
+            Box::new(m20261121_000003_create_known_device::Migration),
+            Box::new(m20261121_000004_create_group::Migration),
+            Box::new(m20261121_000005_create_group_member::Migration),
+            Box::new(m20261121_000006_create_client::Migration),
+            Box::new(m20261121_000007_create_client_secret::Migration),
+            Box::new(m20261121_000008_create_authorization_server::Migration),
+            Box::new(m20261121_000009_create_scope::Migration),
+            Box::new(m20261121_000010_create_claim::Migration),
+            Box::new(m20261121_000011_create_access_policy::Migration),
+            Box::new(m20261121_000012_create_access_policy_rule::Migration),
+            Box::new(m20261121_000013_create_trusted_origin::Migration),
+            Box::new(m20261121_000014_create_signing_key::Migration),
+            Box::new(m20261121_000015_create_session::Migration),
+            Box::new(m20261121_000016_create_flow::Migration),
+            Box::new(m20261121_000017_create_grant::Migration),
+            Box::new(m20261121_000018_create_authorization_code::Migration),
+            Box::new(m20261121_000019_create_refresh_token::Migration),
+            Box::new(m20261121_000020_create_revoked_jti::Migration),
+            Box::new(m20261121_000021_create_used_jti::Migration),
+            Box::new(m20261121_000022_create_consent::Migration),
+            Box::new(m20261121_000023_create_pairwise_subject::Migration),
+            Box::new(m20261121_000024_create_log_event::Migration),
+            Box::new(m20261121_000025_create_outbox::Migration),
+            Box::new(m20261121_000026_create_lease::Migration),
+        ]
+    }
+}
+
+pub use sea_orm_migration::MigratorTrait;
