@@ -2,5 +2,6 @@
 
 pub mod fault;
 pub mod id;
+pub mod model;
 pub mod ports;
 pub mod secret;

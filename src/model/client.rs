@@ -1,0 +1,75 @@
+//! An OAuth client: its metadata, its secrets' custody and who may use it.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::Status;
+use crate::{
+    id::{ClientId, ClientSecretId, GroupId, UserId},
+    protocol::client_metadata::ClientMetadata,
+};
+
+/// Who may use a client, where that is restricted.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Assignment {
+    /// These users.
+    pub users: Vec<UserId>,
+    /// And the members of these groups.
+    pub groups: Vec<GroupId>,
+}
+
+/// How a client secret is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SecretCustody {
+    /// HMAC-SHA-256 under a key derived from the master key, base64url.
+    Digest(String),
+    /// Sealed under the master key: HMAC-signed assertions need it in clear.
+    Sealed(String),
+}
+
+/// A secret of a client.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientSecret {
+    /// `ocs…`
+    pub id: ClientSecretId,
+    /// How it is kept.
+    pub custody: SecretCustody,
+    /// Whether it counts.
+    pub status: Status,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+}
+
+/// An OAuth client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// `client_id`.
+    pub id: ClientId,
+    /// Whether it may act.
+    pub status: Status,
+    /// Its metadata (RFC 7591 §2).
+    pub metadata: ClientMetadata,
+    /// Who may use it; absent: everyone.
+    pub assignment: Option<Assignment>,
+    /// Its secrets, active and not.
+    pub secrets: Vec<ClientSecret>,
+    /// Tokens issued before this moment are dead.
+    pub not_before: OffsetDateTime,
+    /// When it was registered.
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+impl Client {
+    /// The name that people see.
+    pub fn name(&self) -> &str {
+        self.metadata.client_name.as_deref().unwrap_or(self.id.as_str())
+    }
+
+    /// Whether it may act.
+    pub fn is_active(&self) -> bool {
+        self.status == Status::Active
+    }
+}

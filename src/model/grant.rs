@@ -1,0 +1,41 @@
+//! An OAuth grant: the truth about every token that was issued from one authorization.
+
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    id::{AuthorizationServerId, ClientId, GrantId, SessionId, UserId},
+    protocol::scope::ScopeSet,
+};
+
+/// What was authorized once.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// `oag…`; part of every `jti` issued from it.
+    pub id: GrantId,
+    /// The authorization server.
+    pub server_id: AuthorizationServerId,
+    /// The client.
+    pub client_id: ClientId,
+    /// The user, if one took part.
+    pub user_id: Option<UserId>,
+    /// The session it was made in.
+    pub session_id: Option<SessionId>,
+    /// What was granted.
+    pub scope: ScopeSet,
+    /// `acr` that was earned.
+    pub acr: Option<String>,
+    /// `amr` that was earned.
+    pub amr: Vec<String>,
+    /// When the user authenticated.
+    pub auth_time: Option<OffsetDateTime>,
+    /// Lifetime of access tokens.
+    pub access_lifetime: Duration,
+    /// Idle lifetime of refresh tokens.
+    pub refresh_idle_lifetime: Duration,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// Absolute end of refreshing.
+    pub expires_at: Option<OffsetDateTime>,
+    /// When it was revoked.
+    pub revoked_at: Option<OffsetDateTime>,
+}
