@@ -1,0 +1,218 @@
+//! [`App`]: every long-lived dependency, built once and handed down. No globals.
+
+use std::sync::Arc;
+
+use keys::{MasterKey, RotationPolicy};
+use time::{Duration, OffsetDateTime};
+use zeroize::Zeroizing;
+
+use crate::{
+    cache::{Counter, clients::Clients, origins::Origins, remote_jwks::RemoteJwks, servers::Servers},
+    fault::Fault,
+    limit::rate::Rates,
+    ports::{clock::Clock, fetch::Fetch, random::Random},
+    store::Database,
+    user::credentials::PasswordHasher,
+};
+
+/// Lifetimes of sign-on sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSettings {
+    /// Without use for this long, a session is over.
+    pub idle: Duration,
+    /// After this long, a session is over whatever happens.
+    pub absolute: Duration,
+}
+
+/// How signing keys are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySettings {
+    /// When keys are published, begin to sign, retire and leave.
+    pub rotation: RotationPolicy,
+}
+
+/// `SameSite` of the cookies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SameSite {
+    /// Sent with cross-site POSTs and frames too: every POST carries a form token instead.
+    None,
+    /// Sent with top-level navigations only.
+    Lax,
+}
+
+/// What the whole program needs to know about this installation, validated.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The org issuer: scheme and authority, no trailing slash. Everything public is derived from it.
+    pub issuer: String,
+    /// Whether this is `stepgate dev`: pages show developers what went wrong, and the playground exists.
+    pub dev: bool,
+    /// Sign-on sessions.
+    pub session: SessionSettings,
+    /// Signing keys.
+    pub keys: KeySettings,
+    /// `SameSite` of the cookies.
+    pub same_site: SameSite,
+    /// How far the clocks of others may be off.
+    pub clock_skew: Duration,
+    /// How long a pending authorization request waits for its user.
+    pub flow_lifetime: Duration,
+    /// How many authorization requests may be pending from one address.
+    pub pending_flows_per_ip: u64,
+    /// How long system log events are kept.
+    pub log_retention: Duration,
+    /// The client that the playground uses, in `dev`.
+    pub playground_client: Option<crate::id::ClientId>,
+}
+
+impl Settings {
+    /// The settings of an installation at `issuer`, with defaults for the rest.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        let issuer = issuer.into();
+        let clock_skew = Duration::seconds(60);
+        Self {
+            dev: false,
+            session: SessionSettings { idle: Duration::hours(2), absolute: Duration::hours(12) },
+            keys: KeySettings {
+                rotation: RotationPolicy::new(crate::signing_key::LONGEST_TOKEN_LIFETIME, clock_skew),
+            },
+            same_site: if issuer.starts_with("https:") { SameSite::None } else { SameSite::Lax },
+            clock_skew,
+            flow_lifetime: Duration::minutes(15),
+            pending_flows_per_ip: 1000,
+            log_retention: Duration::days(90),
+            playground_client: None,
+            issuer,
+        }
+    }
+
+    /// Whether the public side is https.
+    pub fn is_https(&self) -> bool {
+        self.issuer.starts_with("https:")
+    }
+
+    /// Host and port of the issuer, as a `Host` header names them.
+    pub fn authority(&self) -> &str {
+        self.issuer.split_once("://").map_or("", |(_, authority)| authority)
+    }
+
+    /// The port of the issuer.
+    pub fn port(&self) -> u16 {
+        url::Url::parse(&self.issuer).ok().and_then(|url| url.port_or_known_default()).unwrap_or(443)
+    }
+}
+
+/// Keys derived from the master key, one for each purpose.
+pub struct DerivedKeys {
+    /// Forms: HMAC over flow, step and browser.
+    pub csrf: Zeroizing<[u8; 32]>,
+    /// Signed cookies.
+    pub cookie: Zeroizing<[u8; 32]>,
+    /// Client secrets at rest.
+    pub client_secret: Zeroizing<[u8; 32]>,
+    /// Refresh tokens: a child is derived from its parent.
+    pub refresh_token: Zeroizing<[u8; 32]>,
+}
+
+impl DerivedKeys {
+    /// Derives all of them.
+    ///
+    /// # Errors
+    /// The key derivation failed.
+    pub fn new(master: &MasterKey) -> Result<Self, Fault> {
+        let derive = |purpose| master.derive(purpose).map_err(|error| Fault::Crypto(error.to_string()));
+        Ok(Self {
+            csrf: derive("csrf")?,
+            cookie: derive("cookie")?,
+            client_secret: derive("client-secret")?,
+            refresh_token: derive("refresh-token")?,
+        })
+    }
+}
+
+/// The real or faked outside world.
+pub struct Ports {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Outbound fetches, safe against forged targets.
+    pub fetch: Arc<dyn Fetch>,
+    /// Counters of the rate limiter.
+    pub counter: Arc<dyn Counter>,
+}
+
+/// Every long-lived dependency.
+pub struct App {
+    /// What is configured.
+    pub settings: Settings,
+    /// The database.
+    pub db: Database,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Outbound fetches.
+    pub fetch: Arc<dyn Fetch>,
+    /// Counters of the rate limiter.
+    pub counter: Arc<dyn Counter>,
+    /// How much of everything a caller may have.
+    pub rates: Rates,
+    /// Password hashing behind a bounded queue.
+    pub passwords: PasswordHasher,
+    /// The master key.
+    pub master: MasterKey,
+    /// Keys derived from it.
+    pub derived: DerivedKeys,
+    /// Authorization servers with signers and prebuilt documents.
+    pub servers: Servers,
+    /// Clients.
+    pub clients: Clients,
+    /// Origins that browsers may call from.
+    pub origins: Origins,
+    /// Clients' key sets fetched from their `jwks_uri`.
+    pub remote_jwks: RemoteJwks,
+}
+
+impl App {
+    /// Puts everything together; nothing is read or written yet.
+    ///
+    /// # Errors
+    /// A key could not be derived.
+    pub fn new(
+        settings: Settings,
+        db: Database,
+        ports: Ports,
+        passwords: PasswordHasher,
+        (master, rates): (MasterKey, Rates),
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            derived: DerivedKeys::new(&master)?,
+            settings,
+            db,
+            clock: ports.clock,
+            random: ports.random,
+            fetch: ports.fetch,
+            counter: ports.counter,
+            rates,
+            passwords,
+            master,
+            servers: Servers::default(),
+            clients: Clients::default(),
+            origins: Origins::default(),
+            remote_jwks: RemoteJwks::default(),
+        })
+    }
+
+    /// The current time.
+    pub fn now(&self) -> OffsetDateTime {
+        self.clock.now()
+    }
+
+    /// Drops every cache of configuration: something was changed, here or elsewhere.
+    pub fn forget_configuration(&self) {
+        self.servers.clear();
+        self.clients.clear();
+        self.origins.clear();
+    }
+}

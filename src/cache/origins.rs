@@ -1,0 +1,71 @@
+//! Origins that browsers may call from: those of registered redirect URIs and trusted origins.
+
+use std::{collections::HashSet, sync::Arc};
+
+use arc_swap::ArcSwapOption;
+
+use crate::{
+    fault::Fault,
+    model::{Status, client::Client},
+    protocol::redirect_uri::origin_of,
+    store,
+};
+
+/// All origins that may call some endpoint.
+#[derive(Debug, Default)]
+pub struct OriginSet {
+    /// Trusted with `CORS`.
+    trusted: HashSet<String>,
+    /// Of some client's redirect URIs.
+    registered: HashSet<String>,
+}
+
+impl OriginSet {
+    /// Whether some client or a trusted origin brings this origin.
+    pub fn knows(&self, origin: &str) -> bool {
+        self.trusted.contains(origin) || self.registered.contains(origin)
+    }
+
+    /// Whether this client's own redirect URIs or a trusted origin bring this origin.
+    pub fn allows(&self, client: &Client, origin: &str) -> bool {
+        self.trusted.contains(origin)
+            || client.metadata.redirect_uris.iter().any(|uri| origin_of(uri).is_some_and(|own| own == origin))
+    }
+}
+
+/// The cache of origins.
+#[derive(Default)]
+pub struct Origins(ArcSwapOption<OriginSet>);
+
+impl Origins {
+    /// The current set.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn load(&self, db: &store::Database) -> Result<Arc<OriginSet>, Fault> {
+        if let Some(set) = self.0.load_full() {
+            return Ok(set);
+        }
+        let trusted = store::trusted_origin::list(db)
+            .await?
+            .into_iter()
+            .filter(|origin| origin.status == Status::Active && origin.scopes.iter().any(|scope| scope == "CORS"))
+            .map(|origin| origin.origin)
+            .collect();
+        let registered = store::client::list(db)
+            .await?
+            .iter()
+            .filter(|client| client.is_active())
+            .flat_map(|client| &client.metadata.redirect_uris)
+            .filter_map(|uri| origin_of(uri))
+            .collect();
+        let set = Arc::new(OriginSet { trusted, registered });
+        self.0.store(Some(Arc::clone(&set)));
+        Ok(set)
+    }
+
+    /// Forgets all.
+    pub fn clear(&self) {
+        self.0.store(None);
+    }
+}

@@ -1,0 +1,3 @@
+//! Sign-on sessions of browsers.
+
+pub mod sso;

@@ -1,0 +1,199 @@
+//! The signing keys of an authorization server: kept in rotation, rotated on demand, revoked in an emergency.
+//!
+//! What is due is decided purely by [`keys::rotation`]; here the decision is carried out by compare-and-swap, so that
+//! two nodes that rotate at once leave one active key. Keys are made outside the transaction.
+
+use keys::{Aad, Algorithm, Change, KeyRecord, KeyState, MasterKey, RotationPolicy, SigningKey, Timing, rotation};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    app::App,
+    fault::Fault,
+    id::AuthorizationServerId,
+    store::{self, db::Tx, signing_key::StoredKey},
+    syslog::{Caller, Event, EventType},
+};
+
+/// The longest lifetime that any token may be given: a day, the upper end of access-token lifetimes.
+pub const LONGEST_TOKEN_LIFETIME: Duration = Duration::DAY;
+
+/// Where the private half of a key is sealed to.
+fn aad(kid: &str) -> Aad<'_> {
+    Aad { table: "signing_key", column: "private_key", row: kid }
+}
+
+/// Unseals a key for signing.
+///
+/// # Errors
+/// The master key is another one, or the row was tampered with.
+pub fn unseal(master: &MasterKey, stored: &StoredKey) -> Result<SigningKey, Fault> {
+    let private = master.open(&aad(&stored.record.kid), &stored.sealed_private).map_err(crypto)?;
+    let text = std::str::from_utf8(&private).map_err(Fault::stored)?;
+    SigningKey::from_private_jwk(text).map_err(crypto)
+}
+
+fn crypto(error: keys::KeyError) -> Fault {
+    Fault::Crypto(error.to_string())
+}
+
+/// Why a key could not be revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// There is no such key.
+    #[error("no published key has this kid")]
+    UnknownKey,
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Carries out what is due for every configured algorithm. Returns whether anything changed.
+///
+/// # Errors
+/// The database or a key operation failed.
+pub async fn maintain(app: &App, server: &AuthorizationServerId, algorithms: &[Algorithm]) -> Result<bool, Fault> {
+    let policy = &app.settings.keys.rotation;
+    let mut changed = false;
+    for &algorithm in algorithms {
+        changed |= carry_out(app, server, algorithm, |ring, now| rotation::plan(ring, now, policy)).await?;
+    }
+    Ok(changed)
+}
+
+/// Rotates ahead of the plan.
+///
+/// # Errors
+/// The database or a key operation failed.
+pub async fn rotate(
+    app: &App,
+    server: &AuthorizationServerId,
+    algorithm: Algorithm,
+    timing: Timing,
+) -> Result<bool, Fault> {
+    let policy = &app.settings.keys.rotation;
+    carry_out(app, server, algorithm, |ring, now| rotation::rotate_on_demand(ring, now, policy, timing)).await
+}
+
+/// Revokes a key in an emergency: it leaves the JWK Set at once.
+///
+/// # Errors
+/// [`RevokeError::UnknownKey`], or a fault.
+pub async fn revoke(app: &App, server: &AuthorizationServerId, kid: &str) -> Result<(), RevokeError> {
+    let keys = store::signing_key::list(&app.db, server).await?;
+    let algorithm =
+        keys.iter().find(|key| key.record.kid == kid).ok_or(RevokeError::UnknownKey)?.record.algorithm;
+    carry_out(app, server, algorithm, |ring, _| rotation::revoke(ring, kid)).await?;
+    Ok(())
+}
+
+/// Attempts when other nodes change the same ring.
+const ATTEMPTS: u32 = 5;
+
+async fn carry_out(
+    app: &App,
+    server: &AuthorizationServerId,
+    algorithm: Algorithm,
+    decide: impl Fn(&[KeyRecord], OffsetDateTime) -> Vec<Change>,
+) -> Result<bool, Fault> {
+    let mut fault = Fault::Overloaded("another node keeps changing the same keys");
+    for _ in 0..ATTEMPTS {
+        let now = app.now();
+        let ring = ring_of(&store::signing_key::list(&app.db, server).await?, algorithm);
+        let changes = decide(&ring, now);
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        let fresh = if changes.iter().any(|change| matches!(change, Change::Create { .. })) {
+            Some(generate(algorithm).await?)
+        } else {
+            None
+        };
+        let tx = app.db.begin_write().await?;
+        if ring_of(&store::signing_key::list_in(&tx, server).await?, algorithm) != ring {
+            continue;
+        }
+        match write(app, &tx, server, (&ring, &changes), fresh, now).await {
+            Ok(true) => match tx.commit().await {
+                Ok(()) => return Ok(true),
+                Err(lost) => fault = lost,
+            },
+            Ok(false) => {}
+            // The unique indexes refuse a second active or next key: another node was faster.
+            Err(lost) => fault = lost,
+        }
+    }
+    Err(fault)
+}
+
+fn ring_of(keys: &[StoredKey], algorithm: Algorithm) -> Vec<KeyRecord> {
+    keys.iter().filter(|key| key.record.algorithm == algorithm).map(|key| key.record.clone()).collect()
+}
+
+async fn generate(algorithm: Algorithm) -> Result<SigningKey, Fault> {
+    tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
+        .await
+        .map_err(|error| Fault::Crypto(error.to_string()))?
+        .map_err(crypto)
+}
+
+async fn write(
+    app: &App,
+    tx: &Tx,
+    server: &AuthorizationServerId,
+    (ring, changes): (&[KeyRecord], &[Change]),
+    fresh: Option<SigningKey>,
+    now: OffsetDateTime,
+) -> Result<bool, Fault> {
+    let mut after = ring.to_vec();
+    rotation::apply(&mut after, changes, now, &app.settings.keys.rotation, || {
+        fresh.as_ref().map_or_else(|| (String::new(), Algorithm::Rs256), |key| (key.kid().to_owned(), key.algorithm()))
+    });
+    // Whoever stops being active goes first: at most one key of a ring is active at any moment.
+    let mut moved: Vec<(&KeyRecord, &KeyRecord)> = ring
+        .iter()
+        .filter_map(|old| after.iter().find(|new| new.kid == old.kid && *new != old).map(|new| (old, new)))
+        .collect();
+    moved.sort_by_key(|(old, _)| old.state != KeyState::Active);
+    for (old, new) in moved {
+        if !store::signing_key::transition(tx, old.state, new).await? {
+            return Ok(false);
+        }
+        log(app, tx, server, new, now).await?;
+    }
+    if let Some(key) = fresh
+        && let Some(record) = after.iter().find(|record| record.kid == key.kid())
+    {
+        let sealed_private =
+            app.master.seal(&aad(key.kid()), key.private_jwk().as_bytes()).map_err(crypto)?;
+        let stored = StoredKey {
+            server_id: server.clone(),
+            record: record.clone(),
+            sealed_private,
+            public: key.public_jwk().clone(),
+        };
+        store::signing_key::insert(tx, &stored).await?;
+        log(app, tx, server, record, now).await?;
+    }
+    Ok(true)
+}
+
+async fn log(
+    app: &App,
+    tx: &Tx,
+    server: &AuthorizationServerId,
+    record: &KeyRecord,
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    let state = match record.state {
+        KeyState::Next => "next",
+        KeyState::Active => "active",
+        KeyState::Retired => "retired",
+        KeyState::Gone => "gone",
+    };
+    Event::new(EventType::KeyRollover)
+        .server(server)
+        .with("kid", record.kid.as_str())
+        .with("state", state)
+        .insert(tx, &Caller::system("keys"), app.random.as_ref(), now)
+        .await
+}

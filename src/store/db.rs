@@ -1,0 +1,165 @@
+//! Connecting: pragmas, the reader pool, the one writer connection of SQLite, transactions of administrators.
+
+use std::time::Duration;
+
+use migration::MigratorTrait;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait, Value,
+};
+
+use super::writer::Writer;
+use crate::fault::Fault;
+
+/// Where and how to connect.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// `sqlite://path` or `postgres://…`.
+    pub url: String,
+    /// Connections that read (SQLite) or connections in all (PostgreSQL).
+    pub connections: u32,
+    /// How long a request waits for a free connection.
+    pub acquire_timeout: Duration,
+}
+
+impl DatabaseSettings {
+    /// The settings for a URL, with defaults for the rest.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), connections: 8, acquire_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// The database: a pool to read from and a writer that groups commits.
+#[derive(Clone)]
+pub struct Database {
+    reader: DatabaseConnection,
+    write_pool: DatabaseConnection,
+    writer: Writer,
+}
+
+impl Database {
+    /// Connects and starts the writer; the schema is not touched.
+    ///
+    /// # Errors
+    /// The database cannot be reached or opened.
+    pub async fn connect(settings: &DatabaseSettings) -> Result<Self, Fault> {
+        let sqlite = settings.url.starts_with("sqlite:");
+        let options = |connections: u32| {
+            let mut options = ConnectOptions::new(settings.url.clone());
+            options
+                .max_connections(connections)
+                .min_connections(1)
+                .acquire_timeout(settings.acquire_timeout)
+                .sqlx_logging(false)
+                .test_before_acquire_if_idle_for(Duration::from_secs(30))
+                .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(256))
+                .map_sqlx_sqlite_opts(|sqlite| {
+                    // Durable before it is acknowledged: WAL with synchronous=FULL.
+                    sqlite
+                        .create_if_missing(true)
+                        .foreign_keys(true)
+                        .busy_timeout(Duration::from_secs(10))
+                        .statement_cache_capacity(256)
+                        .pragma("journal_mode", "WAL")
+                        .pragma("synchronous", "FULL")
+                        .pragma("wal_autocheckpoint", "4000")
+                        .pragma("cache_size", "-4096")
+                });
+            if sqlite {
+                // A pooled connection to a file costs nothing to keep.
+                options.idle_timeout(None).max_lifetime(None);
+            }
+            options
+        };
+        let write_pool = sea_orm::Database::connect(options(if sqlite { 1 } else { settings.connections })).await?;
+        let reader = if sqlite {
+            sea_orm::Database::connect(options(settings.connections)).await?
+        } else {
+            write_pool.clone()
+        };
+        let writer = Writer::start(write_pool.clone());
+        Ok(Self { reader, write_pool, writer })
+    }
+
+    /// Where to read.
+    pub(super) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// The writer that groups commits.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// Begins a transaction of an administrative use case; it holds the only writer on SQLite, so keep it short.
+    ///
+    /// # Errors
+    /// No connection became free in time.
+    pub async fn begin_write(&self) -> Result<Tx, Fault> {
+        let transaction = self.write_pool.begin_with_options(immediate()).await?;
+        Ok(Tx(transaction))
+    }
+
+    /// Brings the schema to the newest version.
+    ///
+    /// # Errors
+    /// A step failed; steps before it are kept.
+    pub async fn migrate(&self) -> Result<(), Fault> {
+        Ok(migration::Migrator::up(&self.write_pool, None).await?)
+    }
+
+    /// The steps that have not been applied yet. Needs no right to change the schema.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, Fault> {
+        let pending = migration::Migrator::get_pending_migrations_read_only(&self.reader).await?;
+        Ok(pending.iter().map(|step| step.name().to_owned()).collect())
+    }
+
+    /// Proves that the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// Stops the writer after what it was given and closes all connections.
+    pub async fn close(self) {
+        self.writer.stop().await;
+        // Closing can only fail for a pool that is closed already.
+        let _ = self.reader.close().await;
+        let _ = self.write_pool.close().await;
+    }
+}
+
+/// A transaction of an administrative use case.
+pub struct Tx(pub(super) DatabaseTransaction);
+
+impl Tx {
+    /// Makes everything durable, and tells running processes that configuration changed.
+    ///
+    /// # Errors
+    /// The commit failed: nothing was changed.
+    pub async fn commit(self) -> Result<(), Fault> {
+        super::installation::bump_generation(&self.0).await?;
+        Ok(self.0.commit().await?)
+    }
+}
+
+/// SQLite must take the write lock at the start: a transaction that reads first and writes later fails under load.
+pub(super) fn immediate() -> TransactionOptions {
+    TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() }
+}
+
+/// A statement for whichever database is behind the connection.
+pub(super) fn statement(backend: DatabaseBackend, sql: &str, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// Runs a statement and returns how many rows it changed.
+pub(super) async fn execute(connection: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<u64, Fault> {
+    let statement = statement(connection.get_database_backend(), sql, values);
+    Ok(connection.execute_raw(statement).await?.rows_affected())
+}

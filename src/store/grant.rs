@@ -1,0 +1,210 @@
+//! Grants: the truth about every token issued from them, read in one statement.
+
+use entity::grant;
+use sea_orm::{ConnectionTrait, QueryResult, Value};
+use time::{Duration, OffsetDateTime};
+
+use super::{
+    Database,
+    db::statement,
+    instant, instant_opt, millis,
+    unit::{Change, Row},
+};
+use crate::{
+    fault::Fault,
+    id::{AuthorizationServerId, ClientId, GrantId, SessionId, UserId},
+    model::{Status, grant::Grant, user::UserStatus},
+    protocol::scope::ScopeSet,
+};
+
+/// A grant with everything else that decides whether its tokens live.
+#[derive(Clone, Debug)]
+pub struct GrantFacts {
+    /// The grant.
+    pub grant: Grant,
+    /// The user's login, status, end of a lock and `not_before`.
+    pub user: Option<UserFacts>,
+    /// Whether the client may act.
+    pub client_status: Status,
+    /// The client's `not_before`.
+    pub client_not_before: OffsetDateTime,
+    /// Whether the authorization server answers.
+    pub server_status: Status,
+    /// The authorization server's `not_before`.
+    pub server_not_before: OffsetDateTime,
+    /// When the session ended, if it was ended.
+    pub session_ended_at: Option<OffsetDateTime>,
+    /// Whether the `jti` that was asked about is revoked on its own.
+    pub jti_revoked: bool,
+}
+
+/// What decides whether a user may have tokens.
+#[derive(Clone, Debug)]
+pub struct UserFacts {
+    /// The login.
+    pub login: String,
+    /// The status.
+    pub status: UserStatus,
+    /// When a lock ends.
+    pub locked_until: Option<OffsetDateTime>,
+    /// Tokens issued before this moment are dead.
+    pub not_before: OffsetDateTime,
+}
+
+/// The columns of [`GrantFacts`]; `g`, `u`, `c`, `a`, `s` are grant, user, client, server and session.
+pub(super) const COLUMNS: &str = r#"g."id", g."server_id", g."client_id", g."user_id", g."session_id", g."scope", g."acr",
+    g."amr", g."auth_time", g."access_lifetime", g."refresh_idle_lifetime", g."created_at", g."expires_at",
+    g."revoked_at", u."login", u."status" AS "user_status", u."locked_until", u."not_before" AS "user_not_before",
+    c."status" AS "client_status", c."not_before" AS "client_not_before", a."status" AS "server_status",
+    a."not_before" AS "server_not_before", s."ended_at""#;
+
+/// The joins that [`COLUMNS`] needs after `"grant" g`.
+pub(super) const JOINS: &str = r#"JOIN "client" c ON c."id" = g."client_id"
+    JOIN "authorization_server" a ON a."id" = g."server_id"
+    LEFT JOIN "user" u ON u."id" = g."user_id" LEFT JOIN "session" s ON s."id" = g."session_id""#;
+
+pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, Fault> {
+    let status = |text: String| Status::parse(&text).ok_or_else(|| Fault::stored("status"));
+    let user = match row.try_get::<Option<String>>("", "user_status")? {
+        None => None,
+        Some(user_status) => Some(UserFacts {
+            login: row.try_get("", "login")?,
+            status: UserStatus::parse(&user_status).ok_or_else(|| Fault::stored("user.status"))?,
+            locked_until: instant_opt(row.try_get("", "locked_until")?)?,
+            not_before: instant(row.try_get("", "user_not_before")?)?,
+        }),
+    };
+    Ok(GrantFacts {
+        grant: Grant {
+            id: GrantId::new(row.try_get::<String>("", "id")?),
+            server_id: AuthorizationServerId::new(row.try_get::<String>("", "server_id")?),
+            client_id: ClientId::new(row.try_get::<String>("", "client_id")?),
+            user_id: row.try_get::<Option<String>>("", "user_id")?.map(UserId::new),
+            session_id: row.try_get::<Option<String>>("", "session_id")?.map(SessionId::new),
+            scope: ScopeSet::parse(&row.try_get::<String>("", "scope")?).map_err(Fault::stored)?,
+            acr: row.try_get("", "acr")?,
+            amr: serde_json::from_str(&row.try_get::<String>("", "amr")?)?,
+            auth_time: instant_opt(row.try_get("", "auth_time")?)?,
+            access_lifetime: Duration::seconds(row.try_get("", "access_lifetime")?),
+            refresh_idle_lifetime: Duration::seconds(row.try_get("", "refresh_idle_lifetime")?),
+            created_at: instant(row.try_get("", "created_at")?)?,
+            expires_at: instant_opt(row.try_get("", "expires_at")?)?,
+            revoked_at: instant_opt(row.try_get("", "revoked_at")?)?,
+        },
+        user,
+        client_status: status(row.try_get("", "client_status")?)?,
+        client_not_before: instant(row.try_get("", "client_not_before")?)?,
+        server_status: status(row.try_get("", "server_status")?)?,
+        server_not_before: instant(row.try_get("", "server_not_before")?)?,
+        session_ended_at: instant_opt(row.try_get("", "ended_at")?)?,
+        jti_revoked,
+    })
+}
+
+/// Loads a grant and all that decides about a token of it, in one statement.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_for_token(db: &Database, id: &GrantId, jti: &str) -> Result<Option<GrantFacts>, Fault> {
+    let connection = db.reader();
+    let sql = format!(
+        r#"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM "revoked_jti" r WHERE r."jti" = $2) AS "jti_revoked"
+           FROM "grant" g {JOINS} WHERE g."id" = $1"#
+    );
+    let statement =
+        statement(connection.get_database_backend(), &sql, vec![Value::from(id.as_str()), Value::from(jti)]);
+    connection
+        .query_one_raw(statement)
+        .await?
+        .map(|row| facts(&row, row.try_get("", "jti_revoked")?))
+        .transpose()
+}
+
+/// What decides about a token that has no grant (client credentials).
+#[derive(Clone, Debug)]
+pub struct ClientTokenFacts {
+    /// Whether the client may act.
+    pub client_status: Status,
+    /// The later of the client's and the server's `not_before`.
+    pub not_before: OffsetDateTime,
+    /// Whether the `jti` is revoked on its own.
+    pub jti_revoked: bool,
+}
+
+/// Loads what decides about a client-credentials token, in one statement.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_for_client_token(
+    db: &Database,
+    client: &ClientId,
+    server: &AuthorizationServerId,
+    jti: &str,
+) -> Result<Option<ClientTokenFacts>, Fault> {
+    let connection = db.reader();
+    let statement = statement(
+        connection.get_database_backend(),
+        r#"SELECT c."status", c."not_before", a."not_before" AS "server_not_before",
+             EXISTS (SELECT 1 FROM "revoked_jti" r WHERE r."jti" = $3) AS "jti_revoked"
+           FROM "client" c JOIN "authorization_server" a ON a."id" = $2 AND a."status" = 'ACTIVE' WHERE c."id" = $1"#,
+        vec![client.as_str().into(), server.as_str().into(), jti.into()],
+    );
+    let Some(row) = connection.query_one_raw(statement).await? else { return Ok(None) };
+    let client_not_before: i64 = row.try_get("", "not_before")?;
+    let server_not_before: i64 = row.try_get("", "server_not_before")?;
+    Ok(Some(ClientTokenFacts {
+        client_status: Status::parse(&row.try_get::<String>("", "status")?)
+            .ok_or_else(|| Fault::stored("client.status"))?,
+        not_before: instant(client_not_before.max(server_not_before))?,
+        jti_revoked: row.try_get("", "jti_revoked")?,
+    }))
+}
+
+/// The row of a new grant.
+///
+/// # Errors
+/// The methods cannot be written as JSON.
+pub fn row(grant: &Grant) -> Result<Row, Fault> {
+    Ok(grant::Model {
+        id: grant.id.to_string(),
+        server_id: grant.server_id.to_string(),
+        client_id: grant.client_id.to_string(),
+        user_id: grant.user_id.as_ref().map(ToString::to_string),
+        session_id: grant.session_id.as_ref().map(ToString::to_string),
+        scope: grant.scope.to_string(),
+        acr: grant.acr.clone(),
+        amr: serde_json::to_string(&grant.amr)?,
+        auth_time: grant.auth_time.map(millis),
+        access_lifetime: grant.access_lifetime.whole_seconds(),
+        refresh_idle_lifetime: grant.refresh_idle_lifetime.whole_seconds(),
+        created_at: millis(grant.created_at),
+        expires_at: grant.expires_at.map(millis),
+        revoked_at: grant.revoked_at.map(millis),
+        revoke_reason: None,
+    }
+    .into())
+}
+
+/// Revokes a grant and with it every token of it.
+pub fn revoke(id: &GrantId, reason: &'static str, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "id" = $3 AND "revoked_at" IS NULL"#,
+        vec![millis(now).into(), reason.into(), id.as_str().into()],
+    )
+}
+
+/// Claims that the grant is not revoked at the moment of the commit.
+pub fn claim_live(id: &GrantId) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = NULL WHERE "id" = $1 AND "revoked_at" IS NULL"#,
+        vec![id.as_str().into()],
+    )
+}
+
+/// Revokes one access token until it would have died anyway.
+pub fn revoke_jti(jti: &str, expires_at: OffsetDateTime) -> Change {
+    Change::new(
+        r#"INSERT INTO "revoked_jti" ("jti", "expires_at") VALUES ($1, $2) ON CONFLICT DO NOTHING"#,
+        vec![jti.into(), millis(expires_at).into()],
+    )
+}

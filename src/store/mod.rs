@@ -1,0 +1,56 @@
+//! Storage: plain async functions over sea-orm, one file an aggregate, rows in and models out.
+//!
+//! Whatever happens once is a [`unit::Unit`]: claims that must each change exactly one row and the rows that they
+//! buy, committed together by the [`writer::Writer`]. Statements are written with `$1`, which SQLite and PostgreSQL
+//! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
+
+pub mod authorization_code;
+pub mod client;
+pub mod consent;
+pub mod db;
+pub mod flow;
+pub mod grant;
+pub mod group;
+pub mod installation;
+pub mod lease;
+pub mod log_event;
+pub mod refresh_token;
+pub mod server;
+pub mod session;
+pub mod signing_key;
+pub mod sweep;
+pub mod trusted_origin;
+pub mod unit;
+pub mod used_jti;
+pub mod user;
+pub mod writer;
+
+use time::OffsetDateTime;
+
+use crate::fault::Fault;
+
+pub use db::Database;
+
+/// Milliseconds of the Unix epoch: how times are stored.
+fn millis(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+/// The time that was stored.
+fn instant(millis: i64) -> Result<OffsetDateTime, Fault> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).map_err(Fault::stored)
+}
+
+/// The time that was stored, if any.
+fn instant_opt(millis: Option<i64>) -> Result<Option<OffsetDateTime>, Fault> {
+    millis.map(instant).transpose()
+}
+
+impl From<sea_orm::DbErr> for Fault {
+    fn from(error: sea_orm::DbErr) -> Self {
+        match error {
+            sea_orm::DbErr::ConnectionAcquire(_) => Self::Overloaded("no database connection became free in time"),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}

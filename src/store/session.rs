@@ -1,0 +1,116 @@
+//! Sign-on sessions. Only the SHA-256 of the cookie is kept.
+
+use entity::session;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use time::OffsetDateTime;
+
+use super::{
+    Database, instant, instant_opt, millis,
+    unit::{Change, Row},
+};
+use crate::{
+    fault::Fault,
+    id::{SessionId, UserId},
+    model::session::{Session, VerifiedFactor},
+    secret::TokenHash,
+};
+
+fn model(row: session::Model) -> Result<Session, Fault> {
+    Ok(Session {
+        id: SessionId::new(row.id),
+        user_id: UserId::new(row.user_id),
+        auth_time: instant(row.auth_time)?,
+        factors: serde_json::from_str::<Vec<VerifiedFactor>>(&row.factors)?,
+        created_at: instant(row.created_at)?,
+        last_seen_at: instant(row.last_seen_at)?,
+        expires_at: instant(row.expires_at)?,
+        ended_at: instant_opt(row.ended_at)?,
+    })
+}
+
+/// Finds the session that a cookie opens, ended or not.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_token(db: &Database, token: &TokenHash) -> Result<Option<Session>, Fault> {
+    session::Entity::find()
+        .filter(session::Column::TokenHash.eq(token.encoded()))
+        .one(db.reader())
+        .await?
+        .map(model)
+        .transpose()
+}
+
+/// Where a session began.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The client address.
+    pub ip: Option<String>,
+    /// The user agent.
+    pub user_agent: Option<String>,
+}
+
+/// The row of a new session.
+///
+/// # Errors
+/// The factors cannot be written as JSON.
+pub fn row(session: &Session, token: &TokenHash, origin: Origin) -> Result<Row, Fault> {
+    Ok(session::Model {
+        id: session.id.to_string(),
+        token_hash: token.encoded(),
+        user_id: session.user_id.to_string(),
+        auth_time: millis(session.auth_time),
+        factors: serde_json::to_string(&session.factors)?,
+        created_at: millis(session.created_at),
+        last_seen_at: millis(session.last_seen_at),
+        expires_at: millis(session.expires_at),
+        ended_at: session.ended_at.map(millis),
+        ip: origin.ip,
+        user_agent: origin.user_agent,
+    }
+    .into())
+}
+
+/// Replaces the cookie and the authentication facts of a live session (re-authentication of the same user).
+///
+/// # Errors
+/// The factors cannot be written as JSON.
+pub fn renew(session: &Session, token: &TokenHash) -> Result<Change, Fault> {
+    Ok(Change::new(
+        r#"UPDATE "session" SET "token_hash" = $1, "auth_time" = $2, "factors" = $3, "last_seen_at" = $4
+           WHERE "id" = $5 AND "ended_at" IS NULL"#,
+        vec![
+            token.encoded().into(),
+            millis(session.auth_time).into(),
+            serde_json::to_string(&session.factors)?.into(),
+            millis(session.last_seen_at).into(),
+            session.id.as_str().into(),
+        ],
+    ))
+}
+
+/// Moves the idle end of a session.
+pub fn touch(id: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session" SET "last_seen_at" = $1 WHERE "id" = $2 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Ends a session.
+pub fn end(id: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "id" = $2 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Revokes the grants made in a session that hold no offline access, so that their tokens are dead after logout.
+pub fn revoke_online_grants(id: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
+           WHERE "session_id" = $2 AND "revoked_at" IS NULL
+             AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}

@@ -1,0 +1,103 @@
+//! Removing what has expired, in small batches that never hold the writer for long.
+
+use time::OffsetDateTime;
+
+use super::{Database, db::execute, millis};
+use crate::fault::Fault;
+
+/// Rows that one statement removes at most.
+pub const BATCH: u64 = 500;
+
+/// What can expire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expired {
+    /// Pending authorization requests.
+    Flows,
+    /// Authorization codes; kept for a day so that a late replay is still recognised.
+    AuthorizationCodes,
+    /// Refresh tokens that died of idleness.
+    RefreshTokens,
+    /// Sessions past their end, or ended for a day.
+    Sessions,
+    /// Grants whose tokens are all dead.
+    Grants,
+    /// Revoked `jti`s of tokens that are dead anyway.
+    RevokedJtis,
+    /// Used `jti`s that may be forgotten.
+    UsedJtis,
+    /// System log events past their retention.
+    LogEvents,
+}
+
+impl Expired {
+    /// Everything that can expire; grants last, since codes and tokens point to them.
+    pub const ALL: [Self; 8] = [
+        Self::Flows,
+        Self::AuthorizationCodes,
+        Self::RefreshTokens,
+        Self::Sessions,
+        Self::RevokedJtis,
+        Self::UsedJtis,
+        Self::LogEvents,
+        Self::Grants,
+    ];
+
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Flows => {
+                r#"DELETE FROM "flow" WHERE "id" IN (SELECT "id" FROM "flow" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::AuthorizationCodes => {
+                r#"DELETE FROM "authorization_code" WHERE "code_hash" IN
+                   (SELECT "code_hash" FROM "authorization_code" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::RefreshTokens => {
+                r#"DELETE FROM "refresh_token" WHERE "token_hash" IN
+                   (SELECT "token_hash" FROM "refresh_token" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::Sessions => {
+                r#"DELETE FROM "session" WHERE "id" IN
+                   (SELECT "id" FROM "session" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::Grants => {
+                r#"DELETE FROM "grant" WHERE "id" IN
+                   (SELECT g."id" FROM "grant" g WHERE g."created_at" <= $1 - 172800000
+                      AND NOT EXISTS (SELECT 1 FROM "refresh_token" t WHERE t."grant_id" = g."id")
+                      AND NOT EXISTS (SELECT 1 FROM "authorization_code" k WHERE k."grant_id" = g."id") LIMIT $2)"#
+            }
+            Self::RevokedJtis => {
+                r#"DELETE FROM "revoked_jti" WHERE "jti" IN
+                   (SELECT "jti" FROM "revoked_jti" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::UsedJtis => {
+                r#"DELETE FROM "used_jti" WHERE "key" IN
+                   (SELECT "key" FROM "used_jti" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::LogEvents => {
+                r#"DELETE FROM "log_event" WHERE "id" IN
+                   (SELECT "id" FROM "log_event" WHERE "published_at" <= $1 LIMIT $2)"#
+            }
+        }
+    }
+}
+
+/// Removes one batch; a full batch means that there may be more.
+///
+/// # Errors
+/// The database failed.
+pub async fn sweep(db: &Database, what: Expired, before: OffsetDateTime) -> Result<u64, Fault> {
+    let tx = db.begin_write().await?;
+    let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
+    let removed = execute(&tx.0, what.sql(), vec![millis(before).into(), limit.into()]).await?;
+    tx.0.commit().await?;
+    Ok(removed)
+}
+
+/// How many messages wait for delivery.
+///
+/// # Errors
+/// The database failed.
+pub async fn outbox_depth(db: &Database) -> Result<u64, Fault> {
+    use sea_orm::{EntityTrait, PaginatorTrait};
+    Ok(entity::outbox::Entity::find().count(db.reader()).await?)
+}

@@ -1,0 +1,184 @@
+//! A unit: what a use case that issues or consumes something hands to storage, all at once.
+
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Value};
+
+use crate::fault::Fault;
+
+/// A statement with its values.
+#[derive(Clone, Debug)]
+pub struct Change {
+    sql: &'static str,
+    values: Vec<Value>,
+}
+
+impl Change {
+    pub(super) fn new(sql: &'static str, values: Vec<Value>) -> Self {
+        Self { sql, values }
+    }
+
+    pub(super) async fn run(self, connection: &impl ConnectionTrait) -> Result<u64, Fault> {
+        super::db::execute(connection, self.sql, self.values).await
+    }
+}
+
+/// Claims that must each change exactly one row, changes and rows that go with them, and what to write instead when
+/// a claim is lost. A denial commits, a fault rolls back.
+#[derive(Clone, Debug, Default)]
+pub struct Unit {
+    pub(super) claims: Vec<Change>,
+    pub(super) changes: Vec<Change>,
+    pub(super) rows: Vec<Row>,
+    pub(super) denial_changes: Vec<Change>,
+    pub(super) denial_rows: Vec<Row>,
+}
+
+impl Unit {
+    /// An empty unit.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a claim: the unit is lost unless it changes exactly one row.
+    #[must_use]
+    pub fn claim(mut self, claim: Change) -> Self {
+        self.claims.push(claim);
+        self
+    }
+
+    /// Adds a change that may concern any number of rows.
+    #[must_use]
+    pub fn change(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// Adds a row.
+    #[must_use]
+    pub fn row(mut self, row: impl Into<Row>) -> Self {
+        self.rows.push(row.into());
+        self
+    }
+
+    /// Adds a change to make instead when a claim is lost.
+    #[must_use]
+    pub fn denial_change(mut self, change: Change) -> Self {
+        self.denial_changes.push(change);
+        self
+    }
+
+    /// Adds a row to write instead when a claim is lost.
+    #[must_use]
+    pub fn denial_row(mut self, row: impl Into<Row>) -> Self {
+        self.denial_rows.push(row.into());
+        self
+    }
+
+    /// Runs the claims and changes; says which rows are to be inserted and whether the unit was won.
+    pub(super) async fn apply(self, connection: &impl ConnectionTrait) -> Result<(Outcome, Vec<Row>), Fault> {
+        // A later claim that is lost takes the earlier ones back.
+        let several = self.claims.len() > 1;
+        if several {
+            connection.execute_unprepared("SAVEPOINT unit").await?;
+        }
+        for (index, claim) in self.claims.into_iter().enumerate() {
+            if claim.run(connection).await? != 1 {
+                if several {
+                    connection.execute_unprepared("ROLLBACK TO SAVEPOINT unit").await?;
+                }
+                for change in self.denial_changes {
+                    change.run(connection).await?;
+                }
+                return Ok((Outcome::Lost(index), self.denial_rows));
+            }
+        }
+        if several {
+            connection.execute_unprepared("RELEASE SAVEPOINT unit").await?;
+        }
+        for change in self.changes {
+            change.run(connection).await?;
+        }
+        Ok((Outcome::Won, self.rows))
+    }
+}
+
+/// How a unit ended; both ways it is durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Every claim changed its row.
+    Won,
+    /// The claim of this index did not; the denial was written.
+    Lost(usize),
+}
+
+macro_rules! rows {
+    ($($(#[$doc:meta])* $variant:ident($table:ident);)*) => {
+        /// A row to insert.
+        #[derive(Clone, Debug)]
+        pub enum Row {
+            $($(#[$doc])* $variant(Box<entity::$table::Model>),)*
+        }
+
+        $(impl From<entity::$table::Model> for Row {
+            fn from(model: entity::$table::Model) -> Self {
+                Self::$variant(Box::new(model))
+            }
+        })*
+
+        /// Rows of many units, gathered table by table in the order that foreign keys ask for.
+        #[derive(Default)]
+        pub(super) struct Batch {
+            $($table: Vec<entity::$table::Model>,)*
+        }
+
+        impl Batch {
+            pub(super) fn add(&mut self, row: Row) {
+                match row {
+                    $(Row::$variant(model) => self.$table.push(*model),)*
+                }
+            }
+
+            pub(super) async fn insert(self, connection: &impl ConnectionTrait) -> Result<(), Fault> {
+                $(insert_all::<entity::$table::Entity, _>(connection, self.$table).await?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+rows! {
+    /// A session.
+    Session(session);
+    /// A browser that signed in.
+    KnownDevice(known_device);
+    /// A pending authorization request.
+    Flow(flow);
+    /// A consent.
+    Consent(consent);
+    /// A grant.
+    Grant(grant);
+    /// An authorization code.
+    AuthorizationCode(authorization_code);
+    /// A refresh token.
+    RefreshToken(refresh_token);
+    /// A system log event.
+    LogEvent(log_event);
+}
+
+/// Inserts in chunks of powers of two, so that few statement texts exist and all stay prepared.
+async fn insert_all<E, C>(connection: &C, mut models: Vec<E::Model>) -> Result<(), Fault>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+    C: ConnectionTrait,
+{
+    while !models.is_empty() {
+        let size = 1_usize << models.len().ilog2().min(6);
+        let rest = models.split_off(size);
+        let chunk = std::mem::replace(&mut models, rest);
+        E::insert_many(chunk.into_iter().map(IntoActiveModel::into_active_model))
+            .exec_without_returning(connection)
+            .await?;
+    }
+    Ok(())
+}

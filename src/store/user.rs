@@ -1,0 +1,265 @@
+//! Users, their password locks and the browsers they are known in.
+
+use entity::{known_device, user};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use time::OffsetDateTime;
+
+use super::{
+    Database,
+    db::{Tx, execute},
+    instant, instant_opt, millis,
+    unit::{Change, Row},
+};
+use crate::{
+    fault::Fault,
+    id::UserId,
+    model::user::{PasswordLock, Profile, User, UserStatus},
+    secret::{Secret, TokenHash},
+};
+
+pub(super) fn model(row: user::Model) -> Result<User, Fault> {
+    let count = |n: i32| u32::try_from(n).map_err(Fault::stored);
+    Ok(User {
+        status: UserStatus::parse(&row.status).ok_or_else(|| Fault::stored("user.status"))?,
+        profile: serde_json::from_str::<Profile>(&row.profile)?,
+        id: UserId::new(row.id),
+        login: row.login,
+        password_hash: row.password_hash.map(Secret::new),
+        password_changed_at: instant_opt(row.password_changed_at)?,
+        lock: PasswordLock {
+            failures: count(row.password_failures)?,
+            failures_total: count(row.password_failures_total)?,
+            lockouts: count(row.lockouts)?,
+            locked_until: instant_opt(row.locked_until)?,
+        },
+        admin: row.admin,
+        not_before: instant(row.not_before)?,
+        created_at: instant(row.created_at)?,
+        activated_at: instant_opt(row.activated_at)?,
+        status_changed_at: instant(row.status_changed_at)?,
+        last_login_at: instant_opt(row.last_login_at)?,
+        updated_at: instant(row.updated_at)?,
+    })
+}
+
+fn row(user: &User, login_key: &str) -> Result<user::Model, Fault> {
+    let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    Ok(user::Model {
+        id: user.id.to_string(),
+        status: user.status.as_str().to_owned(),
+        login: user.login.clone(),
+        login_key: login_key.to_owned(),
+        profile: serde_json::to_string(&user.profile)?,
+        password_hash: user.password_hash.as_ref().map(|hash| hash.expose().clone()),
+        password_changed_at: user.password_changed_at.map(millis),
+        password_failures: count(user.lock.failures),
+        password_failures_total: count(user.lock.failures_total),
+        lockouts: count(user.lock.lockouts),
+        locked_until: user.lock.locked_until.map(millis),
+        admin: user.admin,
+        not_before: millis(user.not_before),
+        created_at: millis(user.created_at),
+        activated_at: user.activated_at.map(millis),
+        status_changed_at: millis(user.status_changed_at),
+        last_login_at: user.last_login_at.map(millis),
+        updated_at: millis(user.updated_at),
+    })
+}
+
+/// Finds a user.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(db: &Database, id: &UserId) -> Result<Option<User>, Fault> {
+    user::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
+}
+
+/// Finds a user by the normalised login.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_login(db: &Database, login_key: &str) -> Result<Option<User>, Fault> {
+    user::Entity::find().filter(user::Column::LoginKey.eq(login_key)).one(db.reader()).await?.map(model).transpose()
+}
+
+/// Finds a user by the normalised login, inside a transaction.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_login_in(tx: &Tx, login_key: &str) -> Result<Option<User>, Fault> {
+    user::Entity::find().filter(user::Column::LoginKey.eq(login_key)).one(&tx.0).await?.map(model).transpose()
+}
+
+/// Users in the order of their logins, after a login key, at most `limit`.
+///
+/// # Errors
+/// The database failed.
+pub async fn list(db: &Database, after: Option<&str>, limit: u64) -> Result<Vec<User>, Fault> {
+    let mut query = user::Entity::find().order_by_asc(user::Column::LoginKey).limit(limit);
+    if let Some(after) = after {
+        query = query.filter(user::Column::LoginKey.gt(after));
+    }
+    query.all(db.reader()).await?.into_iter().map(model).collect()
+}
+
+/// Whether any user exists.
+///
+/// # Errors
+/// The database failed.
+pub async fn any(db: &Database) -> Result<bool, Fault> {
+    Ok(user::Entity::find().limit(1).count(db.reader()).await? > 0)
+}
+
+/// Inserts a user.
+///
+/// # Errors
+/// The login is taken, or the database failed.
+pub async fn insert(tx: &Tx, user: &User, login_key: &str) -> Result<(), Fault> {
+    row(user, login_key)?.into_active_model().insert(&tx.0).await?;
+    Ok(())
+}
+
+/// Replaces everything that is stored of a user.
+///
+/// # Errors
+/// The database failed.
+pub async fn update(tx: &Tx, user: &User, login_key: &str) -> Result<(), Fault> {
+    row(user, login_key)?.into_active_model().reset_all().update(&tx.0).await?;
+    Ok(())
+}
+
+/// Deletes a user with sessions, consents and grants.
+///
+/// # Errors
+/// The database failed.
+pub async fn delete(tx: &Tx, id: &UserId) -> Result<(), Fault> {
+    user::Entity::delete_by_id(id.as_str()).exec(&tx.0).await?;
+    Ok(())
+}
+
+/// Ends all sessions of a user and revokes all grants.
+///
+/// # Errors
+/// The database failed.
+pub async fn end_everything(tx: &Tx, id: &UserId, reason: &str, now: OffsetDateTime) -> Result<(), Fault> {
+    execute(
+        &tx.0,
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+    .await?;
+    execute(
+        &tx.0,
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "user_id" = $3 AND "revoked_at" IS NULL"#,
+        vec![millis(now).into(), reason.into(), id.as_str().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes one attempt out of the user's budget before the password is looked at: a burst of parallel guesses cannot
+/// get more tries than the budget has. Lost when the user is locked or the budget is spent.
+pub fn claim_attempt(id: &UserId, before: &PasswordLock, after: &PasswordLock, now: OffsetDateTime) -> Change {
+    let count = |n: u32| i64::from(n);
+    Change::new(
+        r#"UPDATE "user" SET "password_failures" = $1, "password_failures_total" = $2, "lockouts" = $3, "locked_until" = $4
+           WHERE "id" = $5 AND "password_failures" = $6 AND "password_failures_total" = $7
+             AND ("locked_until" IS NULL OR "locked_until" <= $8)"#,
+        vec![
+            count(after.failures).into(),
+            count(after.failures_total).into(),
+            count(after.lockouts).into(),
+            after.locked_until.map(millis).into(),
+            id.as_str().into(),
+            count(before.failures).into(),
+            count(before.failures_total).into(),
+            millis(now).into(),
+        ],
+    )
+}
+
+/// Forgets failures after the right password.
+pub fn record_login(id: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0,
+           "locked_until" = NULL, "last_login_at" = $1 WHERE "id" = $2"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Notes a sign-in that did not touch the user's own budget (a known browser has its own).
+pub fn touch_last_login(id: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "last_login_at" = $1 WHERE "id" = $2"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Replaces a password hash by one with today's parameters, unless the password has changed meanwhile.
+pub fn replace_password_hash(id: &UserId, old: &Secret<String>, new: &Secret<String>) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_hash" = $1 WHERE "id" = $2 AND "password_hash" = $3"#,
+        vec![new.expose().as_str().into(), id.as_str().into(), old.expose().as_str().into()],
+    )
+}
+
+/// The budget of a browser that the user signed in with before.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_device(db: &Database, id: &UserId, device: &TokenHash) -> Result<Option<PasswordLock>, Fault> {
+    let key = (id.to_string(), device.encoded());
+    let Some(row) = known_device::Entity::find_by_id(key).one(db.reader()).await? else { return Ok(None) };
+    Ok(Some(PasswordLock {
+        failures: u32::try_from(row.failures).map_err(Fault::stored)?,
+        failures_total: 0,
+        lockouts: 0,
+        locked_until: instant_opt(row.locked_until)?,
+    }))
+}
+
+/// Takes one attempt out of a known browser's own budget.
+pub fn claim_device_attempt(
+    id: &UserId,
+    device: &TokenHash,
+    before: &PasswordLock,
+    after: &PasswordLock,
+    now: OffsetDateTime,
+) -> Change {
+    Change::new(
+        r#"UPDATE "known_device" SET "failures" = $1, "locked_until" = $2
+           WHERE "user_id" = $3 AND "device_hash" = $4 AND "failures" = $5
+             AND ("locked_until" IS NULL OR "locked_until" <= $6)"#,
+        vec![
+            i64::from(after.failures).into(),
+            after.locked_until.map(millis).into(),
+            id.as_str().into(),
+            device.encoded().into(),
+            i64::from(before.failures).into(),
+            millis(now).into(),
+        ],
+    )
+}
+
+/// Forgets a known browser's failures after the right password.
+pub fn refresh_device(id: &UserId, device: &TokenHash, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "known_device" SET "failures" = 0, "locked_until" = NULL, "last_seen_at" = $1
+           WHERE "user_id" = $2 AND "device_hash" = $3"#,
+        vec![millis(now).into(), id.as_str().into(), device.encoded().into()],
+    )
+}
+
+/// A browser that the user signed in with for the first time.
+pub fn new_device(id: &UserId, device: &TokenHash, now: OffsetDateTime) -> Row {
+    known_device::Model {
+        user_id: id.to_string(),
+        device_hash: device.encoded(),
+        failures: 0,
+        locked_until: None,
+        last_seen_at: millis(now),
+    }
+    .into()
+}

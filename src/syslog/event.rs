@@ -1,0 +1,272 @@
+//! An event and its name in Okta's catalogue.
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::Caller;
+use crate::{
+    id::{AuthorizationServerId, ClientId, SessionId, UserId},
+    model::authorization_server::AuthorizationServer,
+    ports::random::Random,
+    store::{log_event, unit::Row},
+};
+
+/// What happened. Okta's names; those of an authorization server differ between the org server and custom ones.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventType {
+    /// A sign-in attempt with a password.
+    SessionStart,
+    /// A session was ended by its user.
+    SessionEnd,
+    /// An administrator ended a user's sessions.
+    SessionClear,
+    /// A user entered an application through a session.
+    Sso,
+    /// An account was locked after too many failures.
+    AccountLock,
+    /// An account was unlocked by an administrator.
+    AccountUnlock,
+    /// A password was set.
+    AccountUpdatePassword,
+    /// A user was created.
+    UserCreate,
+    /// A user was changed.
+    UserUpdateProfile,
+    /// A user was suspended.
+    UserSuspend,
+    /// A user was unsuspended.
+    UserUnsuspend,
+    /// A user was deleted.
+    UserDelete,
+    /// An authorization code was issued.
+    AuthorizeCode,
+    /// An authorization request was denied.
+    Authorize,
+    /// Tokens were issued, or refused by policy.
+    TokenGrant,
+    /// A token was revoked.
+    TokenRevoke,
+    /// A spent code or refresh token was presented again; its family is revoked.
+    TokenDetectReuse,
+    /// A user agreed to scopes.
+    ConsentGrant,
+    /// A user refused scopes.
+    ConsentDeny,
+    /// A client could not be authenticated.
+    InvalidClientCredentials,
+    /// A client was created.
+    ClientCreate,
+    /// A client was changed.
+    ClientUpdate,
+    /// A client was switched on.
+    ClientActivate,
+    /// A client was switched off.
+    ClientDeactivate,
+    /// A client got a new secret.
+    ClientNewSecret,
+    /// A signing key was published, began to sign, was retired or revoked.
+    KeyRollover,
+    /// A form came without its token, or from another site.
+    CsrfRejected,
+    /// A limit was exceeded.
+    RateLimited,
+    /// Configuration was applied from a file.
+    ConfigurationApply,
+}
+
+impl EventType {
+    fn name(self, org: bool) -> &'static str {
+        match (self, org) {
+            (Self::SessionStart, _) => "user.session.start",
+            (Self::SessionEnd, _) => "user.session.end",
+            (Self::SessionClear, _) => "user.session.clear",
+            (Self::Sso, _) => "user.authentication.sso",
+            (Self::AccountLock, _) => "user.account.lock",
+            (Self::AccountUnlock, _) => "user.account.unlock_by_admin",
+            (Self::AccountUpdatePassword, _) => "user.account.update_password",
+            (Self::UserCreate, _) => "user.lifecycle.create",
+            (Self::UserUpdateProfile, _) => "user.account.update_profile",
+            (Self::UserSuspend, _) => "user.lifecycle.suspend",
+            (Self::UserUnsuspend, _) => "user.lifecycle.unsuspend",
+            (Self::UserDelete, _) => "user.lifecycle.delete.completed",
+            (Self::AuthorizeCode, true) => "app.oauth2.authorize.code",
+            (Self::AuthorizeCode, false) => "app.oauth2.as.authorize.code",
+            (Self::Authorize, true) => "app.oauth2.authorize",
+            (Self::Authorize, false) => "app.oauth2.as.authorize",
+            (Self::TokenGrant, true) => "app.oauth2.token.grant",
+            (Self::TokenGrant, false) => "app.oauth2.as.token.grant",
+            (Self::TokenRevoke, true) => "app.oauth2.token.revoke",
+            (Self::TokenRevoke, false) => "app.oauth2.as.token.revoke",
+            (Self::TokenDetectReuse, true) => "app.oauth2.token.detect_reuse",
+            (Self::TokenDetectReuse, false) => "app.oauth2.as.token.detect_reuse",
+            (Self::ConsentGrant, true) => "app.oauth2.consent.grant",
+            (Self::ConsentGrant, false) => "app.oauth2.as.consent.grant",
+            (Self::ConsentDeny, true) => "app.oauth2.authorize.scope_denied",
+            (Self::ConsentDeny, false) => "app.oauth2.as.authorize.scope_denied",
+            (Self::InvalidClientCredentials, _) => "app.oauth2.invalid_client_credentials",
+            (Self::ClientCreate, _) => "app.oauth2.client.lifecycle.create",
+            (Self::ClientUpdate, _) => "app.oauth2.client.lifecycle.update",
+            (Self::ClientActivate, _) => "app.oauth2.client.lifecycle.activate",
+            (Self::ClientDeactivate, _) => "app.oauth2.client.lifecycle.deactivate",
+            (Self::ClientNewSecret, _) => "app.oauth2.client.lifecycle.new_client_secret",
+            (Self::KeyRollover, true) => "app.oauth2.key.rollover",
+            (Self::KeyRollover, false) => "app.oauth2.as.key.rollover",
+            (Self::CsrfRejected, _) => "security.csrf_rejected",
+            (Self::RateLimited, _) => "system.org.rate_limit.violation",
+            (Self::ConfigurationApply, _) => "system.config.change",
+        }
+    }
+}
+
+/// Why something failed, as a short machine word.
+pub type Reason = &'static str;
+
+/// An event before it becomes a row.
+#[derive(Clone, Debug)]
+pub struct Event {
+    kind: EventType,
+    org: bool,
+    reason: Option<Reason>,
+    user: Option<UserId>,
+    client: Option<ClientId>,
+    session: Option<SessionId>,
+    detail: Map<String, Value>,
+    count: u32,
+}
+
+impl Event {
+    /// Something that succeeded.
+    pub fn new(kind: EventType) -> Self {
+        Self {
+            kind,
+            org: true,
+            reason: None,
+            user: None,
+            client: None,
+            session: None,
+            detail: Map::new(),
+            count: 1,
+        }
+    }
+
+    /// Something that was refused.
+    pub fn failure(kind: EventType, reason: Reason) -> Self {
+        Self { reason: Some(reason), ..Self::new(kind) }
+    }
+
+    /// The authorization server concerned.
+    #[must_use]
+    pub fn server(mut self, server: &AuthorizationServerId) -> Self {
+        self.org = server.as_str() == AuthorizationServer::ORG;
+        self.with("authorizationServer", server.as_str())
+    }
+
+    /// The user concerned.
+    #[must_use]
+    pub fn user(mut self, user: &UserId) -> Self {
+        self.user = Some(user.clone());
+        self
+    }
+
+    /// The client concerned.
+    #[must_use]
+    pub fn client(mut self, client: &ClientId) -> Self {
+        self.client = Some(client.clone());
+        self
+    }
+
+    /// The session concerned.
+    #[must_use]
+    pub fn session(mut self, session: &SessionId) -> Self {
+        self.session = Some(session.clone());
+        self
+    }
+
+    /// A further fact.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.detail.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// How many like events this one stands for.
+    #[must_use]
+    pub fn times(mut self, count: u32) -> Self {
+        self.count = count;
+        self
+    }
+
+    fn stored(self, caller: &Caller, random: &dyn Random, now: OffsetDateTime) -> log_event::LogEvent {
+        let (actor_type, actor_id) = match (&self.user, &self.client) {
+            (Some(user), _) => ("User", Some(user.to_string())),
+            (None, Some(client)) => ("PublicClientApp", Some(client.to_string())),
+            (None, None) => ("SystemPrincipal", None),
+        };
+        log_event::LogEvent {
+            id: uuid_v7(random, now),
+            event_type: self.kind.name(self.org).to_owned(),
+            severity: if self.reason.is_some() { "WARN" } else { "INFO" }.to_owned(),
+            outcome: if self.reason.is_some() { "FAILURE" } else { "SUCCESS" }.to_owned(),
+            reason: self.reason.map(ToOwned::to_owned),
+            actor_type: actor_type.to_owned(),
+            actor_id,
+            client_id: self.client.map(ClientId::into_string),
+            user_id: self.user.map(UserId::into_string),
+            session_id: self.session.map(SessionId::into_string),
+            request_id: caller.request_id.clone(),
+            ip: caller.ip.map(|ip| ip.to_string()),
+            user_agent: caller.user_agent.clone(),
+            detail: (!self.detail.is_empty()).then(|| Value::Object(self.detail).to_string()),
+            count: self.count,
+        }
+    }
+
+    /// The row to add to the unit that makes the event true.
+    pub fn row(self, caller: &Caller, random: &dyn Random, now: OffsetDateTime) -> Row {
+        log_event::row(self.stored(caller, random, now), now)
+    }
+
+    /// Writes the event inside a transaction of an administrator.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn insert(
+        self,
+        tx: &crate::store::db::Tx,
+        caller: &Caller,
+        random: &dyn Random,
+        now: OffsetDateTime,
+    ) -> Result<(), crate::fault::Fault> {
+        log_event::insert(tx, self.stored(caller, random, now), now).await
+    }
+}
+
+/// A UUID that sorts by time (RFC 9562 §5.7), so that the log grows at its end.
+fn uuid_v7(random: &dyn Random, now: OffsetDateTime) -> String {
+    let mut tail = [0_u8; 10];
+    random.fill(&mut tail);
+    let millis = u64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0) & 0xffff_ffff_ffff;
+    let [a, b, c, d, e, f, g, h, i, j] = tail;
+    format!(
+        "{:08x}-{:04x}-7{:01x}{b:02x}-{:02x}{d:02x}-{e:02x}{f:02x}{g:02x}{h:02x}{i:02x}{j:02x}",
+        millis >> 16,
+        millis & 0xffff,
+        a & 0x0f,
+        (c & 0x3f) | 0x80,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::random::SystemRandom;
+
+    #[test]
+    fn event_ids_are_version_7_uuids_that_sort_by_time() {
+        let t = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
+        let (a, b) = (uuid_v7(&SystemRandom, t), uuid_v7(&SystemRandom, t + time::Duration::milliseconds(1)));
+        assert_eq!(a.len(), 36);
+        assert_eq!(a.as_bytes()[14], b'7');
+        assert!(a < b);
+    }
+}

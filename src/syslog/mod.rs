@@ -1,0 +1,8 @@
+//! The system log: every fact that matters for security, written in the unit that makes it true, under Okta's event
+//! types. Never a token, code, secret or password.
+
+pub mod caller;
+pub mod event;
+
+pub use caller::Caller;
+pub use event::{Event, EventType, Reason};
