@@ -12,6 +12,7 @@ use crate::{
     limit::rate::Rates,
     ports::{clock::Clock, fetch::Fetch, random::Random},
     store::Database,
+    syslog::repeats::Repeats,
     user::credentials::PasswordHasher,
 };
 
@@ -170,6 +171,8 @@ pub struct App {
     pub clients: Clients,
     /// Origins that browsers may call from.
     pub origins: Origins,
+    /// Failures of anonymous callers that were logged lately.
+    pub repeats: Repeats,
     /// Clients' key sets fetched from their `jwks_uri`.
     pub remote_jwks: RemoteJwks,
 }
@@ -200,6 +203,7 @@ impl App {
             servers: Servers::default(),
             clients: Clients::default(),
             origins: Origins::default(),
+            repeats: Repeats::default(),
             remote_jwks: RemoteJwks::default(),
         })
     }

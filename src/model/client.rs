@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::Status;
 use crate::{
     id::{ClientId, ClientSecretId, GroupId, UserId},
-    protocol::client_metadata::ClientMetadata,
+    protocol::client_metadata::{ClientMetadata, Introspect, Profile, RotationType},
 };
 
 /// Who may use a client, where that is restricted.
@@ -71,5 +71,20 @@ impl Client {
     /// Whether it may act.
     pub fn is_active(&self) -> bool {
         self.status == Status::Active
+    }
+
+    /// Whether it is held to Okta's habits where those differ from the standards.
+    pub fn is_okta_compat(&self) -> bool {
+        self.metadata.profile == Profile::OktaCompat
+    }
+
+    /// Whether it may introspect every token of a server, not only its own.
+    pub fn introspects_whole_server(&self) -> bool {
+        self.metadata.introspect == Introspect::Server && !self.metadata.is_public()
+    }
+
+    /// Whether each use of its refresh tokens gives a new one.
+    pub fn rotates_refresh_tokens(&self) -> bool {
+        self.metadata.refresh_token_settings().rotation_type == RotationType::Rotate
     }
 }

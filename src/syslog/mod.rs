@@ -3,6 +3,7 @@
 
 pub mod caller;
 pub mod event;
+pub mod repeats;
 
 pub use caller::Caller;
 pub use event::{Event, EventType, Reason};
