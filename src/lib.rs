@@ -3,4 +3,5 @@
 pub mod fault;
 pub mod id;
 pub mod ports;
+pub mod protocol;
 pub mod secret;
