@@ -4,4 +4,5 @@ pub mod fault;
 pub mod id;
 pub mod model;
 pub mod ports;
+pub mod protocol;
 pub mod secret;

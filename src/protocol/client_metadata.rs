@@ -1,0 +1,791 @@
+//! Client metadata (RFC 7591 §2; OpenID Connect Registration 1.0 §2; Okta's client settings) and its consistency.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use crate::protocol::client_auth::AuthMethod;
+use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::grant_type::GrantType;
+use crate::protocol::redirect_uri::{RedirectUriKind, RegisteredRedirectUri};
+use crate::protocol::response_type::ResponseType;
+use crate::protocol::wire_enum::wire_enum;
+
+wire_enum! {
+    /// What kind of application the client is (Registration §2; Okta).
+    #[derive(Default)]
+    ApplicationType {
+        /// A web application with a server that keeps secrets.
+        #[default]
+        Web = "web",
+        /// An application installed on a device.
+        Native = "native",
+        /// A single-page application.
+        Browser = "browser",
+        /// A service without users.
+        Service = "service",
+    }
+}
+
+wire_enum! {
+    /// Whether users are asked for consent (Okta).
+    #[derive(Default)]
+    ConsentMethod {
+        /// Never, unless the request asks for it.
+        #[default]
+        Trusted = "TRUSTED",
+        /// Once for every scope that needs it.
+        Required = "REQUIRED",
+    }
+}
+
+wire_enum! {
+    /// What happens to a refresh token when it is used (Okta).
+    RotationType {
+        /// It is replaced (RFC 9700 §4.14.2).
+        Rotate = "ROTATE",
+        /// It stays.
+        Static = "STATIC",
+    }
+}
+
+wire_enum! {
+    /// Which tokens the client may introspect.
+    #[derive(Default)]
+    Introspect {
+        /// Its own.
+        #[default]
+        Own = "own",
+        /// Every token of the authorization server.
+        Server = "server",
+    }
+}
+
+wire_enum! {
+    /// How strictly the client is treated.
+    #[derive(Default)]
+    Profile {
+        /// By the standards.
+        #[default]
+        Standard = "standard",
+        /// As Okta would, where Okta differs.
+        OktaCompat = "okta_compat",
+        /// By the FAPI 2.0 Security Profile.
+        Fapi2 = "fapi2",
+    }
+}
+
+/// Rotation of refresh tokens (Okta).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RefreshTokenSettings {
+    /// Whether a used refresh token is replaced.
+    pub rotation_type: RotationType,
+    /// How long a replaced refresh token may be used again, in seconds, 0 to 60.
+    #[serde(default)]
+    pub leeway: u8,
+}
+
+/// What is known of a client. Members that are empty or `None` were not given; [`ClientMetadata::with_defaults`] fills
+/// them in. Unknown members are ignored (RFC 7591 §2).
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientMetadata {
+    /// `client_name`, shown to users (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_name: Option<String>,
+    /// `client_uri`: the client's home page (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// `logo_uri`, loaded by users' browsers (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// `policy_uri` (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// `tos_uri` (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// `contacts`: usually mail addresses (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// `application_type` (Registration §2; Okta).
+    pub application_type: ApplicationType,
+    /// `redirect_uris` (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<String>,
+    /// `post_logout_redirect_uris` (RP-Initiated Logout §3.1).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// `response_types` (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub response_types: Vec<ResponseType>,
+    /// `grant_types` (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub grant_types: Vec<GrantType>,
+    /// `token_endpoint_auth_method` (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_method: Option<AuthMethod>,
+    /// `token_endpoint_auth_signing_alg`: the one algorithm of client assertions (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<String>,
+    /// `id_token_signed_response_alg` (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_signed_response_alg: Option<String>,
+    /// `request_object_signing_alg`: the one algorithm of request objects (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<String>,
+    /// `jwks`: the client's public keys (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// `jwks_uri`: where the client's public keys are (RFC 7591 §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// `default_max_age`, in seconds (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u32>,
+    /// `require_auth_time` (Registration §2).
+    pub require_auth_time: bool,
+    /// `default_acr_values` (Registration §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
+    /// `initiate_login_uri` (Registration §2; Core §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
+    /// `consent_method` (Okta).
+    pub consent_method: ConsentMethod,
+    /// `pkce_required` (Okta).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pkce_required: Option<bool>,
+    /// `refresh_token` (Okta).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<RefreshTokenSettings>,
+    /// `introspect`: which tokens the client may introspect.
+    pub introspect: Introspect,
+    /// `profile`: how strictly the client is treated.
+    pub profile: Profile,
+}
+
+/// A member of the metadata that is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{member}: {reason}")]
+pub struct MetadataError {
+    /// The name of the member.
+    pub member: &'static str,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+/// The longest URI, in characters.
+const MAX_URI: usize = 2048;
+/// The longest name, contact or reference, in characters.
+const MAX_TEXT: usize = 255;
+/// The most redirect or post-logout redirect URIs.
+const MAX_REDIRECT_URIS: usize = 100;
+/// The most entries of any other list.
+const MAX_ENTRIES: usize = 20;
+/// The most seconds a replaced refresh token may be used again (Okta).
+const MAX_LEEWAY: u8 = 60;
+
+/// Signature algorithms with a key pair (RFC 7518 §3.1; RFC 8037 §3.1).
+const ASYMMETRIC: &[&str] =
+    &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+/// Algorithms keyed by the client secret (RFC 7518 §3.1).
+const SYMMETRIC: &[&str] = &["HS256", "HS384", "HS512"];
+/// Algorithms of the FAPI 2.0 Security Profile §5.4.1.
+const FAPI2: &[&str] = &["PS256", "ES256", "EdDSA"];
+
+impl ClientMetadata {
+    /// The authentication method: the one given, else Okta's default for the application type.
+    pub fn auth_method(&self) -> AuthMethod {
+        self.token_endpoint_auth_method.unwrap_or(match self.application_type {
+            ApplicationType::Web | ApplicationType::Service => AuthMethod::ClientSecretBasic,
+            ApplicationType::Native | ApplicationType::Browser => AuthMethod::None,
+        })
+    }
+
+    /// Whether the client cannot keep a secret (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.auth_method() == AuthMethod::None
+    }
+
+    /// Whether a `code_challenge` is mandatory: always for public clients and under FAPI 2.0, else as given
+    /// (RFC 9700 §2.1.1).
+    pub fn requires_pkce(&self) -> bool {
+        self.is_public()
+            || self.profile == Profile::Fapi2
+            || self.pkce_required.unwrap_or(matches!(
+                self.application_type,
+                ApplicationType::Native | ApplicationType::Browser
+            ))
+    }
+
+    /// Rotation of refresh tokens: as given, else replaced with 30 seconds of leeway for public clients and not
+    /// replaced for confidential ones (RFC 9700 §4.14.2; Okta).
+    pub fn refresh_token_settings(&self) -> RefreshTokenSettings {
+        self.refresh_token.unwrap_or(if self.is_public() {
+            RefreshTokenSettings { rotation_type: RotationType::Rotate, leeway: 30 }
+        } else {
+            RefreshTokenSettings { rotation_type: RotationType::Static, leeway: 0 }
+        })
+    }
+
+    /// The algorithm of the client's ID tokens; `RS256` by default (Registration §2).
+    pub fn id_token_alg(&self) -> &str {
+        self.id_token_signed_response_alg.as_deref().unwrap_or(match self.profile {
+            Profile::Standard | Profile::OktaCompat => "RS256",
+            Profile::Fapi2 => "PS256",
+        })
+    }
+
+    /// Whether the client may use the grant type.
+    pub fn allows_grant_type(&self, grant_type: GrantType) -> bool {
+        self.grant_types.contains(&grant_type)
+    }
+
+    /// Whether the client may use the response type. Okta registers single words that may be combined.
+    pub fn allows_response_type(&self, response_type: ResponseType) -> bool {
+        if self.response_types.contains(&response_type) {
+            return true;
+        }
+        let has = |word| self.response_types.contains(&word);
+        self.profile == Profile::OktaCompat
+            && (!response_type.has_code() || has(ResponseType::Code))
+            && (!response_type.has_id_token() || has(ResponseType::IdToken))
+            && (!response_type.has_token() || has(ResponseType::Token))
+    }
+
+    /// Fills in what was not given, by application type (RFC 7591 §2; Registration §2; Okta).
+    #[must_use]
+    pub fn with_defaults(mut self) -> Self {
+        if self.application_type == ApplicationType::Service {
+            if self.grant_types.is_empty() {
+                self.grant_types.push(GrantType::ClientCredentials);
+            }
+        } else if self.grant_types.is_empty() {
+            if self.response_types.is_empty() {
+                self.response_types.push(ResponseType::Code);
+            }
+            if self.response_types.iter().any(|known| known.has_code()) {
+                self.grant_types.push(GrantType::AuthorizationCode);
+            }
+            if self.response_types.iter().any(|known| known.is_front_channel()) {
+                self.grant_types.push(GrantType::Implicit);
+            }
+        } else if self.response_types.is_empty() && self.allows_grant_type(GrantType::AuthorizationCode) {
+            self.response_types.push(ResponseType::Code);
+        }
+        self.token_endpoint_auth_method = Some(self.auth_method());
+        self.pkce_required = Some(self.pkce_required.unwrap_or_else(|| self.requires_pkce()));
+        if self.allows_grant_type(GrantType::RefreshToken) {
+            self.refresh_token = Some(self.refresh_token_settings());
+        }
+        self.id_token_signed_response_alg = Some(self.id_token_alg().to_owned());
+        self
+    }
+
+    /// Checks every member and their consistency. Meant for metadata with defaults filled in.
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`] for the first member that breaks a rule.
+    pub fn validate(&self) -> Result<(), MetadataError> {
+        self.check_texts()?;
+        self.check_uris()?;
+        self.check_redirect_uris()?;
+        self.check_grants()?;
+        self.check_authentication()?;
+        self.check_algorithms()?;
+        self.check_keys()?;
+        self.check_profile()
+    }
+
+    fn check_texts(&self) -> Result<(), MetadataError> {
+        if let Some(name) = &self.client_name {
+            check_text("client_name", name)?;
+        }
+        for (member, list) in [("contacts", &self.contacts), ("default_acr_values", &self.default_acr_values)]
+        {
+            ensure(list.len() <= MAX_ENTRIES, member, "has too many entries")?;
+            list.iter().try_for_each(|text| check_text(member, text))?;
+        }
+        let leeway = self.refresh_token.map_or(0, |settings| settings.leeway);
+        ensure(leeway <= MAX_LEEWAY, "refresh_token", "leeway is 0 to 60 seconds")
+    }
+
+    fn check_uris(&self) -> Result<(), MetadataError> {
+        for (member, uri) in
+            [("client_uri", &self.client_uri), ("policy_uri", &self.policy_uri), ("tos_uri", &self.tos_uri)]
+        {
+            check_uri(member, uri.as_deref(), Transport::HttpsOrLoopback)?;
+        }
+        for (member, uri) in [
+            ("logo_uri", &self.logo_uri),
+            ("jwks_uri", &self.jwks_uri),
+            // Registration §2: the initiate_login_uri must use https.
+            ("initiate_login_uri", &self.initiate_login_uri),
+        ] {
+            check_uri(member, uri.as_deref(), Transport::Https)?;
+        }
+        Ok(())
+    }
+
+    fn check_redirect_uris(&self) -> Result<(), MetadataError> {
+        for (member, list) in [
+            ("redirect_uris", &self.redirect_uris),
+            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
+        ] {
+            ensure(list.len() <= MAX_REDIRECT_URIS, member, "has too many entries")?;
+            for (index, uri) in list.iter().enumerate() {
+                let first = list.iter().position(|known| known == uri);
+                ensure(first == Some(index), member, "has an entry twice")?;
+                let Ok(uri) = RegisteredRedirectUri::parse(uri) else {
+                    return refuse(member, "has an entry that is not allowed as a redirect URI");
+                };
+                // RFC 8252 §7.1: private-use schemes belong to installed applications.
+                let native = self.application_type == ApplicationType::Native;
+                let private = uri.kind() == RedirectUriKind::PrivateUse;
+                ensure(
+                    native || !private,
+                    member,
+                    "has a private-use scheme, which only native clients may have",
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_grants(&self) -> Result<(), MetadataError> {
+        let grants = |grant_type| self.allows_grant_type(grant_type);
+        ensure(self.grant_types.len() <= MAX_ENTRIES, "grant_types", "has too many entries")?;
+        ensure(!self.grant_types.is_empty(), "grant_types", "is empty")?;
+        if self.application_type == ApplicationType::Service {
+            let only = self.grant_types.iter().all(|known| *known == GrantType::ClientCredentials);
+            ensure(only, "grant_types", "must be client_credentials only for a service")?;
+            ensure(self.redirect_uris.is_empty(), "redirect_uris", "must be empty for a service")?;
+            let empty = self.post_logout_redirect_uris.is_empty();
+            ensure(empty, "post_logout_redirect_uris", "must be empty for a service")?;
+            let only = self.response_types.iter().all(|known| *known == ResponseType::Token);
+            return ensure(only, "response_types", "must be empty for a service");
+        }
+        // Registration §2: grant types and response types correspond.
+        let code = self.response_types.iter().any(|known| known.has_code());
+        let front = self.response_types.iter().any(|known| known.is_front_channel());
+        let consistent = code == grants(GrantType::AuthorizationCode);
+        ensure(
+            consistent,
+            "response_types",
+            "code and the grant type authorization_code require each other",
+        )?;
+        let consistent = front == grants(GrantType::Implicit);
+        ensure(
+            consistent,
+            "response_types",
+            "id_token or token and the grant type implicit require each other",
+        )?;
+        let redirects = !self.redirect_uris.is_empty();
+        ensure(redirects || !(code || front), "redirect_uris", "needs at least one entry")?;
+        let refreshable = self.grant_types.iter().any(|known| {
+            !matches!(known, GrantType::RefreshToken | GrantType::ClientCredentials | GrantType::Implicit)
+        });
+        ensure(
+            refreshable || !grants(GrantType::RefreshToken),
+            "grant_types",
+            "refresh_token needs a grant that issues refresh tokens",
+        )
+    }
+
+    fn check_authentication(&self) -> Result<(), MetadataError> {
+        const METHOD: &str = "token_endpoint_auth_method";
+        let public = self.is_public();
+        match self.application_type {
+            // A browser shows its code and storage to everyone: there is nothing to authenticate with.
+            ApplicationType::Browser => ensure(public, METHOD, "must be none for a browser client")?,
+            ApplicationType::Service => ensure(!public, METHOD, "must not be none for a service")?,
+            ApplicationType::Web | ApplicationType::Native => {}
+        }
+        // RFC 6749 §4.4: only confidential clients have credentials of their own.
+        let own = self.allows_grant_type(GrantType::ClientCredentials);
+        ensure(!(public && own), "grant_types", "client_credentials needs a client that authenticates")?;
+        // RFC 9700 §2.1.1: public clients must use PKCE.
+        let without = self.pkce_required == Some(false);
+        ensure(!(public && without), "pkce_required", "must be true for a public client")?;
+        let server = self.introspect == Introspect::Server;
+        ensure(!(public && server), "introspect", "must be own for a public client")
+    }
+
+    fn check_algorithms(&self) -> Result<(), MetadataError> {
+        if let Some(alg) = self.token_endpoint_auth_signing_alg.as_deref() {
+            let fits = match self.auth_method() {
+                AuthMethod::ClientSecretJwt => SYMMETRIC.contains(&alg),
+                AuthMethod::PrivateKeyJwt => ASYMMETRIC.contains(&alg),
+                AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => false,
+            };
+            ensure(fits, "token_endpoint_auth_signing_alg", "does not fit the authentication method")?;
+        }
+        if let Some(alg) = self.id_token_signed_response_alg.as_deref() {
+            ensure(ASYMMETRIC.contains(&alg), "id_token_signed_response_alg", "is not supported")?;
+        }
+        if let Some(alg) = self.request_object_signing_alg.as_deref() {
+            // RFC 9101 §10.2: an unsigned request object proves nothing.
+            let known = ASYMMETRIC.contains(&alg) || (SYMMETRIC.contains(&alg) && !self.is_public());
+            ensure(known, "request_object_signing_alg", "is not supported")?;
+        }
+        Ok(())
+    }
+
+    fn check_keys(&self) -> Result<(), MetadataError> {
+        // RFC 7591 §2: jwks and jwks_uri must not both be present.
+        let both = self.jwks.is_some() && self.jwks_uri.is_some();
+        ensure(!both, "jwks", "must not be given together with jwks_uri")?;
+        let none = self.jwks.is_none() && self.jwks_uri.is_none();
+        let needed = self.auth_method() == AuthMethod::PrivateKeyJwt;
+        ensure(!(none && needed), "jwks", "or jwks_uri is needed for private_key_jwt")?;
+        let Some(jwks) = &self.jwks else {
+            return Ok(());
+        };
+        let Some(keys) = jwks.get("keys").and_then(Value::as_array) else {
+            return refuse("jwks", "is not a JWK set");
+        };
+        ensure(!keys.is_empty() && keys.len() <= MAX_ENTRIES, "jwks", "needs 1 to 20 keys")?;
+        for key in keys {
+            let known = matches!(key.get("kty").and_then(Value::as_str), Some("RSA" | "EC" | "OKP"));
+            ensure(known, "jwks", "has a key whose kty is not RSA, EC or OKP")?;
+            let private =
+                ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|part| key.get(part).is_some());
+            ensure(!private, "jwks", "has a private key")?;
+        }
+        Ok(())
+    }
+
+    /// FAPI 2.0 Security Profile §5.3.2.
+    fn check_profile(&self) -> Result<(), MetadataError> {
+        if self.profile != Profile::Fapi2 {
+            return Ok(());
+        }
+        let strong = self.auth_method() == AuthMethod::PrivateKeyJwt;
+        ensure(strong, "token_endpoint_auth_method", "must be private_key_jwt in the profile fapi2")?;
+        let code = self.response_types.iter().all(|known| *known == ResponseType::Code);
+        ensure(code, "response_types", "must be code only in the profile fapi2")?;
+        ensure(self.pkce_required != Some(false), "pkce_required", "must be true in the profile fapi2")?;
+        for (member, alg) in [
+            ("token_endpoint_auth_signing_alg", &self.token_endpoint_auth_signing_alg),
+            ("id_token_signed_response_alg", &self.id_token_signed_response_alg),
+            ("request_object_signing_alg", &self.request_object_signing_alg),
+        ] {
+            let fits = alg.as_deref().is_none_or(|alg| FAPI2.contains(&alg));
+            ensure(fits, member, "must be PS256, ES256 or EdDSA in the profile fapi2")?;
+        }
+        let rotated =
+            self.refresh_token.is_some_and(|settings| settings.rotation_type == RotationType::Rotate);
+        ensure(!rotated, "refresh_token", "must be STATIC in the profile fapi2")
+    }
+}
+
+/// `invalid_redirect_uri` for the two lists of redirect URIs, else `invalid_client_metadata` (RFC 7591 §3.2.2).
+impl From<MetadataError> for OAuthError {
+    fn from(error: MetadataError) -> Self {
+        let code = match error.member {
+            "redirect_uris" | "post_logout_redirect_uris" => ErrorCode::InvalidRedirectUri,
+            _ => ErrorCode::InvalidClientMetadata,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Transport {
+    Https,
+    HttpsOrLoopback,
+}
+
+fn ensure(holds: bool, member: &'static str, reason: &'static str) -> Result<(), MetadataError> {
+    if holds { Ok(()) } else { refuse(member, reason) }
+}
+
+fn refuse(member: &'static str, reason: &'static str) -> Result<(), MetadataError> {
+    Err(MetadataError { member, reason })
+}
+
+fn check_text(member: &'static str, text: &str) -> Result<(), MetadataError> {
+    ensure(!text.trim().is_empty(), member, "is empty")?;
+    ensure(text.chars().count() <= MAX_TEXT, member, "is too long")?;
+    // Overrides of writing direction let one name look like another.
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    ensure(!text.chars().any(hidden), member, "has control characters")
+}
+
+fn check_uri(member: &'static str, uri: Option<&str>, transport: Transport) -> Result<(), MetadataError> {
+    let Some(uri) = uri else {
+        return Ok(());
+    };
+    ensure(uri.len() <= MAX_URI, member, "is too long")?;
+    ensure(uri.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'), member, "is not a URI")?;
+    let Ok(url) = Url::parse(uri) else {
+        return refuse(member, "is not a URI");
+    };
+    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    let secure = url.scheme() == "https"
+        || match transport {
+            Transport::Https => false,
+            Transport::HttpsOrLoopback => url.scheme() == "http" && loopback,
+        };
+    ensure(secure, member, "must use https")?;
+    ensure(url.username().is_empty() && url.password().is_none(), member, "has user information")?;
+    ensure(url.has_host(), member, "has no host")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(metadata: Value) -> ClientMetadata {
+        serde_json::from_value::<ClientMetadata>(metadata).unwrap().with_defaults()
+    }
+
+    fn refused(metadata: Value) -> &'static str {
+        parse(metadata).validate().unwrap_err().member
+    }
+
+    fn web(extra: Value) -> Value {
+        let mut base = json!({"client_name": "Demo", "redirect_uris": ["https://rp.example/cb"]});
+        let Value::Object(extra) = extra else { panic!() };
+        for (name, value) in extra {
+            base[name] = value;
+        }
+        base
+    }
+
+    #[test]
+    fn defaults_follow_the_application_type() {
+        let client = parse(web(json!({})));
+        assert_eq!(client.validate(), Ok(()));
+        assert_eq!(client.auth_method(), AuthMethod::ClientSecretBasic);
+        assert_eq!(client.grant_types, [GrantType::AuthorizationCode]);
+        assert_eq!(client.response_types, [ResponseType::Code]);
+        assert_eq!((client.pkce_required, client.id_token_alg()), (Some(false), "RS256"));
+
+        let client = parse(web(
+            json!({"application_type": "browser", "grant_types": ["authorization_code", "refresh_token"]}),
+        ));
+        assert_eq!(client.validate(), Ok(()));
+        assert!(client.is_public() && client.requires_pkce());
+        assert_eq!(
+            client.refresh_token,
+            Some(RefreshTokenSettings { rotation_type: RotationType::Rotate, leeway: 30 })
+        );
+
+        let client = parse(json!({"application_type": "service"}));
+        assert_eq!(client.validate(), Ok(()));
+        assert_eq!(client.grant_types, [GrantType::ClientCredentials]);
+        assert!(client.response_types.is_empty() && !client.is_public());
+
+        let client = parse(web(json!({"response_types": ["code id_token", "id_token"]})));
+        assert_eq!(client.grant_types, [GrantType::AuthorizationCode, GrantType::Implicit]);
+        assert_eq!(client.validate(), Ok(()));
+    }
+
+    #[test]
+    fn unknown_members_are_ignored_and_the_rest_survives_the_round_trip() {
+        let client = parse(web(
+            json!({"software_id": "x", "tls_client_auth_subject_dn": 1, "contacts": ["a@rp.example"]}),
+        ));
+        let stored = serde_json::to_value(&client).unwrap();
+        assert_eq!(serde_json::from_value::<ClientMetadata>(stored).unwrap(), client);
+        assert!(serde_json::from_value::<ClientMetadata>(json!({"grant_types": ["foo"]})).is_err());
+    }
+
+    #[test]
+    fn public_clients_use_none_and_pkce() {
+        assert_eq!(
+            refused(web(
+                json!({"application_type": "browser", "token_endpoint_auth_method": "client_secret_post"})
+            )),
+            "token_endpoint_auth_method"
+        );
+        for application_type in ["browser", "native", "web"] {
+            let client = json!({
+                "application_type": application_type, "token_endpoint_auth_method": "none", "pkce_required": false
+            });
+            assert_eq!(refused(web(client)), "pkce_required", "{application_type}");
+        }
+        assert_eq!(
+            refused(web(json!({
+                "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "client_credentials"]
+            }))),
+            "grant_types"
+        );
+        assert_eq!(refused(web(json!({"application_type": "native", "introspect": "server"}))), "introspect");
+    }
+
+    #[test]
+    fn grant_types_and_response_types_correspond() {
+        for client in [
+            json!({"grant_types": ["implicit"], "response_types": ["code"]}),
+            json!({"grant_types": ["authorization_code"], "response_types": ["id_token"]}),
+            json!({"grant_types": ["authorization_code"], "response_types": ["code id_token"]}),
+            json!({"grant_types": ["client_credentials"], "response_types": ["code"]}),
+        ] {
+            assert_eq!(refused(web(client.clone())), "response_types", "{client}");
+        }
+        assert_eq!(
+            refused(web(json!({"grant_types": ["client_credentials", "refresh_token"]}))),
+            "grant_types"
+        );
+        assert_eq!(refused(json!({"client_name": "Demo"})), "redirect_uris");
+    }
+
+    #[test]
+    fn a_service_has_client_credentials_and_no_redirect_uris() {
+        let service = |extra: Value| {
+            let mut base = json!({"application_type": "service"});
+            let Value::Object(extra) = extra else { panic!() };
+            for (name, value) in extra {
+                base[name] = value;
+            }
+            base
+        };
+        assert_eq!(refused(service(json!({"grant_types": ["authorization_code"]}))), "grant_types");
+        assert_eq!(refused(service(json!({"redirect_uris": ["https://rp.example/cb"]}))), "redirect_uris");
+        assert_eq!(
+            refused(service(json!({"token_endpoint_auth_method": "none"}))),
+            "token_endpoint_auth_method"
+        );
+        assert_eq!(parse(service(json!({"introspect": "server"}))).validate(), Ok(()));
+    }
+
+    #[test]
+    fn redirect_uris_obey_the_rules_of_registration() {
+        for uri in [
+            "https://rp.example/cb#f",
+            "javascript:alert(1)",
+            "http://rp.example/cb",
+            "com.example.app:/cb",
+            "/cb",
+        ] {
+            let error = parse(web(json!({"redirect_uris": [uri]}))).validate().unwrap_err();
+            assert_eq!(OAuthError::from(error).code, ErrorCode::InvalidRedirectUri, "{uri}");
+            assert_eq!(
+                refused(web(json!({"post_logout_redirect_uris": [uri]}))),
+                "post_logout_redirect_uris"
+            );
+        }
+        assert_eq!(
+            refused(web(json!({"redirect_uris": ["https://a.example", "https://a.example"]}))),
+            "redirect_uris"
+        );
+        let native = json!({"application_type": "native", "redirect_uris": ["com.example.app:/cb", "http://127.0.0.1/cb"]});
+        assert_eq!(parse(native).validate(), Ok(()));
+    }
+
+    #[test]
+    fn sec_x01_uris_names_and_contacts_are_checked() {
+        for (member, value) in [
+            ("logo_uri", json!("http://localhost/logo.png")),
+            ("logo_uri", json!("data:image/png;base64,AAAA")),
+            ("logo_uri", json!("https://u:p@rp.example/logo.png")),
+            ("client_uri", json!("http://rp.example")),
+            ("tos_uri", json!("javascript:alert(1)")),
+            ("policy_uri", json!(" https://rp.example")),
+            ("initiate_login_uri", json!("http://localhost/login")),
+            ("jwks_uri", json!("http://rp.example/jwks")),
+            ("client_name", json!("a\u{0}b")),
+            ("client_name", json!("evil\u{202e}gpj")),
+            ("client_name", json!("   ")),
+            ("client_name", json!("x".repeat(256))),
+            ("contacts", json!(["a\r\nb"])),
+            ("contacts", json!(vec!["a"; 21])),
+        ] {
+            let mut extra = json!({});
+            extra[member] = value.clone();
+            assert_eq!(refused(web(extra)), member, "{value}");
+        }
+        let fine = json!({
+            "logo_uri": "https://rp.example/logo.png", "client_uri": "http://localhost:3000", "client_name": "Bücher & Co"
+        });
+        assert_eq!(parse(web(fine)).validate(), Ok(()));
+    }
+
+    #[test]
+    fn keys_are_public_and_given_in_one_way() {
+        let key = json!({"kty": "EC", "crv": "P-256", "x": "a", "y": "b"});
+        let with = |keys: Value| web(json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": keys}));
+        assert_eq!(parse(with(json!({"keys": [key]}))).validate(), Ok(()));
+        for keys in [
+            json!({}),
+            json!({"keys": []}),
+            json!({"keys": ["x"]}),
+            json!({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}),
+            json!({"keys": [{"kty": "EC", "d": "private"}]}),
+        ] {
+            assert_eq!(refused(with(keys.clone())), "jwks", "{keys}");
+        }
+        assert_eq!(refused(web(json!({"token_endpoint_auth_method": "private_key_jwt"}))), "jwks");
+        let both = json!({"jwks": {"keys": [key]}, "jwks_uri": "https://rp.example/jwks"});
+        assert_eq!(refused(web(both)), "jwks");
+    }
+
+    #[test]
+    fn algorithms_fit_their_use() {
+        for (extra, member) in [
+            (json!({"id_token_signed_response_alg": "none"}), "id_token_signed_response_alg"),
+            (json!({"id_token_signed_response_alg": "HS256"}), "id_token_signed_response_alg"),
+            (json!({"request_object_signing_alg": "none"}), "request_object_signing_alg"),
+            (json!({"token_endpoint_auth_signing_alg": "RS256"}), "token_endpoint_auth_signing_alg"),
+            (
+                json!({"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "RS256"}),
+                "token_endpoint_auth_signing_alg",
+            ),
+        ] {
+            assert_eq!(refused(web(extra)), member);
+        }
+        let fine = json!({"token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "HS256"});
+        assert_eq!(parse(web(fine)).validate(), Ok(()));
+        assert_eq!(
+            refused(web(json!({"refresh_token": {"rotation_type": "ROTATE", "leeway": 61}}))),
+            "refresh_token"
+        );
+    }
+
+    #[test]
+    fn fapi2_clients_authenticate_by_key_and_use_code_only() {
+        let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}]});
+        let fapi = |extra: Value| {
+            let mut base = web(
+                json!({"profile": "fapi2", "token_endpoint_auth_method": "private_key_jwt", "jwks": jwks.clone()}),
+            );
+            let Value::Object(extra) = extra else { panic!() };
+            for (name, value) in extra {
+                base[name] = value;
+            }
+            base
+        };
+        let client = parse(fapi(json!({})));
+        assert_eq!(client.validate(), Ok(()));
+        assert!(client.requires_pkce());
+        assert_eq!(refused(web(json!({"profile": "fapi2"}))), "token_endpoint_auth_method");
+        assert_eq!(refused(fapi(json!({"response_types": ["code id_token"]}))), "response_types");
+        assert_eq!(
+            refused(fapi(json!({"id_token_signed_response_alg": "RS256"}))),
+            "id_token_signed_response_alg"
+        );
+    }
+
+    #[test]
+    fn okta_clients_combine_registered_words() {
+        let types = json!({
+            "profile": "okta_compat",
+            "grant_types": ["authorization_code", "implicit"],
+            "response_types": ["code", "id_token"]
+        });
+        let client = parse(web(types));
+        assert!(client.allows_response_type(ResponseType::CodeIdToken));
+        assert!(!client.allows_response_type(ResponseType::CodeToken));
+        let standard = parse(web(json!({"response_types": ["code", "id_token"]})));
+        assert!(!standard.allows_response_type(ResponseType::CodeIdToken));
+    }
+}
