@@ -33,7 +33,8 @@ pub enum Use {
 /// Tells what a use of a rotating refresh token is. The leeway runs from the first use and is never extended.
 pub fn classify(token: &RefreshToken, leeway: Duration, now: OffsetDateTime) -> Use {
     match token.first_used_at {
-        Some(first) if token.child_used || now >= first + leeway => Use::Reuse,
+        // A leeway of zero means that exactly one caller wins, whatever their clocks say.
+        Some(first) if token.child_used || leeway.is_zero() || now >= first + leeway => Use::Reuse,
         Some(_) => Use::Repeat,
         None if token.expires_at <= now => Use::Expired,
         None => Use::First,

@@ -1,0 +1,115 @@
+//! Where the answer goes: the client and its redirect URI. Until both are certain, errors stay on our own page.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::App,
+    cache::servers::ServerState,
+    fault::Fault,
+    id::ClientId,
+    model::client::Client,
+    protocol::{
+        authorization_request::AuthorizationRequest,
+        client_metadata::ApplicationType,
+        redirect_uri,
+        response_mode::ResponseMode,
+        response_type::ResponseType,
+        scope::OPENID,
+    },
+};
+
+/// Where and how an answer is delivered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Destination {
+    /// The redirect URI, validated.
+    pub redirect_uri: String,
+    /// Whether the request named it (RFC 6749 §4.1.3).
+    pub redirect_uri_sent: bool,
+    /// How parameters travel.
+    pub response_mode: ResponseMode,
+    /// `state`, byte for byte.
+    pub state: Option<String>,
+    /// The issuer (RFC 9207).
+    pub iss: String,
+}
+
+/// Why it is not known where the answer goes; told on our own page only (RFC 6749 §4.1.2.1).
+#[derive(Debug, thiserror::Error)]
+pub enum LocateError {
+    /// No client of that id is active.
+    #[error("no active client has this client_id")]
+    UnknownClient,
+    /// `redirect_uri` is missing though one is needed.
+    #[error("the parameter redirect_uri is missing")]
+    MissingRedirectUri(Arc<Client>),
+    /// `redirect_uri` is not registered.
+    #[error("the redirect_uri is not registered for this client")]
+    UnregisteredRedirectUri {
+        /// The client, whose registered URIs a developer may be shown.
+        client: Arc<Client>,
+        /// What was sent.
+        sent: String,
+    },
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Finds the client and where it is to be answered.
+///
+/// # Errors
+/// The client or its redirect URI is not certain.
+pub async fn locate(
+    app: &App,
+    server: &ServerState,
+    request: &AuthorizationRequest,
+) -> Result<(Arc<Client>, Destination), LocateError> {
+    let client = app
+        .clients
+        .find(&app.db, &ClientId::new(&request.client_id))
+        .await?
+        .filter(|client| client.is_active())
+        .ok_or(LocateError::UnknownClient)?;
+    let registered = &client.metadata.redirect_uris;
+    let redirect_uri = match request.redirect_uri.as_deref() {
+        Some(sent) => {
+            // RFC 8252 §7.3: installed applications get their loopback port from the system.
+            let any_port = client.metadata.application_type == ApplicationType::Native;
+            if !registered.iter().any(|uri| redirect_uri::matches(uri, sent, any_port)) {
+                let sent = sent.to_owned();
+                return Err(LocateError::UnregisteredRedirectUri { client, sent });
+            }
+            sent.to_owned()
+        }
+        // OpenID Connect Core §3.1.2.1 requires it; RFC 6749 §3.1.2.3 only when several are registered.
+        None => match registered.as_slice() {
+            [only] if !asks_for_openid(request) => only.clone(),
+            _ => return Err(LocateError::MissingRedirectUri(client)),
+        },
+    };
+    let destination = Destination {
+        redirect_uri,
+        redirect_uri_sent: request.redirect_uri.is_some(),
+        response_mode: error_mode(request),
+        state: request.state.clone(),
+        iss: server.issuer.clone(),
+    };
+    Ok((client, destination))
+}
+
+fn asks_for_openid(request: &AuthorizationRequest) -> bool {
+    request.scope.as_deref().is_some_and(|scope| scope.split(' ').any(|name| name == OPENID))
+}
+
+/// How even an error is delivered: as asked, if that can be understood, otherwise as the response type would have it.
+fn error_mode(request: &AuthorizationRequest) -> ResponseMode {
+    let response_type = request
+        .response_type
+        .as_deref()
+        .and_then(|response_type| response_type.parse::<ResponseType>().ok())
+        .unwrap_or(ResponseType::Code);
+    ResponseMode::choose(request.response_mode.as_deref(), response_type)
+        .unwrap_or_else(|_| ResponseMode::default_for(response_type))
+}

@@ -1,0 +1,23 @@
+//! The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2) as a journey. Each stage has its own type, so
+//! that a later stage cannot be given earlier data:
+//!
+//! | stage | file | errors go |
+//! |---|---|---|
+//! | parse | [`parse`] | to a page |
+//! | locate client and redirect URI | [`destination`] | to a page |
+//! | validate | [`checks`] | to the redirect URI, from here on |
+//! | interact | [`interact`] | `prompt=none` cannot |
+//! | dispatch | [`dispatch`] | the only place that chooses the next step; every page comes back here |
+//! | decide | [`decide`] | `access_denied` |
+//! | issue | [`issue`] | |
+//!
+//! What the request says is frozen when it arrives: in memory when nothing has to be asked, in a `flow` row otherwise.
+
+pub mod checks;
+pub mod decide;
+pub mod destination;
+pub mod dispatch;
+pub mod flow;
+pub mod interact;
+pub mod issue;
+pub mod parse;

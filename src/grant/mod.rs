@@ -1,0 +1,261 @@
+//! The token endpoint's use case. Phases that every grant shares, in order: authenticate the client, check that the
+//! grant type is the client's, redeem, decide by policy, commit, sign. A grant cannot forget a shared step because it
+//! never holds it: a file below says only what is its own.
+//!
+//! Consume first, mint second: what a grant spends is spent durably before anything is signed, so a signer that fails
+//! leaves a spent code, the safe side.
+
+pub mod authorization_code;
+pub mod client_credentials;
+pub mod refresh_token;
+
+use std::sync::Arc;
+
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    app::App,
+    cache::servers::ServerState,
+    claims::ClaimsError,
+    client::{AuthenticateError, authenticate, authenticate::Endpoint},
+    fault::Fault,
+    model::{client::Client, grant::Grant},
+    protocol::{
+        client_auth::ClientAuthentication,
+        grant_type::GrantType,
+        redirect_uri::origin_of,
+        scope::{OPENID, ScopeSet},
+        token_request::TokenRequest,
+        token_response::TokenResponse,
+    },
+    secret::Secret,
+    store::unit::{Outcome, Unit},
+    syslog::{Caller, Event, EventType, Reason},
+    token::{self, LoadedSubject, Mint, MintError, Subject},
+};
+
+/// Why a token request was refused; the second part is the word for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// The client was not authenticated.
+    #[error(transparent)]
+    Client(#[from] AuthenticateError),
+    /// The grant type is not one of the client's.
+    #[error("the grant type is not one of the client's")]
+    UnauthorizedClient(Vec<GrantType>),
+    /// A browser asks for what browsers do not get here.
+    #[error("the origin may not use this grant")]
+    BrowserRefused,
+    /// The code, refresh token or verifier is invalid, expired, spent, or another client's.
+    #[error("invalid grant: {0}")]
+    InvalidGrant(Reason),
+    /// The refresh token is invalid or expired.
+    #[error("invalid refresh token: {0}")]
+    InvalidRefreshToken(Reason),
+    /// A scope is unknown, not the client's to have, or wider than what was granted.
+    #[error("invalid scope: {0}")]
+    InvalidScope(&'static str),
+    /// A scope needs a user's consent and nobody can be asked.
+    #[error("a scope needs consent")]
+    ConsentRequired,
+    /// No access policy allows it.
+    #[error("denied by access policy")]
+    AccessDenied,
+    /// A claim cannot be computed.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<MintError> for GrantError {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::Claims(error) => Self::Claims(error),
+            MintError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+/// A token request with what transport says about it.
+pub struct Request<'a> {
+    /// The authorization server that was called.
+    pub server: &'a ServerState,
+    /// The credentials.
+    pub authentication: ClientAuthentication,
+    /// The `Origin` header of a browser.
+    pub origin: Option<&'a str>,
+    /// Who sent it.
+    pub caller: &'a Caller,
+}
+
+/// What a grant hands to the shared phases once it is redeemed: the unit still to be committed, and what to mint.
+struct Redeemed {
+    /// Claims, rows and denials of the grant itself.
+    unit: Unit,
+    /// What it says when a claim of the unit is lost.
+    lost: fn(usize) -> GrantError,
+    /// The grant; client credentials have none.
+    grant: Option<Grant>,
+    /// The scopes of the tokens.
+    scope: ScopeSet,
+    /// Lifetime of the access token.
+    access_lifetime: Duration,
+    /// The refresh token to hand out.
+    refresh_token: Option<Secret<String>>,
+    /// `nonce` for the ID token.
+    nonce: Option<String>,
+    /// The grant type, for log and metrics.
+    kind: GrantType,
+}
+
+/// The context that a grant works in.
+struct Context<'a> {
+    app: &'a App,
+    server: &'a ServerState,
+    client: &'a Client,
+    caller: &'a Caller,
+    now: OffsetDateTime,
+}
+
+impl Context<'_> {
+    fn event(&self, event: Event) -> crate::store::unit::Row {
+        event.server(&self.server.config.server.id).client(&self.client.id).row(
+            self.caller,
+            self.app.random.as_ref(),
+            self.now,
+        )
+    }
+}
+
+/// The client that authenticated, if any did, and the outcome.
+pub type Answer = (Option<Arc<Client>>, Result<TokenResponse, GrantError>);
+
+/// Answers a token request.
+pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) -> Answer {
+    let client =
+        match authenticate(app, request.server, Endpoint::Token, request.authentication, request.caller).await {
+            Ok(client) => client,
+            Err(error) => return (None, Err(error.into())),
+        };
+    let context = Context { app, server: request.server, client: &client, caller: request.caller, now: app.now() };
+    let answer = answer(&context, request.origin, token_request).await;
+    (Some(client), answer)
+}
+
+async fn answer(
+    context: &Context<'_>,
+    origin: Option<&str>,
+    request: &TokenRequest,
+) -> Result<TokenResponse, GrantError> {
+    let grant_type = request.grant_type();
+    if !context.client.metadata.allows_grant_type(grant_type) {
+        return Err(GrantError::UnauthorizedClient(context.client.metadata.grant_types.clone()));
+    }
+    if let Some(origin) = origin {
+        browser_may_ask(context, origin, grant_type).await?;
+    }
+    let redeemed = redeem(context, request).await?;
+    match issue(context, redeemed).await {
+        // A concurrent first use won: seen again, this one is a repeat inside the leeway, or a reuse.
+        Err(GrantError::InvalidRefreshToken(refresh_token::RACE)) => {
+            let redeemed = redeem(context, request).await?;
+            issue(context, redeemed).await
+        }
+        answer => answer,
+    }
+}
+
+async fn redeem(context: &Context<'_>, request: &TokenRequest) -> Result<Redeemed, GrantError> {
+    match request {
+        TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
+            authorization_code::redeem(context, code, redirect_uri.as_deref(), code_verifier.as_ref()).await
+        }
+        TokenRequest::RefreshToken { refresh_token, scope } => {
+            refresh_token::redeem(context, refresh_token, scope.as_ref()).await
+        }
+        TokenRequest::ClientCredentials { scope } => client_credentials::redeem(context, scope.as_ref()),
+    }
+}
+
+/// Okta: token requests from browsers are limited to code and refresh, from origins that are known for the client.
+async fn browser_may_ask(context: &Context<'_>, origin: &str, grant_type: GrantType) -> Result<(), GrantError> {
+    // Our own pages (the playground) are on the issuer's origin.
+    if origin_of(&context.app.settings.issuer).as_deref() == Some(origin) {
+        return Ok(());
+    }
+    let browser_grant = matches!(grant_type, GrantType::AuthorizationCode | GrantType::RefreshToken);
+    let origins = context.app.origins.load(&context.app.db).await?;
+    if browser_grant && origins.allows(context.client, origin) { Ok(()) } else { Err(GrantError::BrowserRefused) }
+}
+
+/// Commits what was redeemed together with its log event, then signs.
+async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
+    let Redeemed { unit, lost, grant, scope, access_lifetime, refresh_token, nonce, kind } = redeemed;
+    let app = context.app;
+    // Whatever may still be refused is refused before anything is spent.
+    let subject = match grant.as_ref().and_then(|grant| grant.user_id.as_ref()) {
+        Some(user) => Some(
+            LoadedSubject::find(app, context.server, user).await?.ok_or(GrantError::InvalidGrant("user_gone"))?,
+        ),
+        None => None,
+    };
+    let with_id_token = subject.is_some() && scope.contains(OPENID);
+    let mut event = Event::new(EventType::TokenGrant)
+        .with("grantType", kind.as_str())
+        .with("scopes", scope.to_string())
+        .with("idToken", with_id_token)
+        .with("refreshToken", refresh_token.is_some());
+    if let Some(grant) = &grant {
+        event = event.with("grant", grant.id.as_str());
+        if let Some(user) = &grant.user_id {
+            event = event.user(user);
+        }
+        if let Some(session) = &grant.session_id {
+            event = event.session(session);
+        }
+    }
+    if let Outcome::Lost(claim) = app.db.writer().commit(unit.row(context.event(event))).await? {
+        return Err(lost(claim));
+    }
+    let mint = Mint {
+        server: context.server,
+        client: context.client,
+        subject: match (&subject, &grant) {
+            (Some(subject), Some(grant)) => Some(Subject {
+                user: &subject.user,
+                groups: &subject.group_names,
+                auth_time: grant.auth_time.unwrap_or(grant.created_at),
+                acr: grant.acr.as_deref(),
+                amr: &grant.amr,
+                session: grant.session_id.as_ref(),
+            }),
+            _ => None,
+        },
+        grant: grant.as_ref().map(|grant| &grant.id),
+        scope: &scope,
+        now: context.now,
+    };
+    let access_token = token::access::mint(&mint, access_lifetime, app.random.as_ref())?;
+    let id_token = if with_id_token {
+        let binding = token::id::Binding {
+            nonce: nonce.as_deref(),
+            access_token: Some(&access_token.token),
+            code: None,
+        };
+        token::id::mint(&mint, binding, app.random.as_ref())?
+    } else {
+        None
+    };
+    metrics::counter!("tokens_issued_total", "grant" => kind.as_str()).increment(1);
+    Ok(TokenResponse {
+        scope: Some(scope),
+        refresh_token: refresh_token.map(|token| token.expose().clone()),
+        id_token,
+        ..TokenResponse::bearer(
+            access_token.token,
+            u32::try_from(access_token.lifetime.whole_seconds()).unwrap_or(u32::MAX),
+        )
+    })
+}
