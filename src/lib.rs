@@ -1,7 +1,10 @@
 //! Stepgate: a self-hosted OpenID Connect provider and OAuth 2.0 authorization server that speaks Okta's API.
 
+pub mod authn;
 pub mod fault;
 pub mod id;
+pub mod limit;
 pub mod model;
 pub mod ports;
 pub mod secret;
+pub mod user;
