@@ -11,7 +11,7 @@ pub struct VerifiedFactor {
     /// What it adds to `amr` (RFC 8176), for example `pwd`.
     pub amr: Vec<String>,
     /// When it was verified.
-    #[serde(with = "time::serde::timestamp::milliseconds")]
+    #[serde(with = "milliseconds")]
     pub at: OffsetDateTime,
 }
 
@@ -46,5 +46,41 @@ impl Session {
             }
         }
         amr
+    }
+}
+
+/// Milliseconds as `i64`. The `time` crate's own form is an `i128`, which serde can't read inside of a tagged
+/// enum.
+mod milliseconds {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
+    use time::OffsetDateTime;
+
+    pub(super) fn serialize<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+        let milliseconds = at.unix_timestamp_nanos() / 1_000_000;
+        serializer.serialize_i64(i64::try_from(milliseconds).map_err(S::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<OffsetDateTime, D::Error> {
+        let milliseconds = i64::deserialize(deserializer)?;
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
+            .map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_factor_keeps_its_time_to_the_millisecond() {
+        let at = datetime!(2026-01-02 03:04:05.678 UTC);
+        let factor = VerifiedFactor { amr: vec!["pwd".to_owned()], at };
+        let stored = serde_json::to_value(&factor).unwrap();
+        assert_eq!(stored, serde_json::json!({ "amr": ["pwd"], "at": 1_767_323_045_678_i64 }));
+        assert_eq!(serde_json::from_value::<VerifiedFactor>(stored).unwrap(), factor);
     }
 }

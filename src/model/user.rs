@@ -68,9 +68,11 @@ impl UserStatus {
 pub struct Profile(pub Map<String, Value>);
 
 impl Profile {
-    /// An attribute as text; empty text counts as absent.
+    /// An attribute as text without blanks around it. Blank text and the word `null`, which imports leave
+    /// behind, count as absent.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+        let text = self.0.get(name).and_then(Value::as_str).map(str::trim);
+        text.filter(|text| !text.is_empty() && *text != "null")
     }
 
     /// An attribute as it is stored; null counts as absent.
@@ -145,8 +147,9 @@ impl User {
         }
     }
 
-    /// Whether tokens may be issued for the user at all.
-    pub fn is_active(&self, now: OffsetDateTime) -> bool {
-        self.status_at(now) == UserStatus::Active
+    /// Whether an administrator lets the user use sessions and receive tokens at all. A temporary lock of the
+    /// password does not count: guessing somebody's password must not end that person's sessions.
+    pub fn is_active(&self) -> bool {
+        self.status == UserStatus::Active
     }
 }
