@@ -1,2 +1,25 @@
-//! Tests.
-fn main() {}
+//! The test suite: one binary, real sockets, real databases; one trial per test and backend.
+//!
+//! A module lists its tests with [`trials!`]; `main` flattens the lists. Run a part of it with a
+//! filter (`cargo test --test tests sqlite::oidc`), see all names with `-- --list`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
+#[macro_use]
+mod support;
+
+mod architecture;
+mod harness;
+mod supply_chain;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let tests = [architecture::trials(), supply_chain::trials(), harness::trials()];
+    support::run(tests.into_iter().flatten().collect())
+}

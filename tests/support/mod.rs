@@ -1,0 +1,23 @@
+//! What tests stand on: the runner, private instances of the services, clients over real sockets.
+//!
+//! Owns processes, temporary folders and databases, and takes all of them away at the end of the
+//! run. Never knows a rule of the product: that is for the tests to say.
+
+#[macro_use]
+mod trial;
+
+pub(crate) mod app;
+pub(crate) mod browser;
+pub(crate) mod certificate;
+pub(crate) mod database;
+pub(crate) mod html;
+pub(crate) mod http;
+pub(crate) mod peer;
+mod postgres;
+mod process;
+mod redis;
+mod services;
+mod sqlite;
+
+pub(crate) use app::TestApp;
+pub(crate) use trial::{Backend, Test, run};
