@@ -6,5 +6,6 @@
 
 pub mod action;
 pub mod event;
+pub mod service;
 pub mod state;
 pub mod transition;

@@ -49,7 +49,7 @@ pub(super) async fn redeem(
         }
         return Err(error);
     }
-    may_issue(&facts, SessionRule::MustLive, context.now)
+    may_issue(&facts, SessionRule::MustLive)
         .map_err(|refusal| GrantError::InvalidGrant(refusal.reason()))?;
     Ok(redeemed(context, &hash, code, facts))
 }

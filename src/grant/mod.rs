@@ -16,7 +16,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     app::App,
     cache::servers::ServerState,
-    claims::ClaimsError,
+    claims::assemble::ClaimsError,
     client::{AuthenticateError, authenticate, authenticate::Endpoint},
     fault::Fault,
     model::{client::Client, grant::Grant},

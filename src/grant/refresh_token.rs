@@ -58,7 +58,7 @@ fn check(context: &Context<'_>, facts: &GrantFacts) -> Result<(), GrantError> {
     if !grant.scope.contains(OFFLINE_ACCESS) || !offered {
         return Err(GrantError::InvalidRefreshToken("offline_access_removed"));
     }
-    may_issue(facts, SessionRule::OfflineOutlives, context.now)
+    may_issue(facts, SessionRule::OfflineOutlives)
         .map_err(|refusal| GrantError::InvalidRefreshToken(refusal.reason()))
 }
 

@@ -148,12 +148,8 @@ macro_rules! rows {
 rows! {
     /// A session.
     Session(session);
-    /// A browser that signed in.
-    KnownDevice(known_device);
     /// A pending authorization request.
     Flow(flow);
-    /// A consent.
-    Consent(consent);
     /// A grant.
     Grant(grant);
     /// An authorization code.

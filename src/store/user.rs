@@ -10,7 +10,7 @@ use super::{
     Database,
     db::{Tx, execute},
     instant, instant_opt, millis,
-    unit::{Change, Row},
+    unit::Change,
 };
 use crate::{
     fault::Fault,
@@ -159,24 +159,45 @@ pub async fn end_everything(tx: &Tx, id: &UserId, reason: &str, now: OffsetDateT
     Ok(())
 }
 
-/// Takes one attempt out of the user's budget before the password is looked at: a burst of parallel guesses cannot
-/// get more tries than the budget has. Lost when the user is locked or the budget is spent.
-pub fn claim_attempt(id: &UserId, before: &PasswordLock, after: &PasswordLock, now: OffsetDateTime) -> Change {
-    let count = |n: u32| i64::from(n);
+/// The moments that charging an attempt writes: now, the end of a lock by the number of locks before it, and the end
+/// that only a reset brings.
+pub struct Charge<'a> {
+    /// A lock that ended by then no longer counts.
+    pub now: OffsetDateTime,
+    /// The end of a lock by the number of locks before it.
+    pub lock_ends: &'a [OffsetDateTime; 9],
+    /// The end of a lock that only a reset ends.
+    pub until_reset: OffsetDateTime,
+    /// Wrong passwords in a row that lock.
+    pub threshold: u32,
+    /// Wrong passwords in all that lock until a reset.
+    pub cap: u32,
+}
+
+/// Charges one attempt to the user before the password is looked at: a burst of parallel guesses cannot get more tries
+/// than the budget has. Lost when the user is locked.
+pub fn claim_attempt(id: &UserId, charge: &Charge<'_>) -> Change {
+    let mut values: Vec<sea_orm::Value> = vec![
+        id.as_str().into(),
+        millis(charge.now).into(),
+        i64::from(charge.threshold).into(),
+        i64::from(charge.cap).into(),
+        millis(charge.until_reset).into(),
+    ];
+    values.extend(charge.lock_ends.iter().map(|&end| sea_orm::Value::from(millis(end))));
     Change::new(
-        r#"UPDATE "user" SET "password_failures" = $1, "password_failures_total" = $2, "lockouts" = $3, "locked_until" = $4
-           WHERE "id" = $5 AND "password_failures" = $6 AND "password_failures_total" = $7
-             AND ("locked_until" IS NULL OR "locked_until" <= $8)"#,
-        vec![
-            count(after.failures).into(),
-            count(after.failures_total).into(),
-            count(after.lockouts).into(),
-            after.locked_until.map(millis).into(),
-            id.as_str().into(),
-            count(before.failures).into(),
-            count(before.failures_total).into(),
-            millis(now).into(),
-        ],
+        r#"UPDATE "user" SET
+             "password_failures_total" = "password_failures_total" + 1,
+             "password_failures" = CASE WHEN "password_failures" + 1 >= $3 THEN 0 ELSE "password_failures" + 1 END,
+             "lockouts" = CASE WHEN "password_failures" + 1 >= $3 THEN "lockouts" + 1 ELSE "lockouts" END,
+             "locked_until" = CASE
+               WHEN "password_failures_total" + 1 >= $4 THEN $5
+               WHEN "password_failures" + 1 < $3 THEN NULL
+               WHEN "lockouts" = 0 THEN $6 WHEN "lockouts" = 1 THEN $7 WHEN "lockouts" = 2 THEN $8
+               WHEN "lockouts" = 3 THEN $9 WHEN "lockouts" = 4 THEN $10 WHEN "lockouts" = 5 THEN $11
+               WHEN "lockouts" = 6 THEN $12 WHEN "lockouts" = 7 THEN $13 ELSE $14 END
+           WHERE "id" = $1 AND ("locked_until" IS NULL OR "locked_until" <= $2)"#,
+        values,
     )
 }
 
@@ -205,27 +226,33 @@ pub fn replace_password_hash(id: &UserId, old: &Secret<String>, new: &Secret<Str
     )
 }
 
-/// The budget of a browser that the user signed in with before.
+/// What is stored of a browser that the user signed in with before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownDevice {
+    /// Wrong passwords from this browser since the last right one.
+    pub failures: u32,
+    /// When it may try again.
+    pub locked_until: Option<OffsetDateTime>,
+}
+
+/// Finds a browser that the user signed in with before.
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_device(db: &Database, id: &UserId, device: &TokenHash) -> Result<Option<PasswordLock>, Fault> {
+pub async fn find_device(db: &Database, id: &UserId, device: &TokenHash) -> Result<Option<KnownDevice>, Fault> {
     let key = (id.to_string(), device.encoded());
     let Some(row) = known_device::Entity::find_by_id(key).one(db.reader()).await? else { return Ok(None) };
-    Ok(Some(PasswordLock {
+    Ok(Some(KnownDevice {
         failures: u32::try_from(row.failures).map_err(Fault::stored)?,
-        failures_total: 0,
-        lockouts: 0,
         locked_until: instant_opt(row.locked_until)?,
     }))
 }
 
-/// Takes one attempt out of a known browser's own budget.
+/// Charges one attempt to a known browser's own budget; lost when it is locked or another attempt came between.
 pub fn claim_device_attempt(
-    id: &UserId,
-    device: &TokenHash,
-    before: &PasswordLock,
-    after: &PasswordLock,
+    (id, device): (&UserId, &TokenHash),
+    before: &KnownDevice,
+    after: &KnownDevice,
     now: OffsetDateTime,
 ) -> Change {
     Change::new(
@@ -252,14 +279,11 @@ pub fn refresh_device(id: &UserId, device: &TokenHash, now: OffsetDateTime) -> C
     )
 }
 
-/// A browser that the user signed in with for the first time.
-pub fn new_device(id: &UserId, device: &TokenHash, now: OffsetDateTime) -> Row {
-    known_device::Model {
-        user_id: id.to_string(),
-        device_hash: device.encoded(),
-        failures: 0,
-        locked_until: None,
-        last_seen_at: millis(now),
-    }
-    .into()
+/// Remembers a browser that the user signed in with.
+pub fn remember_device(id: &UserId, device: &TokenHash, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"INSERT INTO "known_device" ("user_id", "device_hash", "failures", "locked_until", "last_seen_at")
+           VALUES ($1, $2, 0, NULL, $3) ON CONFLICT DO NOTHING"#,
+        vec![id.as_str().into(), device.encoded().into(), millis(now).into()],
+    )
 }

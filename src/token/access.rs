@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::{AccessTokenClaims, Mint, MintError, access_token_jti, grant_of_jti};
 use crate::{
     cache::servers::ServerState,
-    claims::Target,
+    claims::assemble::Target,
     id::ClientId,
     model::authorization_server::AccessTokenProfile,
     ports::random::Random,

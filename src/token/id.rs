@@ -7,7 +7,7 @@ use time::Duration;
 use super::{Mint, MintError};
 use crate::{
     cache::servers::ServerState,
-    claims::Target,
+    claims::assemble::Target,
     id::{ClientId, SessionId, UserId},
     ports::random::Random,
 };

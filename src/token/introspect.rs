@@ -100,7 +100,7 @@ pub async fn is_live(
                 !facts.jti_revoked
                     && facts.grant.server_id == server.config.server.id
                     && facts.grant.client_id == claims.client
-                    && may_issue(&facts, SessionRule::OfflineOutlives, now).is_ok()
+                    && may_issue(&facts, SessionRule::OfflineOutlives).is_ok()
             }))
         }
         None => {
@@ -138,7 +138,7 @@ async fn refresh_token(
         || token.expires_at <= now
         || grant.expires_at.is_some_and(|end| end <= now)
         || (rotated && token.first_used_at.is_some())
-        || may_issue(&facts, SessionRule::OfflineOutlives, now).is_err()
+        || may_issue(&facts, SessionRule::OfflineOutlives).is_err()
     {
         return Ok(None);
     }
@@ -169,7 +169,7 @@ async fn id_token(
         return Ok(None);
     }
     let user = store::user::find(&app.db, &hint.user).await?;
-    let Some(user) = user.filter(|user| user.is_active(app.now())) else { return Ok(None) };
+    let Some(user) = user.filter(|user| user.is_active()) else { return Ok(None) };
     if user.not_before.unix_timestamp() > hint.claims.get("iat").and_then(Value::as_i64).unwrap_or(0) {
         return Ok(None);
     }

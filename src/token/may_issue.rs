@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use crate::{
+    limit::lockout::UNTIL_RESET,
     model::{Status, user::UserStatus},
     store::grant::GrantFacts,
 };
@@ -16,7 +17,7 @@ pub enum Refusal {
     /// The user is not active.
     #[error("user_not_active")]
     UserNotActive,
-    /// The user is locked.
+    /// The user is locked until a reset.
     #[error("user_locked")]
     UserLocked,
     /// The client is switched off.
@@ -61,7 +62,7 @@ pub enum SessionRule {
 ///
 /// # Errors
 /// The first reason that speaks against it.
-pub fn may_issue(facts: &GrantFacts, session: SessionRule, now: OffsetDateTime) -> Result<(), Refusal> {
+pub fn may_issue(facts: &GrantFacts, session: SessionRule) -> Result<(), Refusal> {
     if facts.grant.revoked_at.is_some() {
         return Err(Refusal::GrantRevoked);
     }
@@ -78,7 +79,9 @@ pub fn may_issue(facts: &GrantFacts, session: SessionRule, now: OffsetDateTime) 
         if user.status != UserStatus::Active {
             return Err(Refusal::UserNotActive);
         }
-        if user.locked_until.is_some_and(|until| until > now) {
+        // A lock that passes by itself guards the password; if it ended grants too, whoever can guess wrongly could
+        // sign everybody out. One that only a reset ends is an end.
+        if user.locked_until.is_some_and(|until| until >= UNTIL_RESET) {
             return Err(Refusal::UserLocked);
         }
         not_before = not_before.max(user.not_before);
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_healthy_grant_may_issue() {
-        assert_eq!(may_issue(&facts(), SessionRule::MustLive, now()), Ok(()));
+        assert_eq!(may_issue(&facts(), SessionRule::MustLive), Ok(()));
     }
 
     #[test]
@@ -154,7 +157,7 @@ mod tests {
             (Refusal::GrantRevoked, |f| f.grant.revoked_at = Some(now())),
             (Refusal::UserNotActive, |f| f.user.as_mut().unwrap().status = UserStatus::Suspended),
             (Refusal::UserNotActive, |f| f.user = None),
-            (Refusal::UserLocked, |f| f.user.as_mut().unwrap().locked_until = Some(now() + Duration::SECOND)),
+            (Refusal::UserLocked, |f| f.user.as_mut().unwrap().locked_until = Some(UNTIL_RESET)),
             (Refusal::ClientInactive, |f| f.client_status = Status::Inactive),
             (Refusal::ServerInactive, |f| f.server_status = Status::Inactive),
             (Refusal::NotBefore, |f| f.user.as_mut().unwrap().not_before = now()),
@@ -164,7 +167,7 @@ mod tests {
         for (refusal, spoil) in cases {
             let mut facts = facts();
             spoil(&mut facts);
-            assert_eq!(may_issue(&facts, SessionRule::MustLive, now()), Err(refusal));
+            assert_eq!(may_issue(&facts, SessionRule::MustLive), Err(refusal));
         }
     }
 
@@ -172,17 +175,17 @@ mod tests {
     fn offline_access_outlives_the_session() {
         let mut facts = facts();
         facts.session_ended_at = Some(now());
-        assert_eq!(may_issue(&facts, SessionRule::OfflineOutlives, now()), Ok(()));
+        assert_eq!(may_issue(&facts, SessionRule::OfflineOutlives), Ok(()));
         facts.grant.scope = ScopeSet::parse("openid").unwrap();
-        assert_eq!(may_issue(&facts, SessionRule::OfflineOutlives, now()), Err(Refusal::SessionEnded));
+        assert_eq!(may_issue(&facts, SessionRule::OfflineOutlives), Err(Refusal::SessionEnded));
     }
 
     #[test]
     fn the_latest_not_before_wins() {
         let mut facts = facts();
         facts.client_not_before = now() - Duration::hours(2);
-        assert_eq!(may_issue(&facts, SessionRule::MustLive, now()), Ok(()));
+        assert_eq!(may_issue(&facts, SessionRule::MustLive), Ok(()));
         facts.client_not_before = now() - Duration::minutes(1);
-        assert_eq!(may_issue(&facts, SessionRule::MustLive, now()), Err(Refusal::NotBefore));
+        assert_eq!(may_issue(&facts, SessionRule::MustLive), Err(Refusal::NotBefore));
     }
 }

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use crate::{
     app::App,
     cache::servers::ServerState,
-    claims::{self, ClaimsError},
+    claims::assemble::{self as claims, ClaimsError},
     fault::Fault,
     id::{ClientId, GrantId, SessionId, UserId},
     model::{client::Client, user::User},
@@ -82,6 +82,7 @@ impl Mint<'_> {
                 user: self.subject.as_ref().map(|subject| subject.user),
                 groups: self.subject.as_ref().map_or(&[], |subject| subject.groups),
                 scopes: &scopes,
+                requested: &[],
                 server: &self.server.config,
                 thin_okta: self.client.is_okta_compat() && self.server.config.server.is_org(),
             },

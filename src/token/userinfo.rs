@@ -6,7 +6,7 @@ use super::{LoadedSubject, Mint, MintError, Subject, access, introspect::is_live
 use crate::{
     app::App,
     cache::servers::ServerState,
-    claims::{ClaimsError, Target},
+    claims::assemble::{ClaimsError, Target},
     fault::Fault,
     protocol::scope::OPENID,
 };

@@ -1,0 +1,102 @@
+//! Who gets what: assignment and access policy, once per grant.
+
+use time::OffsetDateTime;
+
+use super::checks::ValidRequest;
+use crate::{
+    app::App,
+    cache::servers::ServerState,
+    fault::Fault,
+    model::{
+        authorization_server::TokenLifetimes,
+        client::Client,
+        session::Session,
+        user::User,
+    },
+    policy::access,
+    protocol::{
+        acr,
+        amr::Amr,
+        error::{ErrorCode, OAuthError},
+        grant_type::GrantType,
+        scope::ScopeSet,
+    },
+    token::LoadedSubject,
+};
+
+/// What an authorization amounts to.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The user.
+    pub user: User,
+    /// What is granted.
+    pub scope: ScopeSet,
+    /// How long tokens live.
+    pub lifetimes: TokenLifetimes,
+    /// `acr` that was earned.
+    pub acr: Option<String>,
+    /// `amr` that was earned.
+    pub amr: Vec<String>,
+    /// When credentials were last verified.
+    pub auth_time: OffsetDateTime,
+}
+
+/// A denial goes to the client; a fault does not decide.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// The user may not use the client, or no rule allows it.
+    #[error(transparent)]
+    Denied(#[from] OAuthError),
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Decides for the user of a session.
+///
+/// # Errors
+/// `access_denied`, or a fault.
+pub async fn decide(
+    app: &App,
+    server: &ServerState,
+    client: &Client,
+    (request, scope): (&ValidRequest, ScopeSet),
+    session: &Session,
+) -> Result<Decision, DecideError> {
+    let denied = |text: &'static str| OAuthError::new(ErrorCode::AccessDenied, text);
+    let subject = LoadedSubject::find(app, server, &session.user_id)
+        .await?
+        .ok_or_else(|| denied("The user does not exist any more."))?;
+    let groups = match (&client.assignment, server.needs_groups) {
+        (Some(_), false) => crate::store::group::of_user(&app.db, &session.user_id).await?,
+        _ => subject.groups,
+    };
+    let group_ids: Vec<_> = groups.into_iter().map(|group| group.id).collect();
+    if let Some(assignment) = &client.assignment {
+        let assigned = assignment.users.contains(&session.user_id)
+            || assignment.groups.iter().any(|group| group_ids.contains(group));
+        if !assigned {
+            return Err(denied("The user is not assigned to this application.").into());
+        }
+    }
+    let names: Vec<&str> = scope.iter().collect();
+    let facts = access::Facts {
+        client_id: &client.id,
+        grant_type: GrantType::AuthorizationCode.as_str(),
+        user: Some((&session.user_id, &group_ids)),
+        scopes: &names,
+    };
+    let granted = access::evaluate(&server.config.policies, &facts)
+        .map_err(|_| denied("No access policy of this authorization server allows the request."))?;
+    let amr = session.amr();
+    let earned: Vec<Amr> = amr.iter().filter_map(|method| method.parse().ok()).collect();
+    let requested: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
+    Ok(Decision {
+        user: subject.user,
+        lifetimes: granted.lifetimes,
+        acr: acr::choose(&requested, &earned),
+        amr,
+        auth_time: session.auth_time,
+        scope,
+    })
+}

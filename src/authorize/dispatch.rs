@@ -1,0 +1,234 @@
+//! The only place that chooses the next step. Every page hands its result in here and goes where it is sent.
+
+use std::sync::Arc;
+
+use super::{
+    checks::ValidRequest,
+    decide::{DecideError, decide},
+    flow::{Flow, FlowError, Pending, Progress, freeze},
+    interact::{Needs, needs, without_asking},
+    issue::{self, AuthorizationResponse, Issuing},
+};
+use crate::{
+    app::App,
+    cache::servers::ServerState,
+    consent,
+    fault::Fault,
+    id::{ConsentId, FlowId},
+    model::{client::Client, session::Session},
+    protocol::{
+        error::{ErrorCode, OAuthError},
+        prompt::Prompt,
+        scope::ScopeSet,
+    },
+    store::{self, unit::Unit},
+    syslog::{Caller, Event, EventType},
+};
+
+/// Where the browser goes next.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// To the client, with an answer.
+    Respond(Box<AuthorizationResponse>),
+    /// To the sign-in page.
+    SignIn(FlowId),
+    /// To the account chooser.
+    ChooseAccount(FlowId),
+    /// To the consent page.
+    Consent(FlowId),
+}
+
+/// The browser at hand.
+pub struct Browser<'a> {
+    /// The value of its cookie that binds flows to it.
+    pub binding: &'a str,
+    /// Its live session.
+    pub session: Option<&'a Session>,
+    /// Who sent the request.
+    pub caller: &'a Caller,
+}
+
+/// A request on its way: fresh, or frozen in a flow.
+pub enum Journey<'a> {
+    /// It just arrived; nothing is written unless something has to be asked.
+    Fresh(ValidRequest),
+    /// It is frozen.
+    Frozen(&'a Flow),
+}
+
+impl Journey<'_> {
+    fn request(&self) -> &ValidRequest {
+        match self {
+            Self::Fresh(request) => request,
+            Self::Frozen(flow) => &flow.pending.request,
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        match self {
+            Self::Fresh(_) => Progress::default(),
+            Self::Frozen(flow) => flow.pending.progress.clone(),
+        }
+    }
+
+    fn flow(&self) -> Option<&Flow> {
+        match self {
+            Self::Fresh(_) => None,
+            Self::Frozen(flow) => Some(flow),
+        }
+    }
+}
+
+/// Chooses and takes the next step.
+///
+/// # Errors
+/// The flow cannot go on, or a fault.
+pub async fn dispatch(
+    app: &App,
+    server: &Arc<ServerState>,
+    client: &Client,
+    journey: Journey<'_>,
+    browser: &Browser<'_>,
+) -> Result<Step, FlowError> {
+    let now = app.now();
+    let request = journey.request();
+    let progress = journey.progress();
+    let session = live_user(app, browser.session).await?;
+    let missing = match session {
+        Some(session) => Some(consent_missing(app, server, client, (request, &progress), session).await?),
+        None => None,
+    };
+    let needs = needs(request, session, &progress, missing, now);
+    if request.prompts().is_none()
+        && let Err(error) = without_asking(&needs)
+    {
+        return Ok(respond(issue::error(request.destination.clone(), &error)));
+    }
+    match (needs, session) {
+        (Needs::Nothing, Some(session)) => {
+            finish(app, (server, client), &journey, (session, &progress), browser).await
+        }
+        (Needs::Consent(_), Some(session)) => {
+            // A refusal that no consent can change is told before anything is asked.
+            let asked = (request, request.scope.clone());
+            match decide(app, server, client, asked, session).await {
+                Err(DecideError::Denied(error)) => deny(app, &journey, &error, browser.caller).await,
+                Err(DecideError::Fault(fault)) => Err(fault.into()),
+                Ok(_) => Ok(Step::Consent(frozen(app, journey, browser).await?)),
+            }
+        }
+        (Needs::ChooseAccount, _) => Ok(Step::ChooseAccount(frozen(app, journey, browser).await?)),
+        (Needs::Login | Needs::Nothing | Needs::Consent(_), _) => {
+            Ok(Step::SignIn(frozen(app, journey, browser).await?))
+        }
+    }
+}
+
+/// The session, as long as its user is active: suspension ends sign-on at the next request.
+async fn live_user<'a>(app: &App, session: Option<&'a Session>) -> Result<Option<&'a Session>, Fault> {
+    let Some(session) = session else { return Ok(None) };
+    let user = store::user::find(&app.db, &session.user_id).await?;
+    let counts = user.is_some_and(|user| user.is_active() && session.created_at > user.not_before);
+    Ok(counts.then_some(session))
+}
+
+/// The scopes that still have to be agreed to; within a flow an agreement counts once, also for `prompt=consent`.
+async fn consent_missing(
+    app: &App,
+    server: &ServerState,
+    client: &Client,
+    (request, progress): (&ValidRequest, &Progress),
+    session: &Session,
+) -> Result<ScopeSet, Fault> {
+    if progress.agreed.as_ref().is_some_and(|(user, _)| *user == session.user_id) {
+        return Ok(ScopeSet::new());
+    }
+    let prompted = request.prompts().contains(Prompt::Consent);
+    let remembered = if prompted || client.metadata.consent_method == crate::protocol::client_metadata::ConsentMethod::Trusted {
+        Vec::new()
+    } else {
+        store::consent::scopes(&app.db, &session.user_id, &client.id, &server.config.server.id).await?
+    };
+    Ok(consent::to_ask(client, &server.config, &request.scope, (prompted, &remembered)))
+}
+
+async fn frozen(app: &App, journey: Journey<'_>, browser: &Browser<'_>) -> Result<FlowId, FlowError> {
+    match journey {
+        Journey::Frozen(flow) => Ok(flow.id.clone()),
+        Journey::Fresh(request) => {
+            let pending = Pending { request, progress: Progress::default() };
+            let (id, row) = freeze(app, &pending, browser.binding, browser.caller).await?;
+            app.db.writer().commit(Unit::new().row(row)).await?;
+            Ok(id)
+        }
+    }
+}
+
+fn respond(response: AuthorizationResponse) -> Step {
+    Step::Respond(Box::new(response))
+}
+
+async fn finish(
+    app: &App,
+    (server, client): (&ServerState, &Client),
+    journey: &Journey<'_>,
+    (session, progress): (&Session, &Progress),
+    browser: &Browser<'_>,
+) -> Result<Step, FlowError> {
+    let request = journey.request();
+    let mut unit = Unit::new();
+    let scope = match &progress.agreed {
+        Some((user, agreed)) if *user == session.user_id => {
+            // Agreed once, remembered per user, client, server and scope.
+            for scope in agreed.iter() {
+                let id = ConsentId::generate(app.random.as_ref());
+                let of = (user, &request.client_id, &request.server_id);
+                unit = unit.change(store::consent::remember(&id, of, scope, app.now()));
+            }
+            let event = Event::new(EventType::ConsentGrant)
+                .server(&request.server_id)
+                .client(&request.client_id)
+                .user(user)
+                .with("scopes", agreed.to_string());
+            unit = unit.row(event.row(browser.caller, app.random.as_ref(), app.now()));
+            request.scope.intersection(agreed)
+        }
+        Some(_) | None => request.scope.clone(),
+    };
+    let decision = match decide(app, server, client, (request, scope), session).await {
+        Ok(decision) => decision,
+        Err(DecideError::Denied(error)) => return deny(app, journey, &error, browser.caller).await,
+        Err(DecideError::Fault(fault)) => return Err(fault.into()),
+    };
+    let issuing = Issuing { server, client, session, flow: journey.flow(), caller: browser.caller };
+    match issue::code(app, &issuing, request, decision, unit).await? {
+        Some(response) => Ok(respond(response)),
+        None => Err(FlowError::Unknown),
+    }
+}
+
+/// Ends the journey with a denial, which is logged.
+///
+/// # Errors
+/// The flow was completed meanwhile, or a fault.
+pub async fn deny(
+    app: &App,
+    journey: &Journey<'_>,
+    error: &OAuthError,
+    caller: &Caller,
+) -> Result<Step, FlowError> {
+    let request = journey.request();
+    let kind = if error.code == ErrorCode::AccessDenied { "access_denied" } else { "refused" };
+    let event = Event::failure(EventType::Authorize, kind)
+        .server(&request.server_id)
+        .client(&request.client_id)
+        .with("description", error.description());
+    let mut unit = Unit::new().row(event.row(caller, app.random.as_ref(), app.now()));
+    if let Some(flow) = journey.flow() {
+        unit = unit.claim(flow.complete());
+    }
+    match app.db.writer().commit(unit).await? {
+        store::unit::Outcome::Won => Ok(respond(issue::error(request.destination.clone(), error))),
+        store::unit::Outcome::Lost(_) => Err(FlowError::Unknown),
+    }
+}

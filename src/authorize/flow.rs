@@ -1,0 +1,155 @@
+//! A request that waits for its user: frozen in a row, bound to the browser that began it.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::checks::ValidRequest;
+use crate::{
+    app::App,
+    fault::Fault,
+    id::{FlowId, UserId},
+    limit::rate::{Bucket, address},
+    protocol::scope::ScopeSet,
+    secret::TokenHash,
+    store::{
+        self,
+        unit::{Change, Row},
+    },
+    syslog::Caller,
+};
+
+/// What was asked and answered in this flow so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Who proved credentials in this flow.
+    pub authenticated: Option<UserId>,
+    /// Which account was chosen.
+    pub chosen: Option<UserId>,
+    /// The scopes that were agreed to in this flow, and by whom.
+    pub agreed: Option<(UserId, ScopeSet)>,
+}
+
+/// The frozen request with its progress.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    /// The request.
+    pub request: ValidRequest,
+    /// The progress.
+    pub progress: Progress,
+}
+
+/// A pending request that was loaded.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// `flw…`
+    pub id: FlowId,
+    /// Compare-and-swap counter.
+    pub version: i32,
+    /// What is pending.
+    pub pending: Pending,
+}
+
+/// Why a flow cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// It never existed, was completed, or has expired.
+    #[error("the sign-in is over or has taken too long")]
+    Unknown,
+    /// It belongs to another browser.
+    #[error("the sign-in was begun in another browser")]
+    ForeignBrowser,
+    /// Too many requests of this address are waiting.
+    #[error("too many sign-ins are waiting")]
+    TooMany,
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl Flow {
+    /// Loads a flow for the browser that presents it.
+    ///
+    /// # Errors
+    /// It is over, or another browser's.
+    pub async fn load(app: &App, id: &FlowId, browser: Option<&str>) -> Result<Self, FlowError> {
+        let stored = store::flow::find(&app.db, id, app.now()).await?.ok_or(FlowError::Unknown)?;
+        // A link that carries somebody else's flow would sign the victim in as the attacker.
+        if !browser.is_some_and(|browser| stored.browser.is(&TokenHash::of(browser))) {
+            return Err(FlowError::ForeignBrowser);
+        }
+        let pending = serde_json::from_str(&stored.payload).map_err(Fault::from)?;
+        Ok(Self { id: stored.id, version: stored.version, pending })
+    }
+
+    /// Saves the progress, unless another tab did meanwhile.
+    ///
+    /// # Errors
+    /// The progress cannot be written as JSON.
+    pub fn save(&self) -> Result<Change, Fault> {
+        Ok(store::flow::claim_update(&self.id, self.version, serde_json::to_string(&self.pending)?))
+    }
+
+    /// Completes the flow: it can be completed once.
+    pub fn complete(&self) -> Change {
+        store::flow::claim_completion(&self.id, self.version)
+    }
+}
+
+/// Freezes a request for a browser. Anonymous requests are capped per address.
+///
+/// # Errors
+/// Too many are waiting, or a fault.
+pub async fn freeze(app: &App, pending: &Pending, browser: &str, caller: &Caller) -> Result<(FlowId, Row), FlowError> {
+    may_wait(app, caller).await?;
+    let now = app.now();
+    let id = FlowId::generate(app.random.as_ref());
+    let payload = serde_json::to_string(pending).map_err(Fault::from)?;
+    let row = store::flow::row(&id, &TokenHash::of(browser), payload, &key(caller), times(app, now));
+    Ok((id, row))
+}
+
+fn times(app: &App, now: OffsetDateTime) -> [OffsetDateTime; 2] {
+    [now, now + app.settings.flow_lifetime]
+}
+
+fn key(caller: &Caller) -> String {
+    caller.ip.map_or_else(|| "-".to_owned(), address)
+}
+
+async fn may_wait(app: &App, caller: &Caller) -> Result<(), FlowError> {
+    let Some(rate) = app.rates.of(Bucket::AuthorizePending) else { return Ok(()) };
+    let waiting = store::flow::pending_from(&app.db, &key(caller), app.now()).await?;
+    if waiting >= u64::from(rate.limit) { Err(FlowError::TooMany) } else { Ok(()) }
+}
+
+/// The parameters of a POSTed request, kept until the browser has followed a redirect: only then does it show a session
+/// cookie that is `SameSite=Lax`. Opened once, by the secret in the redirect.
+///
+/// # Errors
+/// Too many are waiting, or a fault.
+pub async fn park(app: &App, encoded: &str, caller: &Caller) -> Result<(String, Row), FlowError> {
+    may_wait(app, caller).await?;
+    let id = FlowId::generate(app.random.as_ref());
+    let secret = crate::secret::opaque_token(app.random.as_ref());
+    let hash = TokenHash::of(secret.expose());
+    let row = store::flow::row(&id, &hash, encoded.to_owned(), &key(caller), times(app, app.now()));
+    Ok((format!("{id}.{}", secret.expose()), row))
+}
+
+/// Takes parked parameters out, once.
+///
+/// # Errors
+/// They are gone, or the secret is wrong.
+pub async fn unpark(app: &App, ticket: &str) -> Result<String, FlowError> {
+    let (id, secret) = ticket.split_once('.').ok_or(FlowError::Unknown)?;
+    let id = FlowId::new(id);
+    let stored = store::flow::find(&app.db, &id, app.now()).await?.ok_or(FlowError::Unknown)?;
+    if !stored.browser.is(&TokenHash::of(secret)) {
+        return Err(FlowError::Unknown);
+    }
+    let unit = store::unit::Unit::new().claim(store::flow::claim_completion(&id, stored.version));
+    match app.db.writer().commit(unit).await? {
+        store::unit::Outcome::Won => Ok(stored.payload),
+        store::unit::Outcome::Lost(_) => Err(FlowError::Unknown),
+    }
+}
