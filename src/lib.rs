@@ -1,6 +1,7 @@
 //! Stepgate: a self-hosted OpenID Connect provider and OAuth 2.0 authorization server that speaks Okta's API.
 
 pub mod cache;
+pub mod config;
 pub mod fault;
 pub mod id;
 pub mod limit;
