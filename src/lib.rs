@@ -7,4 +7,5 @@ pub mod id;
 pub mod limit;
 pub mod ports;
 pub mod secret;
+pub mod server;
 pub mod telemetry;
