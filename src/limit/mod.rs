@@ -1,3 +1,4 @@
-//! Throttling and lockout as pure decisions; the counters come from the cache or the store.
+//! How much of anything a caller may do. Pure decisions: the counters themselves live in `cache` and `store`.
 
 pub mod lockout;
+pub mod rate;

@@ -2,4 +2,5 @@
 //! real implementation and, with `test-support`, the fake. Nothing here knows what it is used for.
 
 pub mod clock;
+pub mod fetch;
 pub mod random;

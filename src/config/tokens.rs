@@ -1,0 +1,87 @@
+//! `[tokens]`: lifetimes unless an authorization server's policy says otherwise.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::ConfigError;
+
+/// Lifetimes unless an authorization server's policy says otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tokens {
+    /// Access tokens.
+    #[serde(with = "super::duration")]
+    pub access_token: Duration,
+    /// ID tokens (OpenID Connect Core §2).
+    #[serde(with = "super::duration")]
+    pub id_token: Duration,
+    /// A refresh token that was not used for so long ends.
+    #[serde(with = "super::duration")]
+    pub refresh_token_idle: Duration,
+    /// Refresh tokens of one grant end after so long.
+    #[serde(with = "super::duration")]
+    pub refresh_token_absolute: Duration,
+    /// How long a rotated refresh token still answers with the same successor; at most 60 s (Okta).
+    #[serde(with = "super::duration")]
+    pub refresh_token_leeway: Duration,
+    /// Authorization codes (RFC 6749 §4.1.2).
+    #[serde(with = "super::duration")]
+    pub authorization_code: Duration,
+    /// Request URIs of pushed authorization requests (RFC 9126 §2.2).
+    #[serde(with = "super::duration")]
+    pub request_uri: Duration,
+    /// Device and user codes (RFC 8628 §3.2).
+    #[serde(with = "super::duration")]
+    pub device_code: Duration,
+    /// How far ahead or behind other parties' clocks may be.
+    #[serde(with = "super::duration")]
+    pub clock_skew: Duration,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            access_token: Duration::from_secs(3600),
+            id_token: Duration::from_secs(3600),
+            refresh_token_idle: Duration::from_secs(7 * 86_400),
+            refresh_token_absolute: Duration::from_secs(90 * 86_400),
+            refresh_token_leeway: Duration::from_secs(30),
+            authorization_code: Duration::from_secs(60),
+            request_uri: Duration::from_secs(60),
+            device_code: Duration::from_secs(600),
+            clock_skew: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Tokens {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        let minute = Duration::from_secs(60);
+        if self.refresh_token_leeway > minute {
+            return Err(ConfigError::invalid("tokens.refresh_token_leeway", "must be at most 60s"));
+        }
+        // RFC 6749 §4.1.2: at most 10 minutes.
+        if self.authorization_code.is_zero() || self.authorization_code > 10 * minute {
+            return Err(ConfigError::invalid(
+                "tokens.authorization_code",
+                "must be above 0 and at most 10m (RFC 6749 §4.1.2)",
+            ));
+        }
+        if self.refresh_token_idle > self.refresh_token_absolute {
+            return Err(ConfigError::invalid(
+                "tokens.refresh_token_idle",
+                "must be at most tokens.refresh_token_absolute",
+            ));
+        }
+        if self.clock_skew > 10 * minute {
+            return Err(ConfigError::invalid("tokens.clock_skew", "must be at most 10m"));
+        }
+        let positive =
+            [self.access_token, self.id_token, self.refresh_token_idle, self.request_uri, self.device_code];
+        if positive.iter().any(Duration::is_zero) {
+            return Err(ConfigError::invalid("tokens", "must not have a lifetime of 0"));
+        }
+        Ok(())
+    }
+}
