@@ -8,7 +8,6 @@ use zeroize::Zeroizing;
 
 use crate::{
     cache::{Counter, clients::Clients, origins::Origins, remote_jwks::RemoteJwks, servers::Servers},
-    fault::Fault,
     limit::rate::Rates,
     ports::{clock::Clock, fetch::Fetch, random::Random},
     store::Database,
@@ -117,17 +116,13 @@ pub struct DerivedKeys {
 
 impl DerivedKeys {
     /// Derives all of them.
-    ///
-    /// # Errors
-    /// The key derivation failed.
-    pub fn new(master: &MasterKey) -> Result<Self, Fault> {
-        let derive = |purpose| master.derive(purpose).map_err(|error| Fault::Crypto(error.to_string()));
-        Ok(Self {
-            csrf: derive("csrf")?,
-            cookie: derive("cookie")?,
-            client_secret: derive("client-secret")?,
-            refresh_token: derive("refresh-token")?,
-        })
+    pub fn new(master: &MasterKey) -> Self {
+        Self {
+            csrf: master.derive("csrf"),
+            cookie: master.derive("cookie"),
+            client_secret: master.derive("client-secret"),
+            refresh_token: master.derive("refresh-token"),
+        }
     }
 }
 
@@ -179,18 +174,15 @@ pub struct App {
 
 impl App {
     /// Puts everything together; nothing is read or written yet.
-    ///
-    /// # Errors
-    /// A key could not be derived.
     pub fn new(
         settings: Settings,
         db: Database,
         ports: Ports,
         passwords: PasswordHasher,
         (master, rates): (MasterKey, Rates),
-    ) -> Result<Self, Fault> {
-        Ok(Self {
-            derived: DerivedKeys::new(&master)?,
+    ) -> Self {
+        Self {
+            derived: DerivedKeys::new(&master),
             settings,
             db,
             clock: ports.clock,
@@ -205,7 +197,7 @@ impl App {
             origins: Origins::default(),
             repeats: Repeats::default(),
             remote_jwks: RemoteJwks::default(),
-        })
+        }
     }
 
     /// The current time.

@@ -67,7 +67,7 @@ impl RemoteJwks {
 }
 
 async fn fetched(fetch: &dyn Fetch, uri: &str) -> Option<ClientKeys> {
-    let answer = fetch.get(uri).await.ok()?;
+    let answer = fetch.get(&url::Url::parse(uri).ok()?).await.ok()?;
     if answer.status != 200 {
         return None;
     }

@@ -3,7 +3,7 @@
 //! What is due is decided purely by [`keys::rotation`]; here the decision is carried out by compare-and-swap, so that
 //! two nodes that rotate at once leave one active key. Keys are made outside the transaction.
 
-use keys::{Aad, Algorithm, Change, KeyRecord, KeyState, MasterKey, RotationPolicy, SigningKey, Timing, rotation};
+use keys::{Aad, Algorithm, Change, KeyRecord, KeyState, MasterKey, SigningKey, Timing, rotation};
 use time::{Duration, OffsetDateTime};
 
 use crate::{

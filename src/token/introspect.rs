@@ -92,7 +92,6 @@ pub async fn is_live(
     server: &ServerState,
     claims: &super::AccessTokenClaims,
 ) -> Result<bool, Fault> {
-    let now = app.now();
     match &claims.grant {
         Some(grant) => {
             let facts = store::grant::find_for_token(&app.db, grant, &claims.jti).await?;
