@@ -4,3 +4,4 @@ pub mod fault;
 pub mod id;
 pub mod ports;
 pub mod secret;
+pub mod web;
