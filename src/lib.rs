@@ -25,3 +25,4 @@ pub mod syslog;
 pub mod telemetry;
 pub mod token;
 pub mod user;
+pub mod web;

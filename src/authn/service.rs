@@ -103,7 +103,9 @@ pub async fn password(app: &App, attempt: PasswordAttempt<'_>) -> Result<SignedI
     };
     // The same work whoever it is: a user that is unknown, locked or not active costs one hash as well.
     let hash = match (&user, &budget) {
-        (Some(user), Budget::Charged | Budget::ChargedDevice) if user.is_active() => user.password_hash.clone(),
+        (Some(user), Budget::Charged | Budget::ChargedDevice) if user.is_active() => {
+            user.password_hash.clone()
+        }
         _ => None,
     };
     let password = attempt.password.clone();
@@ -118,7 +120,9 @@ pub async fn password(app: &App, attempt: PasswordAttempt<'_>) -> Result<SignedI
     match (user, reason) {
         (Some(user), None) => {
             let fact = Fact::PasswordAccepted { user_id: user.id.clone(), at: now };
-            let State::Success { factors, .. } = next(state, fact, now)? else { return Err(SignInError::Refused) };
+            let State::Success { factors, .. } = next(state, fact, now)? else {
+                return Err(SignInError::Refused);
+            };
             let rehash = verified.needs_rehash.then_some(hash).flatten();
             let known = matches!(budget, Budget::ChargedDevice);
             accept(app, attempt, user, factors, (device, known, rehash)).await
@@ -137,10 +141,9 @@ pub async fn password(app: &App, attempt: PasswordAttempt<'_>) -> Result<SignedI
 async fn throttle(app: &App, key: Option<&LoginKey>, caller: &Caller) -> Result<(), SignInError> {
     let ip = caller.ip.map(address).unwrap_or_default();
     let now = app.now();
-    for (bucket, part) in [
-        (Bucket::SignIn, Some(ip.as_str())),
-        (Bucket::SignInUsername, key.map(LoginKey::as_str)),
-    ] {
+    for (bucket, part) in
+        [(Bucket::SignIn, Some(ip.as_str())), (Bucket::SignInUsername, key.map(LoginKey::as_str))]
+    {
         let (Some(part), Some(rate)) = (part, app.rates.of(bucket)) else { continue };
         let count = app.counter.hit(&bucket.key(&[part]), rate.limit, rate.window, now).await;
         if count.exceeded {

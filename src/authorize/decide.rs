@@ -7,12 +7,7 @@ use crate::{
     app::App,
     cache::servers::ServerState,
     fault::Fault,
-    model::{
-        authorization_server::TokenLifetimes,
-        client::Client,
-        session::Session,
-        user::User,
-    },
+    model::{authorization_server::TokenLifetimes, client::Client, session::Session, user::User},
     policy::access,
     protocol::{
         acr,

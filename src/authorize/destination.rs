@@ -11,12 +11,8 @@ use crate::{
     id::ClientId,
     model::client::Client,
     protocol::{
-        authorization_request::AuthorizationRequest,
-        client_metadata::ApplicationType,
-        redirect_uri,
-        response_mode::ResponseMode,
-        response_type::ResponseType,
-        scope::OPENID,
+        authorization_request::AuthorizationRequest, client_metadata::ApplicationType, redirect_uri,
+        response_mode::ResponseMode, response_type::ResponseType, scope::OPENID,
     },
 };
 

@@ -144,7 +144,9 @@ async fn consent_missing(
         return Ok(ScopeSet::new());
     }
     let prompted = request.prompts().contains(Prompt::Consent);
-    let remembered = if prompted || client.metadata.consent_method == crate::protocol::client_metadata::ConsentMethod::Trusted {
+    let remembered = if prompted
+        || client.metadata.consent_method == crate::protocol::client_metadata::ConsentMethod::Trusted
+    {
         Vec::new()
     } else {
         store::consent::scopes(&app.db, &session.user_id, &client.id, &server.config.server.id).await?

@@ -99,7 +99,12 @@ impl Flow {
 ///
 /// # Errors
 /// Too many are waiting, or a fault.
-pub async fn freeze(app: &App, pending: &Pending, browser: &str, caller: &Caller) -> Result<(FlowId, Row), FlowError> {
+pub async fn freeze(
+    app: &App,
+    pending: &Pending,
+    browser: &str,
+    caller: &Caller,
+) -> Result<(FlowId, Row), FlowError> {
     may_wait(app, caller).await?;
     let now = app.now();
     let id = FlowId::generate(app.random.as_ref());

@@ -26,7 +26,12 @@ pub enum Needs {
 }
 
 /// Whether the session is not good enough for the request.
-fn login_needed(request: &ValidRequest, session: Option<&Session>, progress: &Progress, now: OffsetDateTime) -> bool {
+fn login_needed(
+    request: &ValidRequest,
+    session: Option<&Session>,
+    progress: &Progress,
+    now: OffsetDateTime,
+) -> bool {
     let Some(session) = session else { return true };
     if progress.authenticated.as_ref() == Some(&session.user_id) {
         return false;
@@ -78,7 +83,9 @@ pub fn without_asking(needs: &Needs) -> Result<(), OAuthError> {
         Needs::ChooseAccount => {
             Err(OAuthError::new(ErrorCode::AccountSelectionRequired, "The user has to choose an account."))
         }
-        Needs::Consent(_) => Err(OAuthError::new(ErrorCode::ConsentRequired, "The user has to give consent.")),
+        Needs::Consent(_) => {
+            Err(OAuthError::new(ErrorCode::ConsentRequired, "The user has to give consent."))
+        }
     }
 }
 
@@ -146,11 +153,16 @@ mod tests {
     #[test]
     fn prompt_login_and_max_age_ask_again_until_this_flow_saw_credentials() {
         let fresh = Progress { authenticated: Some(UserId::new("u")), ..Progress::default() };
-        for request in [request(Some("login"), None, None), request(None, Some(99), None), request(None, Some(0), None)] {
+        for request in
+            [request(Some("login"), None, None), request(None, Some(99), None), request(None, Some(0), None)]
+        {
             assert_eq!(ask(&request, Some(&session("u")), &Progress::default()), Needs::Login);
             assert_eq!(ask(&request, Some(&session("u")), &fresh), Needs::Nothing);
         }
-        assert_eq!(ask(&request(None, Some(100), None), Some(&session("u")), &Progress::default()), Needs::Nothing);
+        assert_eq!(
+            ask(&request(None, Some(100), None), Some(&session("u")), &Progress::default()),
+            Needs::Nothing
+        );
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub struct AuthorizationResponse {
 
 /// An error as an answer (RFC 6749 §4.1.2.1).
 pub fn error(destination: Destination, error: &OAuthError) -> AuthorizationResponse {
-    let params =
-        vec![("error", error.code.as_str().to_owned()), ("error_description", error.description().to_owned())];
+    let params = vec![
+        ("error", error.code.as_str().to_owned()),
+        ("error_description", error.description().to_owned()),
+    ];
     with_context(destination, params)
 }
 

@@ -49,7 +49,9 @@ impl Origins {
         let trusted = store::trusted_origin::list(db)
             .await?
             .into_iter()
-            .filter(|origin| origin.status == Status::Active && origin.scopes.iter().any(|scope| scope == "CORS"))
+            .filter(|origin| {
+                origin.status == Status::Active && origin.scopes.iter().any(|scope| scope == "CORS")
+            })
             .map(|origin| origin.origin)
             .collect();
         let registered = store::client::list(db)

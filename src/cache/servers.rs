@@ -4,7 +4,9 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use keys::{Algorithm, Claims, KeyRecord, KeyState, RotationPolicy, SigningKey, UnverifiedToken, VerifyingKey};
+use keys::{
+    Algorithm, Claims, KeyRecord, KeyState, RotationPolicy, SigningKey, UnverifiedToken, VerifyingKey,
+};
 use time::OffsetDateTime;
 
 use super::documents::Document;
@@ -99,14 +101,10 @@ impl ServerState {
             oauth_metadata: Document::new(serde_json::to_vec(&oauth)?),
             org_id: org_id(base),
             needs_groups: config.claims.iter().any(|claim| matches!(claim.value, ClaimValue::Groups { .. }))
-                || config
-                    .policies
-                    .iter()
-                    .flat_map(|policy| &policy.rules)
-                    .any(|rule| {
-                        let people = &rule.conditions.people;
-                        !people.groups.is_empty() || !people.exclude_groups.is_empty()
-                    }),
+                || config.policies.iter().flat_map(|policy| &policy.rules).any(|rule| {
+                    let people = &rule.conditions.people;
+                    !people.groups.is_empty() || !people.exclude_groups.is_empty()
+                }),
             ring,
             issuer,
             endpoint_base,
@@ -138,7 +136,13 @@ impl ServerState {
     /// # Errors
     /// There is no active key.
     pub fn id_token_signer(&self, client: &Client) -> Result<&SigningKey, Fault> {
-        match client.metadata.id_token_alg().parse::<Algorithm>().ok().and_then(|algorithm| self.signer(algorithm)) {
+        match client
+            .metadata
+            .id_token_alg()
+            .parse::<Algorithm>()
+            .ok()
+            .and_then(|algorithm| self.signer(algorithm))
+        {
             Some(signer) => Ok(signer),
             None => self.access_token_signer(),
         }
@@ -215,8 +219,13 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
     let auth_methods: Vec<String> = AUTH_METHODS.iter().map(|method| method.as_str().to_owned()).collect();
     let mut assertion_algs: Vec<String> = vec!["HS256".to_owned(), "HS384".to_owned(), "HS512".to_owned()];
     assertion_algs.extend(Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()));
-    let signing: Vec<String> =
-        config.server.settings.signing_algorithms.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
+    let signing: Vec<String> = config
+        .server
+        .settings
+        .signing_algorithms
+        .iter()
+        .map(|algorithm| algorithm.as_str().to_owned())
+        .collect();
     let mut scopes: Vec<String> = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS]
         .iter()
         .map(|&scope| scope.to_owned())
@@ -232,7 +241,9 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         userinfo_endpoint: (kind == Kind::OpenId).then(|| endpoint("userinfo")),
         jwks_uri: endpoint("keys"),
         response_types_supported: vec![ResponseType::Code.as_str().to_owned()],
-        response_modes_supported: Some(ResponseMode::ALL.iter().map(|mode| mode.as_str().to_owned()).collect()),
+        response_modes_supported: Some(
+            ResponseMode::ALL.iter().map(|mode| mode.as_str().to_owned()).collect(),
+        ),
         grant_types_supported: Some(GRANT_TYPES.iter().map(|grant| grant.as_str().to_owned()).collect()),
         subject_types_supported: texts(&["public"]),
         id_token_signing_alg_values_supported: openid(Some(signing)),
@@ -250,7 +261,9 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
             [Acr::OneFactorPassword, Acr::OneFactorAny].iter().map(|acr| acr.as_str().to_owned()).collect(),
         )),
         display_values_supported: openid(texts(&["page", "popup", "touch", "wap"])),
-        prompt_values_supported: openid(Some(Prompt::ALL.iter().map(|prompt| prompt.as_str().to_owned()).collect())),
+        prompt_values_supported: openid(Some(
+            Prompt::ALL.iter().map(|prompt| prompt.as_str().to_owned()).collect(),
+        )),
         ui_locales_supported: openid(texts(&["en"])),
         code_challenge_methods_supported: texts(&["S256"]),
         introspection_endpoint: Some(endpoint("introspect")),
@@ -270,10 +283,37 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
 
 fn claims_supported() -> Vec<String> {
     [
-        "iss", "sub", "aud", "iat", "exp", "jti", "auth_time", "amr", "acr", "nonce", "at_hash", "sid", "name",
-        "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
-        "gender", "birthdate", "zoneinfo", "locale", "updated_at", "email", "email_verified", "address",
-        "phone_number", "phone_number_verified",
+        "iss",
+        "sub",
+        "aud",
+        "iat",
+        "exp",
+        "jti",
+        "auth_time",
+        "amr",
+        "acr",
+        "nonce",
+        "at_hash",
+        "sid",
+        "name",
+        "given_name",
+        "family_name",
+        "middle_name",
+        "nickname",
+        "preferred_username",
+        "profile",
+        "picture",
+        "website",
+        "gender",
+        "birthdate",
+        "zoneinfo",
+        "locale",
+        "updated_at",
+        "email",
+        "email_verified",
+        "address",
+        "phone_number",
+        "phone_number_verified",
     ]
     .iter()
     .map(|&claim| claim.to_owned())

@@ -126,7 +126,8 @@ pub async fn verify(
 ) -> Result<(), VerifyError> {
     let method = client.metadata.auth_method();
     let alg = presented.token.header().alg();
-    if client.metadata.token_endpoint_auth_signing_alg.as_deref().is_some_and(|registered| registered != alg) {
+    if client.metadata.token_endpoint_auth_signing_alg.as_deref().is_some_and(|registered| registered != alg)
+    {
         return Err(AssertionError::Algorithm.into());
     }
     let claims = match method {
@@ -149,7 +150,9 @@ pub async fn verify(
             }
         }
         Some(_) => Err(AssertionError::Malformed.into()),
-        None if client.metadata.profile == Profile::OktaCompat && expires_at <= now + LONGEST_WITHOUT_JTI => Ok(()),
+        None if client.metadata.profile == Profile::OktaCompat && expires_at <= now + LONGEST_WITHOUT_JTI => {
+            Ok(())
+        }
         None => Err(AssertionError::JtiMissing.into()),
     }
 }
@@ -162,7 +165,8 @@ async fn by_key(app: &App, client: &Client, token: &UnverifiedToken) -> Result<C
         return Err(AssertionError::Algorithm);
     }
     let kid = token.header().kid();
-    let verify = |keys: &ClientKeys| keys.select(kid, algorithm).iter().find_map(|key| key.verify(token).ok());
+    let verify =
+        |keys: &ClientKeys| keys.select(kid, algorithm).iter().find_map(|key| key.verify(token).ok());
     if let Some(jwks) = &client.metadata.jwks {
         let keys = ClientKeys::parse(jwks).map_err(|_| AssertionError::Signature)?;
         return verify(&keys).ok_or(AssertionError::Signature);
@@ -170,7 +174,9 @@ async fn by_key(app: &App, client: &Client, token: &UnverifiedToken) -> Result<C
     let uri = client.metadata.jwks_uri.as_deref().ok_or(AssertionError::Signature)?;
     let keys = app
         .remote_jwks
-        .find(app.fetch.as_ref(), (&client.id, uri), app.now(), |keys| !keys.select(kid, algorithm).is_empty())
+        .find(app.fetch.as_ref(), (&client.id, uri), app.now(), |keys| {
+            !keys.select(kid, algorithm).is_empty()
+        })
         .await
         .ok_or(AssertionError::Signature)?;
     verify(&keys).ok_or(AssertionError::Signature)

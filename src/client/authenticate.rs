@@ -108,23 +108,26 @@ pub async fn authenticate(
             let right = secret::verify(app, &id, known, secret);
             proven(right && method == Some(AuthMethod::ClientSecretPost), "wrong_secret_or_method")
         }
-        (ClientAuthentication::None { .. }, method) => proven(method == Some(AuthMethod::None), "no_credentials"),
+        (ClientAuthentication::None { .. }, method) => {
+            proven(method == Some(AuthMethod::None), "no_credentials")
+        }
         // Okta's browser library sends a bare client id here at these two endpoints.
-        (ClientAuthentication::BasicWithoutSecret { .. }, method) => proven(
-            method == Some(AuthMethod::None) && endpoint != Endpoint::Token,
-            "basic_without_secret",
-        ),
-        (ClientAuthentication::Assertion { .. } | ClientAuthentication::Missing, _) => match (known, assertion) {
-            (Some(client), Some(assertion)) => {
-                let url = format!("{}/v1/{}", server.endpoint_base, endpoint.path());
-                match assertion::verify(app, server, client, assertion, &url).await {
-                    Ok(()) => Ok(()),
-                    Err(VerifyError::Refused(error)) => Err(AssertionError::reason(error)),
-                    Err(VerifyError::Fault(fault)) => return Err(fault.into()),
+        (ClientAuthentication::BasicWithoutSecret { .. }, method) => {
+            proven(method == Some(AuthMethod::None) && endpoint != Endpoint::Token, "basic_without_secret")
+        }
+        (ClientAuthentication::Assertion { .. } | ClientAuthentication::Missing, _) => {
+            match (known, assertion) {
+                (Some(client), Some(assertion)) => {
+                    let url = format!("{}/v1/{}", server.endpoint_base, endpoint.path());
+                    match assertion::verify(app, server, client, assertion, &url).await {
+                        Ok(()) => Ok(()),
+                        Err(VerifyError::Refused(error)) => Err(AssertionError::reason(error)),
+                        Err(VerifyError::Fault(fault)) => return Err(fault.into()),
+                    }
                 }
+                (None, _) | (_, None) => Err("unknown_client"),
             }
-            (None, _) | (_, None) => Err("unknown_client"),
-        },
+        }
     };
     match (verdict, client) {
         (Ok(()), Some(client)) => Ok(client),

@@ -33,7 +33,9 @@ pub fn to_ask(
     match client.metadata.consent_method {
         ConsentMethod::Trusted => ScopeSet::new(),
         ConsentMethod::Required => scope.filtered(|name| {
-            let asks = server.scope(name).is_none_or(|scope| scope.system || scope.consent != ScopeConsent::Implicit);
+            let asks = server
+                .scope(name)
+                .is_none_or(|scope| scope.system || scope.consent != ScopeConsent::Implicit);
             asks && !remembered.iter().any(|known| known == name)
         }),
     }

@@ -9,12 +9,7 @@ use crate::{
         scope::OFFLINE_ACCESS,
     },
     secret::{Secret, TokenHash, opaque_token},
-    store::{
-        self,
-        authorization_code::AuthorizationCode,
-        grant::GrantFacts,
-        unit::Unit,
-    },
+    store::{self, authorization_code::AuthorizationCode, grant::GrantFacts, unit::Unit},
     syslog::{Event, EventType},
     token::may_issue::{SessionRule, may_issue},
 };
@@ -49,8 +44,7 @@ pub(super) async fn redeem(
         }
         return Err(error);
     }
-    may_issue(&facts, SessionRule::MustLive)
-        .map_err(|refusal| GrantError::InvalidGrant(refusal.reason()))?;
+    may_issue(&facts, SessionRule::MustLive).map_err(|refusal| GrantError::InvalidGrant(refusal.reason()))?;
     Ok(redeemed(context, &hash, code, facts))
 }
 
@@ -82,7 +76,11 @@ fn check_verifier(code: &AuthorizationCode, sent: Option<&Secret<String>>) -> Re
 }
 
 /// Guessing verifiers burns the code.
-async fn count_failure(context: &Context<'_>, hash: &TokenHash, code: &AuthorizationCode) -> Result<(), GrantError> {
+async fn count_failure(
+    context: &Context<'_>,
+    hash: &TokenHash,
+    code: &AuthorizationCode,
+) -> Result<(), GrantError> {
     let mut unit = Unit::new().change(store::authorization_code::count_failure(hash));
     if code.failures + 1 >= MAX_FAILURES {
         unit = unit

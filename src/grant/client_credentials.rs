@@ -20,13 +20,16 @@ pub(super) fn redeem(context: &Context<'_>, requested: Option<&ScopeSet>) -> Res
     let scope = match requested {
         Some(scope) => scope.clone(),
         None => {
-            let defaults = config.scopes.iter().filter(|scope| scope.default && scope.consent != ScopeConsent::Required);
+            let defaults =
+                config.scopes.iter().filter(|scope| scope.default && scope.consent != ScopeConsent::Required);
             ScopeSet::from_tokens(defaults.map(|scope| &scope.name))
                 .map_err(|_| GrantError::InvalidScope("The default scopes are not valid."))?
         }
     };
     if scope.is_empty() {
-        return Err(GrantError::InvalidScope("A scope is needed: none was asked for and there is no default."));
+        return Err(GrantError::InvalidScope(
+            "A scope is needed: none was asked for and there is no default.",
+        ));
     }
     for name in scope.iter() {
         if USER_SCOPES.contains(&name) {
@@ -34,7 +37,9 @@ pub(super) fn redeem(context: &Context<'_>, requested: Option<&ScopeSet>) -> Res
         }
         // Machine grants always refuse what they do not know.
         let Some(known) = config.scope(name) else {
-            return Err(GrantError::InvalidScope("A requested scope is not configured at this authorization server."));
+            return Err(GrantError::InvalidScope(
+                "A requested scope is not configured at this authorization server.",
+            ));
         };
         if known.consent == ScopeConsent::Required {
             return Err(GrantError::ConsentRequired);

@@ -134,12 +134,20 @@ pub type Answer = (Option<Arc<Client>>, Result<TokenResponse, GrantError>);
 
 /// Answers a token request.
 pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) -> Answer {
-    let client =
-        match authenticate(app, request.server, Endpoint::Token, request.authentication, request.caller).await {
-            Ok(client) => client,
-            Err(error) => return (None, Err(error.into())),
-        };
-    let context = Context { app, server: request.server, client: &client, caller: request.caller, now: app.now() };
+    let client = match authenticate(
+        app,
+        request.server,
+        Endpoint::Token,
+        request.authentication,
+        request.caller,
+    )
+    .await
+    {
+        Ok(client) => client,
+        Err(error) => return (None, Err(error.into())),
+    };
+    let context =
+        Context { app, server: request.server, client: &client, caller: request.caller, now: app.now() };
     let answer = answer(&context, request.origin, token_request).await;
     (Some(client), answer)
 }
@@ -180,14 +188,22 @@ async fn redeem(context: &Context<'_>, request: &TokenRequest) -> Result<Redeeme
 }
 
 /// Okta: token requests from browsers are limited to code and refresh, from origins that are known for the client.
-async fn browser_may_ask(context: &Context<'_>, origin: &str, grant_type: GrantType) -> Result<(), GrantError> {
+async fn browser_may_ask(
+    context: &Context<'_>,
+    origin: &str,
+    grant_type: GrantType,
+) -> Result<(), GrantError> {
     // Our own pages (the playground) are on the issuer's origin.
     if origin_of(&context.app.settings.issuer).as_deref() == Some(origin) {
         return Ok(());
     }
     let browser_grant = matches!(grant_type, GrantType::AuthorizationCode | GrantType::RefreshToken);
     let origins = context.app.origins.load(&context.app.db).await?;
-    if browser_grant && origins.allows(context.client, origin) { Ok(()) } else { Err(GrantError::BrowserRefused) }
+    if browser_grant && origins.allows(context.client, origin) {
+        Ok(())
+    } else {
+        Err(GrantError::BrowserRefused)
+    }
 }
 
 /// Commits what was redeemed together with its log event, then signs.
@@ -197,7 +213,9 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
     // Whatever may still be refused is refused before anything is spent.
     let subject = match grant.as_ref().and_then(|grant| grant.user_id.as_ref()) {
         Some(user) => Some(
-            LoadedSubject::find(app, context.server, user).await?.ok_or(GrantError::InvalidGrant("user_gone"))?,
+            LoadedSubject::find(app, context.server, user)
+                .await?
+                .ok_or(GrantError::InvalidGrant("user_gone"))?,
         ),
         None => None,
     };

@@ -51,7 +51,11 @@ pub enum RevokeError {
 ///
 /// # Errors
 /// The database or a key operation failed.
-pub async fn maintain(app: &App, server: &AuthorizationServerId, algorithms: &[Algorithm]) -> Result<bool, Fault> {
+pub async fn maintain(
+    app: &App,
+    server: &AuthorizationServerId,
+    algorithms: &[Algorithm],
+) -> Result<bool, Fault> {
     let policy = &app.settings.keys.rotation;
     let mut changed = false;
     for &algorithm in algorithms {
@@ -146,7 +150,9 @@ async fn write(
 ) -> Result<bool, Fault> {
     let mut after = ring.to_vec();
     rotation::apply(&mut after, changes, now, &app.settings.keys.rotation, || {
-        fresh.as_ref().map_or_else(|| (String::new(), Algorithm::Rs256), |key| (key.kid().to_owned(), key.algorithm()))
+        fresh
+            .as_ref()
+            .map_or_else(|| (String::new(), Algorithm::Rs256), |key| (key.kid().to_owned(), key.algorithm()))
     });
     // Whoever stops being active goes first: at most one key of a ring is active at any moment.
     let mut moved: Vec<(&KeyRecord, &KeyRecord)> = ring

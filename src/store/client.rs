@@ -1,7 +1,9 @@
 //! OAuth clients and their secrets.
 
 use entity::{client, client_secret};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 use time::OffsetDateTime;
 
 use super::{
@@ -154,7 +156,12 @@ pub async fn delete_secrets_except(tx: &Tx, client: &ClientId, keep: &[ClientSec
 ///
 /// # Errors
 /// The database failed.
-pub async fn revoke_grants(tx: &Tx, client: &ClientId, reason: &str, now: OffsetDateTime) -> Result<(), Fault> {
+pub async fn revoke_grants(
+    tx: &Tx,
+    client: &ClientId,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
     execute(
         &tx.0,
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "client_id" = $3 AND "revoked_at" IS NULL"#,

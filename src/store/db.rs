@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use migration::MigratorTrait;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 
 use super::writer::Writer;
@@ -71,7 +71,8 @@ impl Database {
             }
             options
         };
-        let write_pool = sea_orm::Database::connect(options(if sqlite { 1 } else { settings.connections })).await?;
+        let write_pool =
+            sea_orm::Database::connect(options(if sqlite { 1 } else { settings.connections })).await?;
         let reader = if sqlite {
             sea_orm::Database::connect(options(settings.connections)).await?
         } else {
@@ -150,7 +151,10 @@ impl Tx {
 
 /// SQLite must take the write lock at the start: a transaction that reads first and writes later fails under load.
 pub(super) fn immediate() -> TransactionOptions {
-    TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() }
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    }
 }
 
 /// A statement for whichever database is behind the connection.
@@ -159,7 +163,11 @@ pub(super) fn statement(backend: DatabaseBackend, sql: &str, values: Vec<Value>)
 }
 
 /// Runs a statement and returns how many rows it changed.
-pub(super) async fn execute(connection: &impl ConnectionTrait, sql: &str, values: Vec<Value>) -> Result<u64, Fault> {
+pub(super) async fn execute(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<u64, Fault> {
     let statement = statement(connection.get_database_backend(), sql, values);
     Ok(connection.execute_raw(statement).await?.rows_affected())
 }

@@ -73,7 +73,13 @@ pub async fn pending_from(db: &Database, client_ip: &str, now: OffsetDateTime) -
 }
 
 /// The row of a new pending request.
-pub fn row(id: &FlowId, browser: &TokenHash, payload: String, client_ip: &str, times: [OffsetDateTime; 2]) -> Row {
+pub fn row(
+    id: &FlowId,
+    browser: &TokenHash,
+    payload: String,
+    client_ip: &str,
+    times: [OffsetDateTime; 2],
+) -> Row {
     let [created_at, expires_at] = times;
     flow::Model {
         id: id.to_string(),
@@ -97,5 +103,8 @@ pub fn claim_update(id: &FlowId, version: i32, payload: String) -> Change {
 
 /// Completes a pending request: it can be completed once.
 pub fn claim_completion(id: &FlowId, version: i32) -> Change {
-    Change::new(r#"DELETE FROM "flow" WHERE "id" = $1 AND "version" = $2"#, vec![id.as_str().into(), version.into()])
+    Change::new(
+        r#"DELETE FROM "flow" WHERE "id" = $1 AND "version" = $2"#,
+        vec![id.as_str().into(), version.into()],
+    )
 }

@@ -1,7 +1,9 @@
 //! Groups and who belongs to them.
 
 use entity::{group, group_member};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 use time::OffsetDateTime;
 
 use super::{
@@ -39,7 +41,10 @@ pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<GroupName>, Fau
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(GroupName { id: GroupId::new(row.try_get::<String>("", "id")?), name: row.try_get("", "name")? })
+            Ok(GroupName {
+                id: GroupId::new(row.try_get::<String>("", "id")?),
+                name: row.try_get("", "name")?,
+            })
         })
         .collect()
 }
@@ -90,7 +95,12 @@ pub async fn insert(
 ///
 /// # Errors
 /// The database failed.
-pub async fn describe(tx: &Tx, id: &GroupId, description: Option<&str>, now: OffsetDateTime) -> Result<(), Fault> {
+pub async fn describe(
+    tx: &Tx,
+    id: &GroupId,
+    description: Option<&str>,
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
     super::db::execute(
         &tx.0,
         r#"UPDATE "group" SET "description" = $1, "updated_at" = $2 WHERE "id" = $3"#,
@@ -105,7 +115,10 @@ pub async fn describe(tx: &Tx, id: &GroupId, description: Option<&str>, now: Off
 /// # Errors
 /// The database failed.
 pub async fn set_memberships(tx: &Tx, user: &UserId, groups: &[GroupId]) -> Result<(), Fault> {
-    group_member::Entity::delete_many().filter(group_member::Column::UserId.eq(user.as_str())).exec(&tx.0).await?;
+    group_member::Entity::delete_many()
+        .filter(group_member::Column::UserId.eq(user.as_str()))
+        .exec(&tx.0)
+        .await?;
     for group in groups {
         group_member::Model { group_id: group.to_string(), user_id: user.to_string() }
             .into_active_model()

@@ -57,6 +57,11 @@ pub async fn generation(db: &Database) -> Result<i64, Fault> {
 
 /// Tells running processes that something they may have cached has changed.
 pub(super) async fn bump_generation(connection: &impl ConnectionTrait) -> Result<(), Fault> {
-    execute(connection, r#"UPDATE "installation" SET "generation" = "generation" + 1 WHERE "id" = 1"#, vec![]).await?;
+    execute(
+        connection,
+        r#"UPDATE "installation" SET "generation" = "generation" + 1 WHERE "id" = 1"#,
+        vec![],
+    )
+    .await?;
     Ok(())
 }

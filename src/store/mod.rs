@@ -49,7 +49,9 @@ fn instant_opt(millis: Option<i64>) -> Result<Option<OffsetDateTime>, Fault> {
 impl From<sea_orm::DbErr> for Fault {
     fn from(error: sea_orm::DbErr) -> Self {
         match error {
-            sea_orm::DbErr::ConnectionAcquire(_) => Self::Overloaded("no database connection became free in time"),
+            sea_orm::DbErr::ConnectionAcquire(_) => {
+                Self::Overloaded("no database connection became free in time")
+            }
             other => Self::Database(other.to_string()),
         }
     }

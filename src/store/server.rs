@@ -1,7 +1,9 @@
 //! Authorization servers with their scopes, claims and access policies.
 
 use entity::{access_policy, access_policy_rule, authorization_server, claim, scope};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Database, db::Tx, instant, millis};
@@ -11,7 +13,8 @@ use crate::{
     model::{
         Status,
         authorization_server::{
-            AccessPolicy, AccessRule, AuthorizationServer, Claim, ClaimValue, PolicyClients, Scope, ServerConfig,
+            AccessPolicy, AccessRule, AuthorizationServer, Claim, ClaimValue, PolicyClients, Scope,
+            ServerConfig,
         },
     },
 };
@@ -88,10 +91,17 @@ fn rule_model(row: &access_policy_rule::Model) -> Result<AccessRule, Fault> {
 
 const ALL_CLIENTS: &str = "ALL_CLIENTS";
 
-fn policy_model(row: access_policy::Model, rules: &[access_policy_rule::Model]) -> Result<AccessPolicy, Fault> {
+fn policy_model(
+    row: access_policy::Model,
+    rules: &[access_policy_rule::Model],
+) -> Result<AccessPolicy, Fault> {
     let clients: Vec<String> = serde_json::from_str(&row.clients)?;
     Ok(AccessPolicy {
-        rules: rules.iter().filter(|rule| rule.policy_id == row.id).map(rule_model).collect::<Result<_, _>>()?,
+        rules: rules
+            .iter()
+            .filter(|rule| rule.policy_id == row.id)
+            .map(rule_model)
+            .collect::<Result<_, _>>()?,
         id: PolicyId::new(row.id),
         name: row.name,
         priority: row.priority,
@@ -104,9 +114,14 @@ fn policy_model(row: access_policy::Model, rules: &[access_policy_rule::Model]) 
     })
 }
 
-async fn config_on(connection: &impl ConnectionTrait, id: &AuthorizationServerId) -> Result<Option<ServerConfig>, Fault> {
+async fn config_on(
+    connection: &impl ConnectionTrait,
+    id: &AuthorizationServerId,
+) -> Result<Option<ServerConfig>, Fault> {
     let id = id.as_str();
-    let Some(server) = authorization_server::Entity::find_by_id(id).one(connection).await? else { return Ok(None) };
+    let Some(server) = authorization_server::Entity::find_by_id(id).one(connection).await? else {
+        return Ok(None);
+    };
     let scopes = scope::Entity::find()
         .filter(scope::Column::ServerId.eq(id))
         .order_by_asc(scope::Column::Name)
@@ -131,7 +146,10 @@ async fn config_on(connection: &impl ConnectionTrait, id: &AuthorizationServerId
         server: server_model(server)?,
         scopes: scopes.into_iter().map(scope_model).collect::<Result<_, _>>()?,
         claims: claims.into_iter().map(claim_model).collect::<Result<_, _>>()?,
-        policies: policies.into_iter().map(|policy| policy_model(policy, &rules)).collect::<Result<_, _>>()?,
+        policies: policies
+            .into_iter()
+            .map(|policy| policy_model(policy, &rules))
+            .collect::<Result<_, _>>()?,
     }))
 }
 

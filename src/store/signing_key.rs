@@ -2,7 +2,9 @@
 
 use entity::signing_key;
 use keys::{Algorithm, KeyRecord, KeyState};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 use serde_json::Value;
 
 use super::{
@@ -60,7 +62,10 @@ fn model(row: signing_key::Model) -> Result<StoredKey, Fault> {
     })
 }
 
-async fn list_on(connection: &impl ConnectionTrait, server: &AuthorizationServerId) -> Result<Vec<StoredKey>, Fault> {
+async fn list_on(
+    connection: &impl ConnectionTrait,
+    server: &AuthorizationServerId,
+) -> Result<Vec<StoredKey>, Fault> {
     signing_key::Entity::find()
         .filter(signing_key::Column::ServerId.eq(server.as_str()))
         .filter(signing_key::Column::State.ne("gone"))

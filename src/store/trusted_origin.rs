@@ -44,8 +44,10 @@ pub async fn list(db: &Database) -> Result<Vec<TrustedOrigin>, Fault> {
 /// # Errors
 /// The database failed.
 pub async fn upsert(tx: &Tx, origin: &TrustedOrigin) -> Result<(), Fault> {
-    let existing =
-        trusted_origin::Entity::find().filter(trusted_origin::Column::Origin.eq(&origin.origin)).one(&tx.0).await?;
+    let existing = trusted_origin::Entity::find()
+        .filter(trusted_origin::Column::Origin.eq(&origin.origin))
+        .one(&tx.0)
+        .await?;
     let known = existing.is_some();
     let row = trusted_origin::Model {
         id: existing.map_or_else(|| origin.id.to_string(), |row| row.id),

@@ -2,7 +2,8 @@
 
 use entity::{known_device, user};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use time::OffsetDateTime;
 
@@ -81,7 +82,12 @@ pub async fn find(db: &Database, id: &UserId) -> Result<Option<User>, Fault> {
 /// # Errors
 /// The database failed.
 pub async fn find_by_login(db: &Database, login_key: &str) -> Result<Option<User>, Fault> {
-    user::Entity::find().filter(user::Column::LoginKey.eq(login_key)).one(db.reader()).await?.map(model).transpose()
+    user::Entity::find()
+        .filter(user::Column::LoginKey.eq(login_key))
+        .one(db.reader())
+        .await?
+        .map(model)
+        .transpose()
 }
 
 /// Finds a user by the normalised login, inside a transaction.
@@ -239,7 +245,11 @@ pub struct KnownDevice {
 ///
 /// # Errors
 /// The database failed.
-pub async fn find_device(db: &Database, id: &UserId, device: &TokenHash) -> Result<Option<KnownDevice>, Fault> {
+pub async fn find_device(
+    db: &Database,
+    id: &UserId,
+    device: &TokenHash,
+) -> Result<Option<KnownDevice>, Fault> {
     let key = (id.to_string(), device.encoded());
     let Some(row) = known_device::Entity::find_by_id(key).one(db.reader()).await? else { return Ok(None) };
     Ok(Some(KnownDevice {

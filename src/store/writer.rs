@@ -67,7 +67,8 @@ impl Writer {
 async fn run(connection: DatabaseConnection, mut submissions: mpsc::Receiver<Submission>) {
     let mut batch = Vec::with_capacity(BATCH);
     while submissions.recv_many(&mut batch, BATCH).await > 0 {
-        metrics::histogram!("writer_batch_size").record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        metrics::histogram!("writer_batch_size")
+            .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         let (units, answers): (Vec<Unit>, Vec<_>) = batch.drain(..).map(|s| (s.unit, s.answer)).unzip();
         let single = units.len() == 1;
         let outcomes = match commit_together(&connection, units.clone()).await {
@@ -123,7 +124,8 @@ async fn commit_retrying(connection: &DatabaseConnection, unit: Unit) -> Result<
         };
         match outcome {
             Err(Fault::Database(text))
-                if attempt < ATTEMPTS && (text.contains("deadlock") || text.contains("could not serialize")) =>
+                if attempt < ATTEMPTS
+                    && (text.contains("deadlock") || text.contains("could not serialize")) =>
             {
                 attempt += 1;
             }

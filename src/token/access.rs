@@ -6,12 +6,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{AccessTokenClaims, Mint, MintError, access_token_jti, grant_of_jti};
 use crate::{
-    cache::servers::ServerState,
-    claims::assemble::Target,
-    id::ClientId,
-    model::authorization_server::AccessTokenProfile,
-    ports::random::Random,
-    protocol::scope::ScopeSet,
+    cache::servers::ServerState, claims::assemble::Target, id::ClientId,
+    model::authorization_server::AccessTokenProfile, ports::random::Random, protocol::scope::ScopeSet,
 };
 
 /// A minted access token.

@@ -34,7 +34,8 @@ pub async fn introspect(
     } else {
         refresh_token(app, server, caller, token).await?
     };
-    Ok(found.map_or(IntrospectionResponse::Inactive, |active| IntrospectionResponse::Active(Box::new(active))))
+    Ok(found
+        .map_or(IntrospectionResponse::Inactive, |active| IntrospectionResponse::Active(Box::new(active))))
 }
 
 fn may_know(caller: &Client, owner: &str) -> bool {
@@ -56,7 +57,20 @@ async fn access_token(
     let sub = text("sub");
     let is_user = claims.grant.is_some();
     const PLACED: [&str; 15] = [
-        "ver", "jti", "iss", "aud", "sub", "iat", "exp", "cid", "client_id", "uid", "scp", "scope", "auth_time", "acr",
+        "ver",
+        "jti",
+        "iss",
+        "aud",
+        "sub",
+        "iat",
+        "exp",
+        "cid",
+        "client_id",
+        "uid",
+        "scp",
+        "scope",
+        "auth_time",
+        "acr",
         "amr",
     ];
     Ok(Some(ActiveToken {
@@ -152,7 +166,10 @@ async fn refresh_token(
     }))
 }
 
-async fn caller_of(app: &App, grant: &crate::model::grant::Grant) -> Result<Option<std::sync::Arc<Client>>, Fault> {
+async fn caller_of(
+    app: &App,
+    grant: &crate::model::grant::Grant,
+) -> Result<Option<std::sync::Arc<Client>>, Fault> {
     app.clients.find(&app.db, &grant.client_id).await
 }
 

@@ -121,8 +121,11 @@ impl LoadedSubject {
     /// The database failed.
     pub async fn find(app: &App, server: &ServerState, user: &UserId) -> Result<Option<Self>, Fault> {
         let Some(user) = crate::store::user::find(&app.db, user).await? else { return Ok(None) };
-        let groups =
-            if server.needs_groups { crate::store::group::of_user(&app.db, &user.id).await? } else { Vec::new() };
+        let groups = if server.needs_groups {
+            crate::store::group::of_user(&app.db, &user.id).await?
+        } else {
+            Vec::new()
+        };
         let group_names = groups.iter().map(|group| group.name.clone()).collect();
         Ok(Some(Self { user, groups, group_names }))
     }

@@ -45,18 +45,25 @@ pub async fn revoke(
         app.db.writer().commit(unit).await?;
         return Ok(());
     }
-    let Some((_, facts)) = store::refresh_token::find(&app.db, &TokenHash::of(token)).await? else { return Ok(()) };
+    let Some((_, facts)) = store::refresh_token::find(&app.db, &TokenHash::of(token)).await? else {
+        return Ok(());
+    };
     let grant = &facts.grant;
-    if grant.client_id != client.id || grant.server_id != server.config.server.id || grant.revoked_at.is_some() {
+    if grant.client_id != client.id
+        || grant.server_id != server.config.server.id
+        || grant.revoked_at.is_some()
+    {
         return Ok(());
     }
     let mut event = event("refresh_token").with("grant", grant.id.as_str());
     if let Some(user) = &grant.user_id {
         event = event.user(user);
     }
-    let unit = Unit::new()
-        .change(store::grant::revoke(&grant.id, "revoked_by_client", now))
-        .row(event.row(caller, app.random.as_ref(), now));
+    let unit = Unit::new().change(store::grant::revoke(&grant.id, "revoked_by_client", now)).row(event.row(
+        caller,
+        app.random.as_ref(),
+        now,
+    ));
     app.db.writer().commit(unit).await?;
     Ok(())
 }

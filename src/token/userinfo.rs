@@ -32,7 +32,11 @@ pub enum UserinfoError {
 ///
 /// # Errors
 /// The token does not open them, or a fault.
-pub async fn userinfo(app: &App, server: &ServerState, token: &str) -> Result<Map<String, Value>, UserinfoError> {
+pub async fn userinfo(
+    app: &App,
+    server: &ServerState,
+    token: &str,
+) -> Result<Map<String, Value>, UserinfoError> {
     let now = app.now();
     let claims = access::verify(server, token, now).map_err(|_| UserinfoError::InvalidToken)?;
     if !claims.scope.contains(OPENID) {

@@ -1,10 +1,7 @@
 //! `id_token_hint` (OpenID Connect Core §3.1.2.2): one of our own ID tokens for this client, expired or not.
 
 use super::{Draft, Facts};
-use crate::{
-    protocol::error::OAuthError,
-    token::id::verify_hint,
-};
+use crate::{protocol::error::OAuthError, token::id::verify_hint};
 
 pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthError> {
     let Some(token) = facts.request.id_token_hint.as_deref() else { return Ok(()) };

@@ -18,12 +18,8 @@ use crate::{
     id::{AuthorizationServerId, ClientId, UserId},
     model::client::Client,
     protocol::{
-        authorization_request::AuthorizationRequest,
-        error::OAuthError,
-        locale::LanguageTag,
-        prompt::PromptSet,
-        response_type::ResponseType,
-        scope::ScopeSet,
+        authorization_request::AuthorizationRequest, error::OAuthError, locale::LanguageTag,
+        prompt::PromptSet, response_type::ResponseType, scope::ScopeSet,
     },
 };
 

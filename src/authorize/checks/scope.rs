@@ -11,14 +11,20 @@ pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthErr
     let config = &facts.server.config;
     let asked = match facts.request.scope.as_deref() {
         Some(scope) => ScopeSet::parse(scope)?,
-        None => ScopeSet::from_tokens(config.scopes.iter().filter(|scope| scope.default).map(|scope| &scope.name))?,
+        None => ScopeSet::from_tokens(
+            config.scopes.iter().filter(|scope| scope.default).map(|scope| &scope.name),
+        )?,
     };
     let known = asked.filtered(|name| config.scope(name).is_some());
     if facts.client.is_okta_compat() && known.len() < asked.len() {
-        return Err(OAuthError::invalid_scope("A requested scope is not configured at this authorization server."));
+        return Err(OAuthError::invalid_scope(
+            "A requested scope is not configured at this authorization server.",
+        ));
     }
     if known.is_empty() {
-        return Err(OAuthError::invalid_scope("No requested scope is configured at this authorization server."));
+        return Err(OAuthError::invalid_scope(
+            "No requested scope is configured at this authorization server.",
+        ));
     }
     // Core §11: ignored, not an error, for a client that cannot refresh.
     let refreshes = facts.client.metadata.allows_grant_type(GrantType::RefreshToken);

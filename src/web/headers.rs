@@ -1,0 +1,227 @@
+//! The response headers of pages and of redirects: content security policy (CSP Level 3), framing,
+//! referrer and caching, as plain pairs.
+
+/// The header pairs of a response.
+pub type Headers = Vec<(&'static str, String)>;
+
+/// Whether browsers are told to use https only (RFC 6797).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hsts {
+    /// Served over http, or on localhost.
+    Off,
+    /// This host.
+    Host,
+    /// This host and all beneath it.
+    IncludeSubDomains,
+}
+
+impl Hsts {
+    /// The strictest setting that is safe for an issuer: none over http and on loopback hosts.
+    pub fn for_issuer(issuer: &url::Url) -> Self {
+        let loopback = match issuer.host() {
+            None => true,
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        };
+        if issuer.scheme() == "https" && !loopback { Self::Host } else { Self::Off }
+    }
+
+    fn value(self) -> Option<&'static str> {
+        match self {
+            Self::Off => None,
+            Self::Host => Some("max-age=31536000"),
+            Self::IncludeSubDomains => Some("max-age=31536000; includeSubDomains"),
+        }
+    }
+}
+
+/// A page with forms. Browsers apply `form-action` to the redirect that answers the form too (CSP §6.4.1),
+/// so the validated redirect origin (or the scheme of a native app, as `scheme:`) has to be listed.
+pub fn page(nonce: &str, form_action_origin: Option<&str>, hsts: Hsts) -> Headers {
+    let target = form_action_origin.and_then(source).map(|origin| format!(" {origin}")).unwrap_or_default();
+    let policy =
+        Policy { nonce, form_action: &format!("'self'{target}"), frame_ancestors: "'none'", more: "" };
+    html(&policy, "same-origin", hsts, Framing::Denied)
+}
+
+/// The error page: it has no form.
+pub fn error(nonce: &str, hsts: Hsts) -> Headers {
+    let policy = Policy { nonce, form_action: "'none'", frame_ancestors: "'none'", more: "" };
+    html(&policy, "no-referrer", hsts, Framing::Denied)
+}
+
+/// The playground: its own script talks to this origin and frames the silent renewal.
+pub fn playground(nonce: &str, hsts: Hsts) -> Headers {
+    let more = "; connect-src 'self'; frame-src 'self'; require-trusted-types-for 'script'";
+    let policy = Policy { nonce, form_action: "'self'", frame_ancestors: "'none'", more };
+    html(&policy, "same-origin", hsts, Framing::Denied)
+}
+
+/// The `okta_post_message` answer, which the client's origin may embed.
+pub fn post_message_response(nonce: &str, frame_ancestor_origin: &str, hsts: Hsts) -> Headers {
+    let ancestor = source(frame_ancestor_origin).unwrap_or_else(|| "'none'".to_owned());
+    let policy = Policy { nonce, form_action: "'none'", frame_ancestors: &ancestor, more: "" };
+    html(&policy, "no-referrer", hsts, Framing::ByPolicy)
+}
+
+/// The `form_post` answer, which may post to the redirect origin only.
+pub fn form_post_response(nonce: &str, redirect_origin: &str, hsts: Hsts) -> Headers {
+    let target = source(redirect_origin).unwrap_or_else(|| "'none'".to_owned());
+    let policy = Policy { nonce, form_action: &target, frame_ancestors: "'none'", more: "" };
+    // The client may check `Origin`: `no-referrer` would turn it into `null`.
+    html(&policy, "origin", hsts, Framing::Denied)
+}
+
+/// A redirect that carries an authorization response.
+pub fn redirect_with_response(hsts: Hsts) -> Headers {
+    let mut headers = vec![("Referrer-Policy", "no-referrer".to_owned())];
+    headers.extend(everywhere(hsts));
+    headers
+}
+
+struct Policy<'a> {
+    nonce: &'a str,
+    form_action: &'a str,
+    frame_ancestors: &'a str,
+    more: &'a str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    Denied,
+    ByPolicy,
+}
+
+fn html(policy: &Policy<'_>, referrer: &str, hsts: Hsts, framing: Framing) -> Headers {
+    let Policy { nonce, form_action, frame_ancestors, more } = policy;
+    let csp = format!(
+        "default-src 'none'; base-uri 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' https:; \
+         form-action {form_action}; frame-ancestors {frame_ancestors}{more}"
+    );
+    let mut headers = vec![
+        ("Content-Security-Policy", csp),
+        ("Referrer-Policy", referrer.to_owned()),
+        // `same-origin` would cut a popup off from the window that awaits its message.
+        ("Cross-Origin-Opener-Policy", "unsafe-none".to_owned()),
+    ];
+    if framing == Framing::Denied {
+        headers.push(("X-Frame-Options", "DENY".to_owned()));
+    }
+    headers.extend(everywhere(hsts));
+    headers
+}
+
+fn everywhere(hsts: Hsts) -> Headers {
+    let mut headers =
+        vec![("Cache-Control", "no-store".to_owned()), ("X-Content-Type-Options", "nosniff".to_owned())];
+    if let Some(value) = hsts.value() {
+        headers.push(("Strict-Transport-Security", value.to_owned()));
+    }
+    headers
+}
+
+/// An origin or `scheme:` as a CSP source (CSP §2.3.1); nothing that could add a directive or a wildcard.
+fn source(origin: &str) -> Option<String> {
+    let (scheme, rest) = origin.split_once(':')?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    if !is_scheme
+        || ["javascript", "data", "blob", "vbscript"].iter().any(|bad| scheme.eq_ignore_ascii_case(bad))
+    {
+        return None;
+    }
+    let Some(host) = rest.strip_prefix("//") else {
+        return rest.is_empty().then(|| format!("{scheme}:"));
+    };
+    // Host sources have no form for IPv6 literals; the scheme is the nearest there is.
+    if host.starts_with('[')
+        && host.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '[' | ']' | ':' | '.'))
+    {
+        return Some(format!("{scheme}:"));
+    }
+    let is_host = !host.is_empty()
+        && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '_'));
+    is_host.then(|| format!("{scheme}://{host}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+        headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
+    }
+
+    #[test]
+    fn a_page_may_post_to_itself_and_be_redirected_to_the_client() {
+        let headers = page("n0nce", Some("https://a.example:8443"), Hsts::Host);
+        let csp = value(&headers, "Content-Security-Policy").unwrap();
+        assert!(csp.contains("form-action 'self' https://a.example:8443; frame-ancestors 'none'"), "{csp}");
+        assert!(csp.contains("script-src 'nonce-n0nce';") && !csp.contains("unsafe"), "{csp}");
+        assert_eq!(value(&headers, "Referrer-Policy"), Some("same-origin"));
+        assert_eq!(value(&headers, "X-Frame-Options"), Some("DENY"));
+        assert_eq!(value(&headers, "Cache-Control"), Some("no-store"));
+        assert_eq!(value(&headers, "Cross-Origin-Opener-Policy"), Some("unsafe-none"));
+        assert_eq!(value(&headers, "Strict-Transport-Security"), Some("max-age=31536000"));
+    }
+
+    #[test]
+    fn sec_l08_the_post_message_answer_is_framed_by_the_client_only() {
+        let headers = post_message_response("n", "https://a.example", Hsts::Off);
+        assert!(
+            value(&headers, "Content-Security-Policy").unwrap().contains("frame-ancestors https://a.example")
+        );
+        assert_eq!(value(&headers, "X-Frame-Options"), None);
+        assert_eq!(value(&headers, "Strict-Transport-Security"), None);
+    }
+
+    #[test]
+    fn sec_a14_form_post_goes_to_the_redirect_origin_only() {
+        let headers = form_post_response("n", "https://a.example", Hsts::Off);
+        assert!(
+            value(&headers, "Content-Security-Policy").unwrap().contains("form-action https://a.example;")
+        );
+    }
+
+    #[test]
+    fn redirects_carry_no_referrer_and_are_not_stored() {
+        let headers = redirect_with_response(Hsts::Off);
+        assert_eq!(value(&headers, "Referrer-Policy"), Some("no-referrer"));
+        assert_eq!(value(&headers, "Cache-Control"), Some("no-store"));
+    }
+
+    #[test]
+    fn sec_x02_an_origin_cannot_add_to_the_policy() {
+        for bad in [
+            "https://a.example; script-src *",
+            "https://a b",
+            "https://*",
+            "*",
+            "javascript:",
+            "data:",
+            "https://a\r\nX: y",
+            "",
+            "https://",
+            "https://a.example/p",
+        ] {
+            assert_eq!(source(bad), None, "{bad}");
+        }
+        assert_eq!(source("com.example.app:").unwrap(), "com.example.app:");
+        assert_eq!(source("http://[::1]:8080").unwrap(), "http:");
+        assert_eq!(source("http://localhost:3000").unwrap(), "http://localhost:3000");
+    }
+
+    #[test]
+    fn hsts_is_off_over_http_and_on_loopback() {
+        for (issuer, expected) in [
+            ("http://a.example", Hsts::Off),
+            ("https://localhost:8443", Hsts::Off),
+            ("https://127.0.0.1", Hsts::Off),
+            ("https://[::1]", Hsts::Off),
+            ("https://id.example", Hsts::Host),
+        ] {
+            assert_eq!(Hsts::for_issuer(&issuer.parse().unwrap()), expected, "{issuer}");
+        }
+    }
+}

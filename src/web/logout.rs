@@ -1,0 +1,122 @@
+//! The logout confirmation and the page after it (RP-Initiated Logout 1.0 §2, §3).
+
+use maud::{Markup, html};
+
+use super::layout::{Card, ClientCard, FlowForm, Person, Width, card, hidden, person, web_link};
+use super::{icon, id};
+
+/// The value of the field `decision` that the sign-out button sends.
+pub const DECISION_CONFIRM: &str = "confirm";
+
+/// The value of the field `decision` that the stay button sends.
+pub const DECISION_CANCEL: &str = "cancel";
+
+/// What the logout confirmation shows.
+#[derive(Clone, Debug)]
+pub struct LogoutPage {
+    /// The client that asked, when it was identified.
+    pub client: Option<ClientCard>,
+    /// Who is signed in.
+    pub user: Option<Person>,
+    /// Where the form goes; its fields are `flow_id`, `csrf`, `decision`.
+    pub form: FlowForm,
+}
+
+/// What the page after signing out shows.
+#[derive(Clone, Debug, Default)]
+pub struct SignedOutPage {
+    /// The client that asked, when it was identified.
+    pub client: Option<ClientCard>,
+    /// Where one can sign in again.
+    pub sign_in_href: Option<String>,
+}
+
+/// Renders the logout confirmation.
+pub fn logout(page: &LogoutPage) -> Markup {
+    let frame =
+        Card { id: id::LOGOUT_PAGE, title: "Sign out", width: Width::Narrow, client: page.client.as_ref() };
+    card(
+        &frame,
+        html! {
+            header.head {
+                div.tile { (icon::exit(26)) }
+                h1 { "Sign out?" }
+                @if let Some(client) = &page.client {
+                    p { strong { bdi { (client.name) } } " asks to end your session here" }
+                } @else {
+                    p { "This ends your session in this browser" }
+                }
+            }
+            form.stack method="post" action=(page.form.action) {
+                (hidden(&page.form))
+                @if let Some(user) = &page.user {
+                    div.identity { span.unseen { "Signed in as " } (person(user, None)) }
+                }
+                div.buttons {
+                    button.button.primary type="submit" id=(id::LOGOUT_CONFIRM) name="decision" value=(DECISION_CONFIRM) { "Sign out" }
+                    button.button type="submit" id=(id::LOGOUT_CANCEL) name="decision" value=(DECISION_CANCEL) { "Stay signed in" }
+                }
+            }
+        },
+    )
+}
+
+/// Renders the page after signing out.
+pub fn signed_out(page: &SignedOutPage) -> Markup {
+    let back =
+        page.client.as_ref().and_then(|client| Some((&client.name, web_link(client.client_uri.as_deref())?)));
+    let frame = Card {
+        id: id::SIGNED_OUT_PAGE,
+        title: "Signed out",
+        width: Width::Narrow,
+        client: page.client.as_ref(),
+    };
+    card(
+        &frame,
+        html! {
+            header.head {
+                div class="tile good" { (icon::tick(28)) }
+                h1 { "You are signed out" }
+                p { "Your session in this browser has ended. On a shared computer, close the browser as well." }
+            }
+            @if back.is_some() || page.sign_in_href.is_some() {
+                div.buttons {
+                    @if let Some((name, href)) = back {
+                        a.button.primary href=(href) rel="noreferrer" { span { "Back to " bdi { (name) } } }
+                    }
+                    @if let Some(href) = &page.sign_in_href { a.button href=(href) { "Sign in again" } }
+                }
+            }
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::corpus::{assert_escaped, assert_ids, client, form};
+
+    fn page(text: &str) -> LogoutPage {
+        let user = Person { display_name: text.to_owned(), login: format!("{text}@example.com") };
+        LogoutPage { client: Some(client(text)), user: Some(user), form: form(text) }
+    }
+
+    fn after(text: &str) -> SignedOutPage {
+        SignedOutPage { client: Some(client(text)), sign_in_href: Some(format!("/?{text}")) }
+    }
+
+    #[test]
+    fn sec_x01_every_text_on_the_logout_pages_is_escaped() {
+        assert_escaped(|text| logout(&page(text)));
+        assert_escaped(|text| signed_out(&after(text)));
+    }
+
+    #[test]
+    fn the_logout_pages_keep_their_ids() {
+        assert_ids(
+            &logout(&page("Acme")).into_string(),
+            &[id::LOGOUT_PAGE, id::LOGOUT_CONFIRM, id::LOGOUT_CANCEL],
+        );
+        assert_ids(&signed_out(&after("Acme")).into_string(), &[id::SIGNED_OUT_PAGE]);
+    }
+}

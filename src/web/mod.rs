@@ -1,0 +1,57 @@
+//! The HTML edge: pages as pure functions from a view to [`maud::Markup`], the headers they are sent
+//! with, and the cookies and CSRF tokens of the browser. Nothing here reads a database or knows a flow.
+//!
+//! Pages work with JavaScript off. Their element ids are a contract with scripted browsers and are
+//! listed as constants in [`id`].
+
+pub mod accounts;
+pub mod consent;
+pub mod cookie;
+pub mod csrf;
+pub mod error;
+pub mod headers;
+pub mod home;
+mod icon;
+pub mod layout;
+pub mod logout;
+pub mod playground;
+pub mod response;
+pub mod signin;
+pub mod style;
+
+#[cfg(test)]
+mod corpus;
+
+/// Element ids that scripted browsers look for; they never change.
+pub mod id {
+    /// The sign-in page.
+    pub const LOGIN_PAGE: &str = "login-page";
+    /// The sign-in name.
+    pub const IDENTIFIER: &str = "identifier";
+    /// The password.
+    pub const PASSWORD: &str = "password";
+    /// The button that signs in.
+    pub const LOGIN_SUBMIT: &str = "login-submit";
+    /// The button that returns to the client without signing in.
+    pub const LOGIN_CANCEL: &str = "login-cancel";
+    /// The consent page.
+    pub const CONSENT_PAGE: &str = "consent-page";
+    /// The button that consents.
+    pub const CONSENT_ACCEPT: &str = "consent-accept";
+    /// The button that refuses.
+    pub const CONSENT_DENY: &str = "consent-deny";
+    /// The error page.
+    pub const ERROR_PAGE: &str = "error-page";
+    /// The machine-readable error code.
+    pub const ERROR_CODE: &str = "error-code";
+    /// The logout confirmation.
+    pub const LOGOUT_PAGE: &str = "logout-page";
+    /// The button that signs out.
+    pub const LOGOUT_CONFIRM: &str = "logout-confirm";
+    /// The button that stays signed in.
+    pub const LOGOUT_CANCEL: &str = "logout-cancel";
+    /// The page after signing out.
+    pub const SIGNED_OUT_PAGE: &str = "signed-out-page";
+    /// The list of remembered accounts.
+    pub const ACCOUNT_LIST: &str = "account-list";
+}
