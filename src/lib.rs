@@ -1,5 +1,6 @@
 //! Stepgate: a self-hosted OpenID Connect provider and OAuth 2.0 authorization server that speaks Okta's API.
 
+pub mod api;
 pub mod app;
 pub mod authn;
 pub mod authorize;
@@ -12,6 +13,7 @@ pub mod fault;
 pub mod grant;
 pub mod id;
 pub mod limit;
+pub mod logout;
 pub mod model;
 pub mod policy;
 pub mod ports;

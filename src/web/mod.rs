@@ -16,6 +16,7 @@ pub mod layout;
 pub mod logout;
 pub mod playground;
 pub mod response;
+pub mod route;
 pub mod signin;
 pub mod style;
 

@@ -1,0 +1,33 @@
+//! Errors of protected resources (RFC 6750 §3): an empty body and a challenge.
+
+use http::{HeaderValue, StatusCode, header};
+use poem::Response;
+
+use crate::protocol::{
+    bearer::Challenge,
+    error::{ErrorCode, OAuthError},
+};
+
+fn challenged(status: u16, challenge: &Challenge) -> Response {
+    let mut response: Response = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED).into();
+    if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// No token was sent: there is no error to name (RFC 6750 §3.1).
+pub fn missing() -> Response {
+    challenged(401, &Challenge::missing("Stepgate"))
+}
+
+/// The token or the request was refused.
+pub fn refused(error: &OAuthError) -> Response {
+    challenged(Challenge::status(Some(error.code)), &Challenge::refused(error))
+}
+
+/// The token is invalid, expired or revoked.
+pub fn invalid_token() -> Response {
+    refused(&OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or has expired."))
+}

@@ -1,0 +1,172 @@
+//! OAuth errors as JSON (RFC 6749 §5.2).
+
+use http::{HeaderValue, StatusCode, header};
+use poem::{Response, error::ResponseError};
+use serde_json::json;
+
+use super::okta::Envelope;
+use crate::{
+    cache::Count,
+    client::AuthenticateError,
+    fault::Fault,
+    grant::GrantError,
+    protocol::{
+        bearer::Challenge,
+        error::{ErrorCode, OAuthError},
+        params::ParamError,
+    },
+};
+
+/// An OAuth error on its way out.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct OAuthFailure {
+    /// What the client is told.
+    pub error: OAuthError,
+    /// Whether an `Authorization` header was used, which a 401 must then answer with a challenge.
+    challenge: bool,
+    /// Set when the caller is to slow down.
+    throttled: Option<Count>,
+}
+
+impl From<OAuthError> for OAuthFailure {
+    fn from(error: OAuthError) -> Self {
+        Self { error, challenge: false, throttled: None }
+    }
+}
+
+impl From<ParamError> for OAuthFailure {
+    fn from(error: ParamError) -> Self {
+        OAuthError::from(error).into()
+    }
+}
+
+impl From<Fault> for OAuthFailure {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Overloaded(what) => {
+                tracing::warn!(what, "overloaded");
+                OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server is too busy. Try again.").into()
+            }
+            Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+                tracing::error!(fault = %fault, "a request failed");
+                OAuthError::server_error().into()
+            }
+        }
+    }
+}
+
+impl From<AuthenticateError> for OAuthFailure {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Request(error) => OAuthError::from(error).into(),
+            AuthenticateError::Refused => OAuthError::invalid_client("Client authentication failed.").into(),
+            AuthenticateError::Throttled(count) => Self::throttled(count),
+            AuthenticateError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<GrantError> for OAuthFailure {
+    fn from(error: GrantError) -> Self {
+        match error {
+            GrantError::Client(error) => error.into(),
+            GrantError::UnauthorizedClient(grants) => {
+                let configured: Vec<&str> = grants.iter().map(|grant| grant.as_str()).collect();
+                OAuthError::new(
+                    ErrorCode::UnauthorizedClient,
+                    format!("The client may not use this grant type. Configured: {}.", configured.join(", ")),
+                )
+                .into()
+            }
+            GrantError::BrowserRefused => OAuthError::new(
+                ErrorCode::UnauthorizedClient,
+                "Browser requests may use authorization_code and refresh_token only, from a trusted origin.",
+            )
+            .into(),
+            GrantError::InvalidGrant(reason) => {
+                tracing::info!(reason, "a grant was refused");
+                OAuthError::invalid_grant("The grant is invalid, expired, revoked or was issued to another client.")
+                    .into()
+            }
+            GrantError::InvalidRefreshToken(reason) => {
+                tracing::info!(reason, "a refresh token was refused");
+                // Okta's browser library recognises a dead refresh token by this very text.
+                OAuthError::invalid_grant("The refresh token is invalid or expired.").into()
+            }
+            GrantError::InvalidScope(text) => OAuthError::invalid_scope(text).into(),
+            GrantError::ConsentRequired => {
+                OAuthError::new(ErrorCode::ConsentRequired, "A requested scope needs the consent of a user.").into()
+            }
+            GrantError::AccessDenied => OAuthError::new(
+                ErrorCode::AccessDenied,
+                "No access policy of this authorization server allows the request.",
+            )
+            .into(),
+            GrantError::Claims(error) => {
+                tracing::error!(%error, "a claim could not be computed");
+                // Okta answers 400 here.
+                OAuthError::server_error().into()
+            }
+            GrantError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl OAuthFailure {
+    /// Too many requests: both OAuth's members and Okta's.
+    pub fn throttled(count: Count) -> Self {
+        let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "Too many requests. Slow down.");
+        Self { error, challenge: false, throttled: Some(count) }
+    }
+
+    /// Notes that the request carried an `Authorization` header (RFC 6749 §5.2: the answer then has a challenge).
+    #[must_use]
+    pub fn to_header(mut self, authorization: Option<&str>) -> Self {
+        self.challenge = authorization.is_some();
+        self
+    }
+}
+
+impl ResponseError for OAuthFailure {
+    fn status(&self) -> StatusCode {
+        if self.throttled.is_some() {
+            return StatusCode::TOO_MANY_REQUESTS;
+        }
+        StatusCode::from_u16(self.error.code.status()).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+
+    fn as_response(&self) -> Response {
+        let mut body = json!({
+            "error": self.error.code.as_str(),
+            "error_description": self.error.description(),
+        });
+        if self.throttled.is_some()
+            && let (Some(body), Some(okta)) = (body.as_object_mut(), Envelope::rate_limit().to_json().as_object())
+        {
+            body.extend(okta.clone());
+        }
+        let mut response = json_response(self.status(), &body);
+        if let Some(count) = &self.throttled {
+            super::okta::rate_limit_headers(response.headers_mut(), count);
+        }
+        if self.challenge
+            && self.error.code == ErrorCode::InvalidClient
+            && let Ok(challenge) = HeaderValue::from_str(&Challenge::basic("Stepgate").to_string())
+        {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// A JSON answer that nobody may keep (RFC 6749 §5.1).
+pub fn json_response(status: StatusCode, body: &impl serde::Serialize) -> Response {
+    let Ok(bytes) = serde_json::to_vec(body) else { return StatusCode::INTERNAL_SERVER_ERROR.into() };
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json;charset=UTF-8")
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::PRAGMA, "no-cache")
+        .body(bytes)
+}

@@ -1,0 +1,86 @@
+//! Okta's error envelope.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use poem::Response;
+use serde_json::{Value, json};
+
+use super::oauth::json_response;
+use crate::{
+    cache::Count,
+    id::base62,
+    limit::rate,
+    ports::random::SystemRandom,
+};
+
+/// `errorCode`, `errorSummary` and so on.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    status: StatusCode,
+    code: &'static str,
+    summary: String,
+    id: String,
+}
+
+impl Envelope {
+    fn new(status: StatusCode, code: &'static str, summary: impl Into<String>) -> Self {
+        Self { status, code, summary: summary.into(), id: format!("oae{}", base62(&SystemRandom, 22)) }
+    }
+
+    /// E0000007: a resource does not exist.
+    pub fn not_found(id: &str, kind: &str) -> Self {
+        let id: String = id.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+        Self::new(StatusCode::NOT_FOUND, "E0000007", format!("Not found: Resource not found: {id} ({kind})"))
+    }
+
+    /// E0000008: a path does not exist.
+    pub fn unknown_path() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "E0000008", "The requested path was not found")
+    }
+
+    /// E0000022: a path does not know the method.
+    pub fn unknown_method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "E0000022", "The endpoint does not support the provided HTTP method")
+    }
+
+    /// E0000047: too many requests.
+    pub fn rate_limit() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "E0000047",
+            "API call exceeded rate limit due to too many requests.",
+        )
+    }
+
+    /// E0000009: our fault.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error")
+    }
+
+    /// E0000001: something else was wrong with the request.
+    pub fn invalid(status: StatusCode, summary: &str) -> Self {
+        Self::new(status, "E0000001", format!("Api validation failed: {summary}"))
+    }
+
+    /// The members.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "errorCode": self.code,
+            "errorSummary": self.summary,
+            "errorLink": self.code,
+            "errorId": self.id,
+            "errorCauses": [],
+        })
+    }
+
+    /// The answer.
+    pub fn respond(&self) -> Response {
+        json_response(self.status, &self.to_json())
+    }
+}
+
+/// Okta's three headers, and `Retry-After` where nothing is left.
+pub fn rate_limit_headers(headers: &mut HeaderMap, count: &Count) {
+    for (name, value) in rate::headers(count) {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    }
+}

@@ -1,0 +1,278 @@
+//! OAuth 2.0 and OpenID Connect endpoints of the org authorization server (`/oauth2/v1/…`) and of custom ones
+//! (`/oauth2/{authorizationServerId}/v1/…`). The browser's endpoints, `authorize` and `logout`, are in `web`.
+
+mod introspect;
+mod keys;
+mod metadata;
+mod revoke;
+mod schema;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
+use poem::{Request, Response, web::Data};
+use poem_openapi::{OpenApi, param::Path};
+
+use self::schema::{
+    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
+};
+use super::{
+    error::{oauth::OAuthFailure, okta::Envelope},
+    payload::{Answer, OAuthForm},
+};
+use crate::{
+    app::App,
+    cache::{documents::Document, servers::ServerState},
+    model::authorization_server::AuthorizationServer,
+    syslog::Caller,
+};
+
+/// The endpoints.
+pub struct Endpoints {
+    app: Option<Arc<App>>,
+}
+
+impl Endpoints {
+    /// Endpoints that serve an application.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app: Some(app) }
+    }
+
+    /// Endpoints that only document themselves.
+    pub fn detached() -> Self {
+        Self { app: None }
+    }
+
+    /// The server that a path names, or the answer that there is none.
+    async fn server(&self, id: &str) -> Result<(&App, Arc<ServerState>), Response> {
+        let Some(app) = self.app.as_deref() else { return Err(Envelope::internal().respond()) };
+        match app.server(id).await {
+            Ok(Some(server)) => Ok((app, server)),
+            Ok(None) => Err(Envelope::not_found(id, "AuthorizationServer").respond()),
+            Err(fault) => {
+                use poem::error::ResponseError;
+                Err(OAuthFailure::from(fault).as_response())
+            }
+        }
+    }
+
+    /// The custom server that a path names: the org server has paths of its own.
+    async fn custom(&self, id: &str) -> Result<(&App, Arc<ServerState>), Response> {
+        if id == AuthorizationServer::ORG {
+            return Err(Envelope::not_found(id, "AuthorizationServer").respond());
+        }
+        self.server(id).await
+    }
+}
+
+const ORG: &str = AuthorizationServer::ORG;
+
+#[OpenApi]
+impl Endpoints {
+    /// Metadata of the org authorization server (OpenID Connect Discovery §4)
+    #[oai(path = "/.well-known/openid-configuration", method = "get", operation_id = "openidConfiguration")]
+    async fn openid_configuration(&self, request: &Request) -> Answer<MetadataDoc> {
+        Answer::new(metadata::openid(self.server(ORG).await, request))
+    }
+
+    /// Metadata of the org authorization server (RFC 8414)
+    #[oai(path = "/.well-known/oauth-authorization-server", method = "get", operation_id = "oauthMetadata")]
+    async fn oauth_metadata(&self, request: &Request) -> Answer<MetadataDoc> {
+        Answer::new(metadata::oauth(self.server(ORG).await, request))
+    }
+
+    /// Metadata of a custom authorization server (OpenID Connect Discovery §4)
+    #[oai(
+        path = "/oauth2/:authorization_server_id/.well-known/openid-configuration",
+        method = "get",
+        operation_id = "openidConfigurationCustom"
+    )]
+    async fn openid_configuration_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+    ) -> Answer<MetadataDoc> {
+        Answer::new(metadata::openid(self.custom(&authorization_server_id).await, request))
+    }
+
+    /// Metadata of a custom authorization server (RFC 8414, appended form)
+    #[oai(
+        path = "/oauth2/:authorization_server_id/.well-known/oauth-authorization-server",
+        method = "get",
+        operation_id = "oauthMetadataCustom"
+    )]
+    async fn oauth_metadata_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+    ) -> Answer<MetadataDoc> {
+        Answer::new(metadata::oauth(self.custom(&authorization_server_id).await, request))
+    }
+
+    /// Metadata of a custom authorization server (RFC 8414 §3.1, inserted form)
+    #[oai(
+        path = "/.well-known/oauth-authorization-server/oauth2/:authorization_server_id",
+        method = "get",
+        operation_id = "oauthMetadataInserted"
+    )]
+    async fn oauth_metadata_inserted(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+    ) -> Answer<MetadataDoc> {
+        Answer::new(metadata::oauth(self.custom(&authorization_server_id).await, request))
+    }
+
+    /// Metadata of a custom authorization server (RFC 8414 §5, inserted form of OpenID Connect's)
+    #[oai(
+        path = "/.well-known/openid-configuration/oauth2/:authorization_server_id",
+        method = "get",
+        operation_id = "openidConfigurationInserted"
+    )]
+    async fn openid_configuration_inserted(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+    ) -> Answer<MetadataDoc> {
+        Answer::new(metadata::openid(self.custom(&authorization_server_id).await, request))
+    }
+
+    /// Keys of the org authorization server (RFC 7517)
+    #[oai(path = "/oauth2/v1/keys", method = "get", operation_id = "keys")]
+    async fn keys(&self, request: &Request) -> Answer<KeysDoc> {
+        Answer::new(keys::keys(self.server(ORG).await, request))
+    }
+
+    /// Keys of the org authorization server, where Okta's verifier looks for them
+    #[oai(path = "/v1/keys", method = "get", operation_id = "keysAlias")]
+    async fn keys_alias(&self, request: &Request) -> Answer<KeysDoc> {
+        Answer::new(keys::keys(self.server(ORG).await, request))
+    }
+
+    /// Keys of a custom authorization server (RFC 7517)
+    #[oai(path = "/oauth2/:authorization_server_id/v1/keys", method = "get", operation_id = "keysCustom")]
+    async fn keys_custom(&self, authorization_server_id: Path<String>, request: &Request) -> Answer<KeysDoc> {
+        Answer::new(keys::keys(self.custom(&authorization_server_id).await, request))
+    }
+
+    /// Tokens of the org authorization server (RFC 6749 §3.2)
+    #[oai(path = "/oauth2/v1/token", method = "post", operation_id = "token")]
+    async fn token(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<TokenForm>,
+    ) -> Answer<TokenDoc> {
+        Answer::new(token::token(self.server(ORG).await, request, &caller, &form.params).await)
+    }
+
+    /// Tokens of a custom authorization server (RFC 6749 §3.2)
+    #[oai(path = "/oauth2/:authorization_server_id/v1/token", method = "post", operation_id = "tokenCustom")]
+    async fn token_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<TokenForm>,
+    ) -> Answer<TokenDoc> {
+        Answer::new(token::token(self.custom(&authorization_server_id).await, request, &caller, &form.params).await)
+    }
+
+    /// Introspection at the org authorization server (RFC 7662)
+    #[oai(path = "/oauth2/v1/introspect", method = "post", operation_id = "introspect")]
+    async fn introspect(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<IntrospectForm>,
+    ) -> Answer<IntrospectDoc> {
+        Answer::new(introspect::introspect(self.server(ORG).await, request, &caller, &form.params).await)
+    }
+
+    /// Introspection at a custom authorization server (RFC 7662)
+    #[oai(path = "/oauth2/:authorization_server_id/v1/introspect", method = "post", operation_id = "introspectCustom")]
+    async fn introspect_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<IntrospectForm>,
+    ) -> Answer<IntrospectDoc> {
+        let server = self.custom(&authorization_server_id).await;
+        Answer::new(introspect::introspect(server, request, &caller, &form.params).await)
+    }
+
+    /// Revocation at the org authorization server (RFC 7009)
+    #[oai(path = "/oauth2/v1/revoke", method = "post", operation_id = "revoke")]
+    async fn revoke(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<RevokeForm>,
+    ) -> Answer<RevokeDoc> {
+        Answer::new(revoke::revoke(self.server(ORG).await, request, &caller, &form.params).await)
+    }
+
+    /// Revocation at a custom authorization server (RFC 7009)
+    #[oai(path = "/oauth2/:authorization_server_id/v1/revoke", method = "post", operation_id = "revokeCustom")]
+    async fn revoke_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<RevokeForm>,
+    ) -> Answer<RevokeDoc> {
+        Answer::new(revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await)
+    }
+
+    /// Userinfo at the org authorization server (OpenID Connect Core §5.3)
+    #[oai(path = "/oauth2/v1/userinfo", method = "get", operation_id = "userinfo")]
+    async fn userinfo(&self, request: &Request) -> Answer<UserinfoDoc> {
+        Answer::new(userinfo::userinfo(self.server(ORG).await, request, None).await)
+    }
+
+    /// Userinfo at the org authorization server, by POST (OpenID Connect Core §5.3.1)
+    #[oai(path = "/oauth2/v1/userinfo", method = "post", operation_id = "userinfoPost")]
+    async fn userinfo_post(&self, request: &Request, body: poem::Body) -> Answer<UserinfoDoc> {
+        Answer::new(userinfo::userinfo(self.server(ORG).await, request, Some(body)).await)
+    }
+
+    /// Userinfo at a custom authorization server (OpenID Connect Core §5.3)
+    #[oai(path = "/oauth2/:authorization_server_id/v1/userinfo", method = "get", operation_id = "userinfoCustom")]
+    async fn userinfo_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+    ) -> Answer<UserinfoDoc> {
+        Answer::new(userinfo::userinfo(self.custom(&authorization_server_id).await, request, None).await)
+    }
+
+    /// Userinfo at a custom authorization server, by POST (OpenID Connect Core §5.3.1)
+    #[oai(path = "/oauth2/:authorization_server_id/v1/userinfo", method = "post", operation_id = "userinfoCustomPost")]
+    async fn userinfo_custom_post(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+        body: poem::Body,
+    ) -> Answer<UserinfoDoc> {
+        Answer::new(userinfo::userinfo(self.custom(&authorization_server_id).await, request, Some(body)).await)
+    }
+}
+
+/// One header as text.
+fn header_text<'r>(request: &'r Request, name: &http::HeaderName) -> Option<&'r str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A public document: from memory, revalidated by its tag (RFC 9110 §8.8.3).
+fn document(document: &Document, cache_control: &str, request: &Request) -> Response {
+    let builder = Response::builder().header(header::ETAG, &document.etag).header(header::CACHE_CONTROL, cache_control);
+    if header_text(request, &header::IF_NONE_MATCH).is_some_and(|tags| document.matches(tags)) {
+        return builder.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    let mut response = builder.body(document.body.clone());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,79 @@
+//! The token endpoint.
+
+use std::sync::Arc;
+
+use http::{StatusCode, header};
+use poem::{Request, Response, error::ResponseError};
+
+use super::header_text;
+use crate::{
+    api::error::oauth::{OAuthFailure, json_response},
+    app::App,
+    cache::servers::ServerState,
+    grant,
+    model::client::Client,
+    protocol::{
+        client_auth::ClientAuthentication,
+        error::OAuthError,
+        params::Params,
+        token_request::TokenRequest,
+    },
+    syslog::Caller,
+};
+
+pub(super) async fn token(
+    server: Result<(&App, Arc<ServerState>), Response>,
+    request: &Request,
+    caller: &Caller,
+    params: &Params,
+) -> Response {
+    let (app, server) = match server {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let authorization = header_text(request, &header::AUTHORIZATION);
+    let authentication = match credentials(request, params) {
+        Ok(authentication) => authentication,
+        Err(failure) => return failure.as_response(),
+    };
+    let token_request = match TokenRequest::from_params(params) {
+        Ok(token_request) => token_request,
+        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
+    };
+    let request = grant::Request {
+        server: &server,
+        authentication,
+        origin: header_text(request, &header::ORIGIN),
+        caller,
+    };
+    let (client, answer) = grant::run(app, request, &token_request).await;
+    let response = match answer {
+        Ok(tokens) => json_response(StatusCode::OK, &tokens),
+        Err(error) => OAuthFailure::from(error).to_header(authorization).as_response(),
+    };
+    about(response, client)
+}
+
+/// Reads the credentials of a request; two `Authorization` headers are two methods.
+pub(super) fn credentials(request: &Request, params: &Params) -> Result<ClientAuthentication, OAuthFailure> {
+    let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
+    let authorization = match (headers.next(), headers.next()) {
+        (None, _) => None,
+        (Some(value), None) => Some(value.to_str().map_err(|_| {
+            OAuthFailure::from(OAuthError::invalid_client("The Authorization header is malformed."))
+        })?),
+        (Some(_), Some(_)) => {
+            return Err(OAuthError::invalid_request("Only one client authentication method may be used.").into());
+        }
+    };
+    ClientAuthentication::extract(authorization, params)
+        .map_err(|error| OAuthFailure::from(OAuthError::from(error)).to_header(authorization))
+}
+
+/// Tells the CORS rules which client an answer is for.
+pub(super) fn about(mut response: Response, client: Option<Arc<Client>>) -> Response {
+    if let Some(client) = client {
+        response.extensions_mut().insert(client);
+    }
+    response
+}

@@ -1,0 +1,73 @@
+//! The userinfo endpoint (OpenID Connect Core §5.3).
+
+use std::sync::Arc;
+
+use http::{StatusCode, header};
+use poem::{Body, Request, Response, error::ResponseError};
+
+use super::header_text;
+use crate::{
+    api::{
+        error::{
+            bearer,
+            oauth::{OAuthFailure, json_response},
+        },
+        payload::is_form,
+    },
+    app::App,
+    cache::servers::ServerState,
+    protocol::{
+        bearer::PresentedToken,
+        error::{ErrorCode, OAuthError},
+        params::Params,
+        token_response::TokenType,
+    },
+    token::userinfo::{self, UserinfoError},
+};
+
+pub(super) async fn userinfo(
+    server: Result<(&App, Arc<ServerState>), Response>,
+    request: &Request,
+    body: Option<Body>,
+) -> Response {
+    let (app, server) = match server {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let form = match body {
+        Some(body) if is_form(request) => {
+            let Ok(bytes) = body.into_bytes().await else { return StatusCode::BAD_REQUEST.into() };
+            match Params::parse_form(&bytes) {
+                Ok(form) => Some(form),
+                Err(error) => return bearer::refused(&error.into()),
+            }
+        }
+        Some(_) | None => None,
+    };
+    let query = match Params::parse_query(request.uri().query().unwrap_or_default()) {
+        Ok(query) => query,
+        Err(error) => return bearer::refused(&error.into()),
+    };
+    let authorization = header_text(request, &header::AUTHORIZATION);
+    let presented = match PresentedToken::extract(authorization, &query, form.as_ref()) {
+        Ok(Some(presented)) => presented,
+        Ok(None) => return bearer::missing(),
+        Err(error) => return bearer::refused(&error.into()),
+    };
+    // A bearer token is not a DPoP token, nor the other way round.
+    if presented.token_type != TokenType::Bearer {
+        return bearer::invalid_token();
+    }
+    match userinfo::userinfo(app, &server, presented.token.expose()).await {
+        Ok(claims) => json_response(StatusCode::OK, &claims),
+        Err(UserinfoError::InvalidToken) => bearer::invalid_token(),
+        Err(UserinfoError::InsufficientScope) => {
+            bearer::refused(&OAuthError::new(ErrorCode::InsufficientScope, "The access token needs the scope openid."))
+        }
+        Err(UserinfoError::Claims(error)) => {
+            tracing::error!(%error, "a claim could not be computed");
+            OAuthFailure::from(OAuthError::server_error()).as_response()
+        }
+        Err(UserinfoError::Fault(fault)) => OAuthFailure::from(fault).as_response(),
+    }
+}

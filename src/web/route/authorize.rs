@@ -1,0 +1,206 @@
+//! The authorization endpoint (RFC 6749 §3.1), GET and POST.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, StatusCode, header};
+use poem::{Body, Request, Response, handler, web::Data};
+
+use super::{
+    answer::{fault_page, flow_error},
+    deliver, failure_page, step,
+    visit::{Visit, is_cross_site},
+};
+use crate::{
+    app::App,
+    authorize::{
+        checks::validate,
+        destination::{LocateError, locate},
+        dispatch::{Journey, dispatch},
+        flow::{park, unpark},
+        issue,
+        parse::{ParseError, parse},
+    },
+    cache::servers::ServerState,
+    model::authorization_server::AuthorizationServer,
+    protocol::{
+        authorization_request::AuthorizationRequest,
+        params::Params,
+    },
+    store::unit::Unit,
+    syslog::Caller,
+    web::error::DeveloperPanel,
+};
+
+/// The parameter that carries the ticket of a POSTed request.
+const TICKET: &str = "ticket";
+
+/// The server that a path names; its absence is a page.
+async fn server_of(app: &App, request: &Request) -> Result<Option<Arc<ServerState>>, crate::fault::Fault> {
+    match request.raw_path_param("authorization_server_id") {
+        None => app.server(AuthorizationServer::ORG).await,
+        Some(AuthorizationServer::ORG) => Ok(None),
+        Some(id) => app.server(id).await,
+    }
+}
+
+/// Answers an authorization request.
+#[handler]
+pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let server = match server_of(&app, request).await {
+        Ok(Some(server)) => server,
+        Ok(None) => return unknown_server(visit),
+        Err(fault) => return fault_page(visit, &fault),
+    };
+    let query = request.uri().query().unwrap_or_default();
+    let ticket = Params::parse_query(query)
+        .ok()
+        .and_then(|params| params.one(TICKET).map(ToOwned::to_owned))
+        .filter(|_| !query.contains('&'));
+    match ticket {
+        Some(ticket) => match unpark(&app, &ticket).await {
+            Ok(encoded) => answer(visit, &server, &encoded).await,
+            Err(error) => flow_error(visit, error),
+        },
+        None => answer(visit, &server, query).await,
+    }
+}
+
+/// Takes a POSTed request and answers with a redirect: only on the GET that follows does a browser show a session cookie
+/// that is `SameSite=Lax`.
+#[handler]
+pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    // Cross-site by design: no cookie is read here but the one that binds forms.
+    let visit = match Visit::begin(&app, &caller, &HeaderMap::new()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    match server_of(&app, request).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return unknown_server(visit),
+        Err(fault) => return fault_page(visit, &fault),
+    }
+    let query_is_empty = request.uri().query().is_none_or(str::is_empty);
+    let encoded = match body.into_string().await {
+        Ok(encoded) if crate::web::route::authorize::is_form(request) && query_is_empty => encoded,
+        Ok(_) | Err(_) => {
+            let text = "An authorization request by POST is a form, with nothing in the URL.";
+            return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None);
+        }
+    };
+    let parked = match park(&app, &encoded, &caller).await {
+        Ok(parked) => parked,
+        Err(error) => return flow_error(visit, error),
+    };
+    let (ticket, row) = parked;
+    if let Err(fault) = app.db.writer().commit(Unit::new().row(row)).await {
+        return fault_page(visit, &fault);
+    }
+    let mut response: Response = StatusCode::SEE_OTHER.into();
+    let location = format!("{}?{TICKET}={ticket}", request.uri().path());
+    if let Ok(location) = location.parse() {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    super::visit::set_headers(&mut response, crate::web::headers::redirect_with_response(visit.hsts()));
+    response
+}
+
+pub(super) fn is_form(request: &Request) -> bool {
+    let content_type = request.content_type().unwrap_or_default();
+    content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> Response {
+    let app = visit.app;
+    let parsed = match parse(encoded.as_bytes()) {
+        Ok(parsed) => parsed,
+        Err(error) => return unreadable(visit, &error),
+    };
+    let (client, destination) = match locate(app, server, &parsed.request).await {
+        Ok(located) => located,
+        Err(error) => return not_located(visit, &parsed.request, error),
+    };
+    let request = match validate(&parsed, &client, server, destination.clone()) {
+        Ok(request) => request,
+        Err(error) => return deliver(visit, &issue::error(destination, &error), &Method::GET),
+    };
+    let browser = visit.browser();
+    let next = dispatch(app, server, &client, Journey::Fresh(request), &browser).await;
+    step(visit, next, &Method::GET)
+}
+
+/// The visit itself could not begin: there are no cookies to answer with.
+pub(super) fn no_visit(fault: &crate::fault::Fault) -> Response {
+    tracing::error!(fault = %fault, "a session could not be looked up");
+    StatusCode::SERVICE_UNAVAILABLE.into()
+}
+
+fn unknown_server(visit: Visit<'_>) -> Response {
+    let text = "There is no such authorization server here. Check the issuer in the application's configuration.";
+    failure_page(visit, (StatusCode::NOT_FOUND, "unknown_authorization_server", text), None, None)
+}
+
+fn unreadable(visit: Visit<'_>, error: &ParseError) -> Response {
+    let developer = DeveloperPanel::Facts {
+        advice: "Each parameter may be sent once, within its size.".to_owned(),
+        facts: vec![("Problem".to_owned(), error.to_string())],
+    };
+    let text = "The application sent a sign-in request that cannot be read.";
+    failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, Some(developer))
+}
+
+fn not_located(visit: Visit<'_>, request: &AuthorizationRequest, error: LocateError) -> Response {
+    match error {
+        LocateError::UnknownClient => {
+            let developer = DeveloperPanel::Facts {
+                advice: "Check the client_id in the application's configuration, and that the client is active."
+                    .to_owned(),
+                facts: vec![("client_id".to_owned(), request.client_id.clone())],
+            };
+            let text = "The application that sent you here is not known, or is switched off.";
+            failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_client", text), None, Some(developer))
+        }
+        LocateError::MissingRedirectUri(client) => {
+            let developer = DeveloperPanel::RedirectUri {
+                sent: String::new(),
+                registered: client.metadata.redirect_uris.clone(),
+            };
+            let text = "The application did not say where to return to.";
+            failure_page(
+                visit,
+                (StatusCode::BAD_REQUEST, "invalid_redirect_uri", text),
+                Some(&client),
+                Some(developer),
+            )
+        }
+        LocateError::UnregisteredRedirectUri { client, sent } => {
+            let developer =
+                DeveloperPanel::RedirectUri { sent, registered: client.metadata.redirect_uris.clone() };
+            let text = "The application asked to return to an address that is not registered for it.";
+            failure_page(
+                visit,
+                (StatusCode::BAD_REQUEST, "invalid_redirect_uri", text),
+                Some(&client),
+                Some(developer),
+            )
+        }
+        LocateError::Fault(fault) => fault_page(visit, &fault),
+    }
+}
+
+/// What a form on one of our own pages is read into; absent when another site sent it, or it cannot be read.
+pub(super) async fn own_form(request: &Request, body: Body, issuer: &str) -> Option<Params> {
+    if is_cross_site(request, issuer) || !is_form(request) {
+        return None;
+    }
+    let bytes = body.into_bytes().await.ok()?;
+    Params::parse_repeating(&bytes, &["scope"]).ok()
+}

@@ -1,0 +1,128 @@
+//! The consent page.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use poem::{Body, Request, Response, handler, web::Data};
+
+use super::{
+    answer::{csrf_rejected, fault_page, flow_error, target},
+    authorize::{no_visit, own_form},
+    signin::{Waiting, flow_in},
+    step,
+    visit::{Visit, card},
+};
+use crate::{
+    app::App,
+    authorize::dispatch::{Journey, deny, dispatch},
+    model::user::User,
+    protocol::{
+        error::{ErrorCode, OAuthError},
+        scope::{OPENID, ScopeSet},
+    },
+    store,
+    syslog::Caller,
+    web::{
+        consent::{ConsentPage, ConsentScope, DECISION_ACCEPT, ScopeChoice, consent},
+        headers,
+        layout::Person,
+    },
+};
+
+/// What forms of this page are bound to.
+const STEP: &str = "consent";
+
+/// Shows the page.
+#[handler]
+pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let waiting = match Waiting::load(&visit, flow_in(request).as_deref()).await {
+        Ok(waiting) => waiting,
+        Err(error) => return flow_error(visit, error),
+    };
+    let Some(session) = &visit.session else {
+        return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
+    };
+    match store::user::find(&app.db, &session.user_id).await {
+        Ok(Some(user)) => page(visit, &waiting, &user),
+        Ok(None) => visit.redirect(&format!("/signin?flow={}", waiting.flow.id)),
+        Err(fault) => fault_page(visit, &fault),
+    }
+}
+
+fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
+    let request = &waiting.flow.pending.request;
+    let scopes = request
+        .scope
+        .iter()
+        .map(|name| {
+            let configured = waiting.server.config.scope(name);
+            ConsentScope {
+                name: name.to_owned(),
+                display_name: configured
+                    .and_then(|scope| scope.display_name.clone())
+                    .unwrap_or_else(|| name.to_owned()),
+                description: configured.and_then(|scope| scope.description.clone()),
+                choice: if is_optional(waiting, name) { ScopeChoice::Optional } else { ScopeChoice::Required },
+            }
+        })
+        .collect();
+    let view = ConsentPage {
+        client: card(&waiting.client),
+        user: Person {
+            display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
+            login: user.login.clone(),
+        },
+        switch_account_href: Some(format!("/accounts?flow={}", waiting.flow.id)),
+        scopes,
+        return_host: url::Url::parse(&request.destination.redirect_uri)
+            .ok()
+            .and_then(|url| url.host_str().map(ToOwned::to_owned)),
+        form: visit.form("/consent", waiting.flow.id.as_str(), STEP),
+    };
+    let headers = headers::page(&visit.nonce, Some(&target(&request.destination.redirect_uri)), visit.hsts());
+    visit.html(StatusCode::OK, headers, consent(&view))
+}
+
+fn is_optional(waiting: &Waiting, name: &str) -> bool {
+    name != OPENID && waiting.server.config.scope(name).is_some_and(|scope| scope.optional)
+}
+
+/// Takes the decision.
+#[handler]
+pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let Some(params) = own_form(request, body, &app.settings.issuer).await else { return csrf_rejected(visit) };
+    if !visit.form_is_ours(&params, STEP) {
+        return csrf_rejected(visit);
+    }
+    let mut waiting = match Waiting::load(&visit, params.one("flow_id")).await {
+        Ok(waiting) => waiting,
+        Err(error) => return flow_error(visit, error),
+    };
+    let Some(session) = &visit.session else {
+        return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
+    };
+    if params.one("decision") != Some(DECISION_ACCEPT) {
+        let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not consent.");
+        let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
+        return step(visit, next, &Method::POST);
+    }
+    // What was asked for is in the frozen request: a form can only leave optional scopes out.
+    let ticked: Vec<&str> = params.all("scope").collect();
+    let agreed: ScopeSet =
+        waiting.flow.pending.request.scope.filtered(|name| !is_optional(&waiting, name) || ticked.contains(&name));
+    waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
+    if let Err(error) = waiting.save(&app).await {
+        return flow_error(visit, error);
+    }
+    let browser = visit.browser();
+    let next = dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
+    step(visit, next, &Method::POST)
+}

@@ -1,0 +1,107 @@
+//! `/` and `/playground` of a development server; a production server has nothing to show at `/`.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use poem::{Request, Response, handler, web::Data};
+
+use super::{authorize::no_visit, failure_page, visit::Visit};
+use crate::{
+    app::App,
+    model::authorization_server::AuthorizationServer,
+    syslog::Caller,
+    web::{
+        headers,
+        home::{DemoClient, HomePage, Issuer, ServiceClient, home},
+        playground::{PlaygroundPage, playground},
+        signin::DemoUser,
+    },
+};
+
+fn nothing_here(visit: Visit<'_>) -> Response {
+    let text = "There is no page at this address. To sign in, go back to the application you came from.";
+    failure_page(visit, (StatusCode::NOT_FOUND, "not_found", text), None, None)
+}
+
+fn issuers(app: &App) -> Vec<Issuer> {
+    let base = &app.settings.issuer;
+    vec![
+        Issuer { name: "default".to_owned(), issuer: format!("{base}/oauth2/{}", AuthorizationServer::DEFAULT) },
+        Issuer { name: "org".to_owned(), issuer: base.clone() },
+    ]
+}
+
+/// Shows what a developer needs to begin.
+#[handler]
+pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    if !app.settings.dev {
+        return nothing_here(visit);
+    }
+    let demo = app.settings.demo.as_ref();
+    let base = &app.settings.issuer;
+    let view = HomePage {
+        issuers: issuers(&app),
+        single_page: demo.map(|demo| DemoClient {
+            client_id: demo.spa_client_id.to_string(),
+            client_secret: None,
+            redirect_uri: "http://localhost:3000/login/callback".to_owned(),
+        }),
+        web: demo.map(|demo| DemoClient {
+            client_id: demo.web_client_id.to_string(),
+            client_secret: Some(demo.web_client_secret.expose().clone()),
+            redirect_uri: "http://localhost:3000/callback".to_owned(),
+        }),
+        service: demo.map(|demo| ServiceClient {
+            client_id: demo.service_client_id.to_string(),
+            client_secret: demo.service_client_secret.expose().clone(),
+            scope: "api".to_owned(),
+        }),
+        users: demo
+            .iter()
+            .map(|demo| DemoUser { login: demo.login.clone(), password: demo.password.expose().clone() })
+            .collect(),
+        playground_href: app.settings.playground_client.as_ref().map(|_| "/playground".to_owned()),
+        links: vec![
+            ("Discovery (org)".to_owned(), format!("{base}/.well-known/openid-configuration")),
+            (
+                "Discovery (default)".to_owned(),
+                format!("{base}/oauth2/default/.well-known/openid-configuration"),
+            ),
+        ],
+    };
+    let headers = headers::page(&visit.nonce, None, visit.hsts());
+    visit.html(StatusCode::OK, headers, home(&view))
+}
+
+/// Shows the playground.
+#[handler]
+pub async fn get_playground(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let Some(client) = app.settings.playground_client.as_ref().filter(|_| app.settings.dev) else {
+        return nothing_here(visit);
+    };
+    let view = PlaygroundPage {
+        client_id: client.to_string(),
+        issuers: issuers(&app),
+        scope: "openid profile email offline_access".to_owned(),
+    };
+    let headers = headers::playground(&visit.nonce, visit.hsts());
+    let markup = playground(&view, &visit.nonce);
+    visit.html(StatusCode::OK, headers, markup)
+}
+
+/// The answer for unknown paths of pages.
+#[handler]
+pub async fn not_found(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => nothing_here(visit),
+        Err(fault) => no_visit(&fault),
+    }
+}

@@ -1,0 +1,190 @@
+//! The end-session endpoint (RP-Initiated Logout 1.0 §2), GET and POST, and its confirmation.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderValue, Method, StatusCode, header};
+use poem::{Body, Request, Response, handler, web::Data};
+
+use super::{
+    answer::{csrf_rejected, fault_page, target},
+    authorize::{is_form, no_visit, own_form},
+    failure_page,
+    visit::{Visit, card, set_headers},
+};
+use crate::{
+    app::App,
+    logout::rp_initiated::{Ask, LogoutError, Plan, end, plan},
+    model::authorization_server::AuthorizationServer,
+    protocol::{logout::LogoutRequest, params::Params},
+    store,
+    syslog::Caller,
+    web::{
+        error::DeveloperPanel,
+        headers,
+        layout::Person,
+        logout::{DECISION_CONFIRM, LogoutPage, SignedOutPage, logout, signed_out},
+    },
+};
+
+/// What forms of this page are bound to.
+const STEP: &str = "logout";
+
+/// Logs out by link.
+#[handler]
+pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let params = Params::parse_query(request.uri().query().unwrap_or_default());
+    match params {
+        Ok(params) => answer(visit, request, &params, &Method::GET).await,
+        Err(_) => unreadable(visit),
+    }
+}
+
+/// Logs out by form, also from a client's page.
+#[handler]
+pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let params = match body.into_bytes().await {
+        Ok(bytes) if is_form(request) => Params::parse_form(&bytes).ok(),
+        Ok(_) | Err(_) => None,
+    };
+    match params {
+        Some(params) => answer(visit, request, &params, &Method::POST).await,
+        None => unreadable(visit),
+    }
+}
+
+fn unreadable(visit: Visit<'_>) -> Response {
+    let text = "The application sent a sign-out request that cannot be read.";
+    failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None)
+}
+
+async fn answer(visit: Visit<'_>, request: &Request, params: &Params, method: &Method) -> Response {
+    let app = visit.app;
+    let id = request.raw_path_param("authorization_server_id").unwrap_or(AuthorizationServer::ORG);
+    let server = match app.server(id).await {
+        Ok(Some(server)) => server,
+        Ok(None) => {
+            let text = "There is no such authorization server here.";
+            return failure_page(
+                visit,
+                (StatusCode::NOT_FOUND, "unknown_authorization_server", text),
+                None,
+                None,
+            );
+        }
+        Err(fault) => return fault_page(visit, &fault),
+    };
+    let Ok(asked) = LogoutRequest::from_params(params) else { return unreadable(visit) };
+    match plan(app, &server, &asked, visit.session.as_ref()).await {
+        Ok(plan) if plan.ask == Ask::Yes => confirm(visit, &plan).await,
+        Ok(plan) => carry_out(visit, &plan, method).await,
+        Err(error) => refused(visit, error),
+    }
+}
+
+fn refused(visit: Visit<'_>, error: LogoutError) -> Response {
+    match error {
+        LogoutError::ClientMismatch => {
+            let text = "The application sent a sign-out request that contradicts itself.";
+            failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None)
+        }
+        LogoutError::UnregisteredRedirectUri { client, sent } => {
+            let developer = DeveloperPanel::RedirectUri {
+                sent,
+                registered: client.metadata.post_logout_redirect_uris.clone(),
+            };
+            let text = "The application asked to return to an address that is not registered for it. \
+                        You are still signed in.";
+            failure_page(
+                visit,
+                (StatusCode::BAD_REQUEST, "invalid_post_logout_redirect_uri", text),
+                Some(&client),
+                Some(developer),
+            )
+        }
+        LogoutError::Fault(fault) => fault_page(visit, &fault),
+    }
+}
+
+/// Where the browser goes after the confirmation, carried by the form: the form's token vouches for it.
+fn pack(plan: &Plan) -> String {
+    URL_SAFE_NO_PAD.encode(plan.redirect.as_deref().unwrap_or_default())
+}
+
+fn unpack(packed: &str) -> Option<String> {
+    let bytes = URL_SAFE_NO_PAD.decode(packed).ok()?;
+    String::from_utf8(bytes).ok().filter(|redirect| !redirect.is_empty())
+}
+
+async fn confirm(visit: Visit<'_>, plan: &Plan) -> Response {
+    let user = match &visit.session {
+        Some(session) => match store::user::find(&visit.app.db, &session.user_id).await {
+            Ok(user) => user,
+            Err(fault) => return fault_page(visit, &fault),
+        },
+        None => None,
+    };
+    let view = LogoutPage {
+        client: plan.client.as_deref().map(card),
+        user: user.map(|user| Person {
+            display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
+            login: user.login,
+        }),
+        form: visit.form("/logout", &pack(plan), STEP),
+    };
+    let origin = plan.redirect.as_deref().map(target);
+    let headers = headers::page(&visit.nonce, origin.as_deref(), visit.hsts());
+    visit.html(StatusCode::OK, headers, logout(&view))
+}
+
+/// Takes the user's word.
+#[handler]
+pub async fn confirmed(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let Some(params) = own_form(request, body, &app.settings.issuer).await else { return csrf_rejected(visit) };
+    if !visit.form_is_ours(&params, STEP) {
+        return csrf_rejected(visit);
+    }
+    let redirect = params.one("flow_id").and_then(unpack);
+    if params.one("decision") == Some(DECISION_CONFIRM) {
+        let plan = Plan { client: None, redirect, ask: Ask::No };
+        return carry_out(visit, &plan, &Method::POST).await;
+    }
+    visit.redirect("/")
+}
+
+async fn carry_out(mut visit: Visit<'_>, plan: &Plan, method: &Method) -> Response {
+    if let Some(session) = visit.session.take() {
+        if let Err(fault) = end(visit.app, &session, visit.caller).await {
+            return fault_page(visit, &fault);
+        }
+        visit.close_session();
+    }
+    match &plan.redirect {
+        Some(location) => {
+            let status = if *method == Method::GET { StatusCode::FOUND } else { StatusCode::SEE_OTHER };
+            let mut response: Response = status.into();
+            if let Ok(location) = HeaderValue::from_str(location) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            set_headers(&mut response, headers::redirect_with_response(visit.hsts()));
+            visit.finish(response)
+        }
+        None => {
+            let view = SignedOutPage { client: plan.client.as_deref().map(card), sign_in_href: None };
+            let headers = headers::page(&visit.nonce, None, visit.hsts());
+            visit.html(StatusCode::OK, headers, signed_out(&view))
+        }
+    }
+}

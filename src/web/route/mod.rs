@@ -1,0 +1,16 @@
+//! The browser's endpoints: they read a form or a link, call one use case and render a page or a redirect. Every page
+//! hands its result to [`crate::authorize::dispatch`] and goes where that sends it.
+
+pub mod accounts;
+pub mod assets;
+pub mod authorize;
+pub mod consent;
+pub mod home;
+pub mod logout;
+pub mod signin;
+
+mod answer;
+mod visit;
+
+pub(crate) use answer::{deliver, failure_page, step};
+pub(crate) use visit::Visit;

@@ -1,0 +1,225 @@
+//! The sign-in page.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, StatusCode, header};
+use poem::{Body, Request, Response, handler, web::Data};
+
+use super::{
+    answer::{csrf_rejected, fault_page, flow_error, target},
+    authorize::{no_visit, own_form},
+    step,
+    visit::{Visit, card},
+};
+use crate::{
+    app::App,
+    authn::service::{self, PasswordAttempt, SignInError as Refusal},
+    authorize::{
+        dispatch::{Journey, deny, dispatch},
+        flow::{Flow, FlowError},
+    },
+    cache::servers::ServerState,
+    fault::Fault,
+    id::FlowId,
+    limit::rate::retry_after,
+    model::client::Client,
+    protocol::{
+        error::{ErrorCode, OAuthError},
+        params::Params,
+        prompt::Prompt,
+    },
+    secret::Secret,
+    store::unit::{Outcome, Unit},
+    syslog::Caller,
+    web::{
+        cookie::RememberedAccount,
+        headers,
+        signin::{ACTION_CANCEL, Cancel, DemoUser, SignInError, SignInPage, SignInReason, sign_in},
+    },
+};
+
+/// What forms of this page are bound to.
+const STEP: &str = "signin";
+/// The longest identifier that is looked at.
+const MAX_IDENTIFIER: usize = 320;
+
+/// A pending request with the server and client it is for.
+pub(super) struct Waiting {
+    pub(super) flow: Flow,
+    pub(super) server: Arc<ServerState>,
+    pub(super) client: Arc<Client>,
+}
+
+impl Waiting {
+    /// Loads what a page is about.
+    ///
+    /// # Errors
+    /// The flow is over or another browser's; the client or server is gone.
+    pub(super) async fn load(visit: &Visit<'_>, id: Option<&str>) -> Result<Self, FlowError> {
+        let id = FlowId::new(id.ok_or(FlowError::Unknown)?);
+        let flow = Flow::load(visit.app, &id, Some(&visit.binding)).await?;
+        let request = &flow.pending.request;
+        let server = visit.app.server(request.server_id.as_str()).await?.ok_or(FlowError::Unknown)?;
+        let client = visit
+            .app
+            .clients
+            .find(&visit.app.db, &request.client_id)
+            .await?
+            .filter(|client| client.is_active())
+            .ok_or(FlowError::Unknown)?;
+        Ok(Self { flow, server, client })
+    }
+
+    /// Saves the progress; lost when another tab was faster.
+    ///
+    /// # Errors
+    /// The flow is over, or a fault.
+    pub(super) async fn save(&mut self, app: &App) -> Result<(), FlowError> {
+        let unit = Unit::new().claim(self.flow.save()?);
+        match app.db.writer().commit(unit).await.map_err(FlowError::Fault)? {
+            Outcome::Won => {
+                self.flow.version += 1;
+                Ok(())
+            }
+            Outcome::Lost(_) => Err(FlowError::Unknown),
+        }
+    }
+}
+
+/// The parameter that names the flow in links.
+pub(super) fn flow_in(request: &Request) -> Option<String> {
+    let params = Params::parse_query(request.uri().query().unwrap_or_default()).ok()?;
+    params.one("flow").map(ToOwned::to_owned)
+}
+
+/// Shows the page.
+#[handler]
+pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    match Waiting::load(&visit, flow_in(request).as_deref()).await {
+        Ok(waiting) => page(visit, &waiting, None, (StatusCode::OK, None)),
+        Err(error) => flow_error(visit, error),
+    }
+}
+
+fn page(
+    visit: Visit<'_>,
+    waiting: &Waiting,
+    typed: Option<&str>,
+    (status, error): (StatusCode, Option<SignInError>),
+) -> Response {
+    let request = &waiting.flow.pending.request;
+    let chosen = waiting.flow.pending.progress.chosen.as_ref();
+    let chosen_login = visit
+        .accounts
+        .accounts()
+        .iter()
+        .find(|account| chosen.is_some_and(|chosen| chosen.as_str() == account.user_id))
+        .map(|account| account.login.clone());
+    let view = SignInPage {
+        client: Some(card(&waiting.client)),
+        form: visit.form("/signin", waiting.flow.id.as_str(), STEP),
+        reason: if visit.session.is_some() && request.prompts().contains(Prompt::Login) {
+            SignInReason::Reauthenticate
+        } else {
+            SignInReason::NoSession
+        },
+        identifier: typed.map(ToOwned::to_owned).or(chosen_login).or_else(|| request.login_hint.clone()),
+        error,
+        accounts_href: (!visit.accounts.accounts().is_empty())
+            .then(|| format!("/accounts?flow={}", waiting.flow.id)),
+        cancel: Cancel::ToClient,
+        demo_users: visit
+            .app
+            .settings
+            .demo
+            .iter()
+            .map(|demo| DemoUser { login: demo.login.clone(), password: demo.password.expose().clone() })
+            .collect(),
+    };
+    let headers = headers::page(&visit.nonce, Some(&target(&request.destination.redirect_uri)), visit.hsts());
+    visit.html(status, headers, sign_in(&view))
+}
+
+/// Signs in, or goes back to the client.
+#[handler]
+pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&fault),
+    };
+    let Some(params) = own_form(request, body, &app.settings.issuer).await else { return csrf_rejected(visit) };
+    if !visit.form_is_ours(&params, STEP) {
+        return csrf_rejected(visit);
+    }
+    let waiting = match Waiting::load(&visit, params.one("flow_id")).await {
+        Ok(waiting) => waiting,
+        Err(error) => return flow_error(visit, error),
+    };
+    if params.one("action") == Some(ACTION_CANCEL) {
+        let error = OAuthError::new(ErrorCode::AccessDenied, "The user cancelled the sign-in.");
+        let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
+        return step(visit, next, &Method::POST);
+    }
+    let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
+    let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {
+        // An empty password is not an attempt, so it costs nothing and tells nothing.
+        return page(visit, &waiting, Some(&identifier), (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete)));
+    };
+    if identifier.len() > MAX_IDENTIFIER {
+        return page(visit, &waiting, None, (StatusCode::BAD_REQUEST, Some(SignInError::Credentials)));
+    }
+    let attempt = PasswordAttempt {
+        login: &identifier,
+        password: Secret::new(password.to_owned()),
+        device: &visit.binding,
+        session: visit.session.as_ref(),
+        caller: &caller,
+    };
+    match service::password(&app, attempt).await {
+        Ok(signed_in) => signed_in_as(visit, waiting, signed_in).await,
+        Err(refusal) => refused(visit, &waiting, &identifier, refusal),
+    }
+}
+
+async fn signed_in_as(mut visit: Visit<'_>, mut waiting: Waiting, signed_in: service::SignedIn) -> Response {
+    let app = visit.app;
+    visit.accounts.remember(RememberedAccount {
+        user_id: signed_in.user.id.to_string(),
+        login: signed_in.user.login.clone(),
+        display_name: signed_in.user.profile.full_name().unwrap_or_else(|| signed_in.user.login.clone()),
+    });
+    visit.save_accounts();
+    visit.open_session(signed_in.opened.session, signed_in.opened.cookie.expose());
+    waiting.flow.pending.progress.authenticated = Some(signed_in.user.id.clone());
+    waiting.flow.pending.progress.chosen = Some(signed_in.user.id);
+    if let Err(error) = waiting.save(app).await {
+        return flow_error(visit, error);
+    }
+    let browser = visit.browser();
+    let next = dispatch(app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
+    step(visit, next, &Method::POST)
+}
+
+fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, refusal: Refusal) -> Response {
+    let now = visit.app.now();
+    let (status, error, wait) = match refusal {
+        Refusal::Refused => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
+        Refusal::Locked => (StatusCode::BAD_REQUEST, SignInError::Locked, None),
+        Refusal::Throttled(count) => {
+            (StatusCode::TOO_MANY_REQUESTS, SignInError::TooManyAttempts, Some(retry_after(&count, now)))
+        }
+        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, SignInError::Busy, Some(2)),
+        Refusal::IllegalStep(_) => (StatusCode::BAD_REQUEST, SignInError::Expired, None),
+        Refusal::Fault(fault) => return fault_page(visit, &fault),
+    };
+    let mut response = page(visit, waiting, Some(identifier), (status, Some(error)));
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+

@@ -1,0 +1,195 @@
+//! One request of a browser: its cookies, its session, and what pages for it need.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use maud::Markup;
+use poem::{Request, Response};
+
+use crate::{
+    app::{App, SameSite},
+    authorize::dispatch::Browser,
+    fault::Fault,
+    model::{client::Client, session::Session},
+    protocol::params::Params,
+    secret::opaque_token,
+    session::sso,
+    syslog::Caller,
+    web::{
+        cookie::{self, AccountsKey, Cookie, Cookies, Lifetime, RememberedAccounts, Transport},
+        csrf::CsrfKey,
+        headers::{Headers, Hsts},
+        layout::{ClientCard, FlowForm},
+    },
+};
+
+/// How long a browser is remembered as one that a user signed in with.
+const DEVICE_LIFETIME: time::Duration = time::Duration::days(365);
+
+/// One request of a browser.
+pub(crate) struct Visit<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) caller: &'a Caller,
+    /// The live session, if there is one.
+    pub(crate) session: Option<Session>,
+    /// The value of the cookie that flows and forms are bound to.
+    pub(crate) binding: String,
+    /// The accounts remembered in this browser.
+    pub(crate) accounts: RememberedAccounts,
+    /// The nonce of this answer's scripts and styles.
+    pub(crate) nonce: String,
+    cookies: Cookies,
+    set_cookies: Vec<String>,
+}
+
+impl<'a> Visit<'a> {
+    /// Reads cookies and looks up the session.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(crate) async fn begin(app: &'a App, caller: &'a Caller, headers: &HeaderMap) -> Result<Self, Fault> {
+        let transport = if app.settings.is_https() {
+            Transport::Https
+        } else {
+            Transport::Http { port: app.settings.port() }
+        };
+        let same_site = match app.settings.same_site {
+            SameSite::None => cookie::SameSite::None,
+            SameSite::Lax => cookie::SameSite::Lax,
+        };
+        let cookies = Cookies::with_same_site(transport, same_site);
+        let sent = || headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let session = match cookies.find(sent(), Cookie::Session) {
+            Some(value) => sso::find(app, value).await?,
+            None => None,
+        };
+        let mut set_cookies = Vec::new();
+        let binding = match cookies.find(sent(), Cookie::Browser).filter(|value| value.len() == 43) {
+            Some(value) => value.to_owned(),
+            None => {
+                let fresh = opaque_token(app.random.as_ref()).expose().clone();
+                set_cookies.push(cookies.set(Cookie::Browser, &fresh, Lifetime::MaxAge(DEVICE_LIFETIME)));
+                fresh
+            }
+        };
+        let accounts = cookies
+            .find(sent(), Cookie::Accounts)
+            .map(|value| RememberedAccounts::open(&AccountsKey::new(*app.derived.cookie), value))
+            .unwrap_or_default();
+        let mut nonce = [0_u8; 16];
+        app.random.fill(&mut nonce);
+        Ok(Self {
+            app,
+            caller,
+            session,
+            binding,
+            accounts,
+            nonce: URL_SAFE_NO_PAD.encode(nonce),
+            cookies,
+            set_cookies,
+        })
+    }
+
+    /// The browser as the dispatcher knows it.
+    pub(crate) fn browser(&self) -> Browser<'_> {
+        Browser { binding: &self.binding, session: self.session.as_ref(), caller: self.caller }
+    }
+
+    /// Opens a session in this browser.
+    pub(crate) fn open_session(&mut self, session: Session, cookie: &str) {
+        self.set_cookies.push(self.cookies.set(Cookie::Session, cookie, Lifetime::BrowserSession));
+        self.session = Some(session);
+    }
+
+    /// Forgets the session in this browser.
+    pub(crate) fn close_session(&mut self) {
+        self.set_cookies.push(self.cookies.delete(Cookie::Session));
+        self.session = None;
+    }
+
+    /// Writes the remembered accounts back.
+    pub(crate) fn save_accounts(&mut self) {
+        let sealed = self.accounts.seal(&AccountsKey::new(*self.app.derived.cookie));
+        self.set_cookies.push(self.cookies.set(Cookie::Accounts, &sealed, Lifetime::MaxAge(DEVICE_LIFETIME)));
+    }
+
+    fn csrf(&self) -> CsrfKey {
+        CsrfKey::new(*self.app.derived.csrf)
+    }
+
+    /// A form that only this browser can send, for this step of this flow.
+    pub(crate) fn form(&self, action: &str, flow: &str, step: &str) -> FlowForm {
+        FlowForm {
+            action: action.to_owned(),
+            flow_id: flow.to_owned(),
+            csrf: self.csrf().token(flow, step, &self.binding),
+        }
+    }
+
+    /// Whether a form is one that we gave this browser for this step.
+    pub(crate) fn form_is_ours(&self, params: &Params, step: &str) -> bool {
+        let flow = params.one("flow_id").unwrap_or_default();
+        params.one("csrf").is_some_and(|token| self.csrf().verify(token, flow, step, &self.binding))
+    }
+
+    pub(crate) fn hsts(&self) -> Hsts {
+        url::Url::parse(&self.app.settings.issuer).map_or(Hsts::Off, |issuer| Hsts::for_issuer(&issuer))
+    }
+
+    /// An HTML answer.
+    pub(crate) fn html(self, status: StatusCode, headers: Headers, markup: Markup) -> Response {
+        let mut response = Response::builder()
+            .status(status)
+            .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
+            .body(markup.into_string());
+        set_headers(&mut response, headers);
+        self.finish(response)
+    }
+
+    /// A redirect on our own origin, after which the browser sends GET.
+    pub(crate) fn redirect(self, location: &str) -> Response {
+        let mut response: Response = StatusCode::SEE_OTHER.into();
+        if let Ok(location) = HeaderValue::from_str(location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.finish(response)
+    }
+
+    /// Adds the cookies that this visit set.
+    pub(crate) fn finish(self, mut response: Response) -> Response {
+        for cookie in self.set_cookies {
+            if let Ok(value) = HeaderValue::from_str(&cookie) {
+                response.headers_mut().append(header::SET_COOKIE, value);
+            }
+        }
+        response
+    }
+}
+
+/// Sets headers that a table names.
+pub(super) fn set_headers(response: &mut Response, headers: Headers) {
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}
+
+/// What pages show of a client.
+pub(super) fn card(client: &Client) -> ClientCard {
+    ClientCard {
+        name: client.name().to_owned(),
+        logo_uri: client.metadata.logo_uri.clone(),
+        policy_uri: client.metadata.policy_uri.clone(),
+        tos_uri: client.metadata.tos_uri.clone(),
+        client_uri: client.metadata.client_uri.clone(),
+    }
+}
+
+/// Whether a form was sent from a page of another site (Fetch Metadata §2.4; RFC 6454 §7).
+pub(super) fn is_cross_site(request: &Request, issuer: &str) -> bool {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let foreign_site = text("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+    let foreign_origin = text("origin").is_some_and(|origin| origin != issuer);
+    foreign_site || foreign_origin
+}
