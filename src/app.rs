@@ -1,16 +1,27 @@
 //! [`App`]: every long-lived dependency, built once and handed down. No globals.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use keys::{MasterKey, RotationPolicy};
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use crate::{
-    cache::{Counter, clients::Clients, origins::Origins, remote_jwks::RemoteJwks, servers::Servers},
+    cache::{
+        Counter,
+        clients::Clients,
+        origins::Origins,
+        remote_jwks::RemoteJwks,
+        servers::{ServerState, Servers},
+    },
+    fault::Fault,
+    id::{AuthorizationServerId, ClientId},
     limit::rate::Rates,
+    model::authorization_server::{ServerSettings, TokenLifetimes},
     ports::{clock::Clock, fetch::Fetch, random::Random},
-    store::Database,
+    secret::Secret,
+    signing_key,
+    store::{self, Database},
     syslog::repeats::Repeats,
     user::credentials::PasswordHasher,
 };
@@ -62,7 +73,32 @@ pub struct Settings {
     /// How long system log events are kept.
     pub log_retention: Duration,
     /// The client that the playground uses, in `dev`.
-    pub playground_client: Option<crate::id::ClientId>,
+    pub playground_client: Option<ClientId>,
+    /// What `dev` made for trying things out.
+    pub demo: Option<Demo>,
+    /// Algorithms and lifetimes of new authorization servers.
+    pub server_defaults: ServerSettings,
+    /// Token lifetimes where an authorization server has no access policy.
+    pub token_lifetimes: TokenLifetimes,
+}
+
+/// The user and the clients that `stepgate dev` makes once, so that everything can be tried at once.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// The login of the demo user.
+    pub login: String,
+    /// The password of the demo user.
+    pub password: Secret<String>,
+    /// A confidential client that signs users in.
+    pub web_client_id: ClientId,
+    /// Its secret.
+    pub web_client_secret: Secret<String>,
+    /// A public client that runs in browsers.
+    pub spa_client_id: ClientId,
+    /// A client that acts for itself (RFC 6749 §4.4).
+    pub service_client_id: ClientId,
+    /// Its secret.
+    pub service_client_secret: Secret<String>,
 }
 
 impl Settings {
@@ -74,7 +110,7 @@ impl Settings {
             dev: false,
             session: SessionSettings { idle: Duration::hours(2), absolute: Duration::hours(12) },
             keys: KeySettings {
-                rotation: RotationPolicy::new(crate::signing_key::LONGEST_TOKEN_LIFETIME, clock_skew),
+                rotation: RotationPolicy::new(signing_key::LONGEST_TOKEN_LIFETIME, clock_skew),
             },
             same_site: if issuer.starts_with("https:") { SameSite::None } else { SameSite::Lax },
             clock_skew,
@@ -82,6 +118,9 @@ impl Settings {
             pending_flows_per_ip: 1000,
             log_retention: Duration::days(90),
             playground_client: None,
+            demo: None,
+            server_defaults: ServerSettings::default(),
+            token_lifetimes: TokenLifetimes::default(),
             issuer,
         }
     }
@@ -170,6 +209,8 @@ pub struct App {
     pub repeats: Repeats,
     /// Clients' key sets fetched from their `jwks_uri`.
     pub remote_jwks: RemoteJwks,
+    /// Whether this process takes requests: set once it is prepared, cleared when it begins to stop.
+    pub ready: AtomicBool,
 }
 
 impl App {
@@ -197,12 +238,31 @@ impl App {
             origins: Origins::default(),
             repeats: Repeats::default(),
             remote_jwks: RemoteJwks::default(),
+            ready: AtomicBool::new(false),
         }
     }
 
     /// The current time.
     pub fn now(&self) -> OffsetDateTime {
         self.clock.now()
+    }
+
+    /// An active authorization server with its signers and documents, read when it is not remembered.
+    ///
+    /// # Errors
+    /// The database failed, or a key cannot be used.
+    pub async fn server(&self, id: &str) -> Result<Option<Arc<ServerState>>, Fault> {
+        self.servers.find(id, async |id: &AuthorizationServerId| self.load_server(id).await).await
+    }
+
+    async fn load_server(&self, id: &AuthorizationServerId) -> Result<Option<ServerState>, Fault> {
+        let Some(config) = store::server::find(&self.db, id).await? else { return Ok(None) };
+        if !store::server::is_active(&config.server) {
+            return Ok(None);
+        }
+        let keys = store::signing_key::list(&self.db, id).await?;
+        let unseal = |stored: &store::signing_key::StoredKey| signing_key::unseal(&self.master, stored);
+        ServerState::build(config, keys, &self.settings.issuer, unseal).map(Some)
     }
 
     /// Drops every cache of configuration: something was changed, here or elsewhere.
