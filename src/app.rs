@@ -10,6 +10,7 @@ use crate::{
     cache::{
         Counter,
         clients::Clients,
+        memory::MemoryCounter,
         origins::Origins,
         remote_jwks::RemoteJwks,
         servers::{ServerState, Servers},
@@ -191,6 +192,8 @@ pub struct App {
     pub fetch: Arc<dyn Fetch>,
     /// Counters of the rate limiter.
     pub counter: Arc<dyn Counter>,
+    /// Counters of this node alone, against floods.
+    pub floods: MemoryCounter,
     /// How much of everything a caller may have.
     pub rates: Rates,
     /// Password hashing behind a bounded queue.
@@ -230,6 +233,7 @@ impl App {
             random: ports.random,
             fetch: ports.fetch,
             counter: ports.counter,
+            floods: MemoryCounter::new(100_000),
             rates,
             passwords,
             master,

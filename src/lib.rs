@@ -18,6 +18,7 @@ pub mod model;
 pub mod policy;
 pub mod ports;
 pub mod protocol;
+pub mod router;
 pub mod secret;
 pub mod server;
 pub mod session;

@@ -27,7 +27,8 @@ impl Hsts {
         if issuer.scheme() == "https" && !loopback { Self::Host } else { Self::Off }
     }
 
-    fn value(self) -> Option<&'static str> {
+    /// The value of `Strict-Transport-Security` (RFC 6797 §6.1), if it is sent.
+    pub fn value(self) -> Option<&'static str> {
         match self {
             Self::Off => None,
             Self::Host => Some("max-age=31536000"),

@@ -29,7 +29,7 @@ const STEP: &str = "accounts";
 
 /// Shows the page.
 #[handler]
-pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -67,7 +67,7 @@ fn page(visit: Visit<'_>, waiting: &Waiting) -> Response {
 
 /// Chooses an account, removes one from the list, or asks for another.
 #[handler]
-pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let mut visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),

@@ -7,7 +7,7 @@ use crate::web::style;
 
 /// Sends an asset.
 #[handler]
-pub fn get(request: &Request) -> Response {
+pub(crate) fn get(request: &Request) -> Response {
     match request.raw_path_param("file_name").and_then(style::find) {
         Some(asset) => Response::builder()
             .header(header::CONTENT_TYPE, asset.content_type)

@@ -45,7 +45,7 @@ async fn server_of(app: &App, request: &Request) -> Result<Option<Arc<ServerStat
 
 /// Answers an authorization request.
 #[handler]
-pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -72,7 +72,7 @@ pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Call
 /// Takes a POSTed request and answers with a redirect: only on the GET that follows does a browser show a session cookie
 /// that is `SameSite=Lax`.
 #[handler]
-pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     // Cross-site by design: no cookie is read here but the one that binds forms.
     let visit = match Visit::begin(&app, &caller, &HeaderMap::new()).await {
         Ok(visit) => visit,
@@ -85,7 +85,7 @@ pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: D
     }
     let query_is_empty = request.uri().query().is_none_or(str::is_empty);
     let encoded = match body.into_string().await {
-        Ok(encoded) if crate::web::route::authorize::is_form(request) && query_is_empty => encoded,
+        Ok(encoded) if is_form(request) && query_is_empty => encoded,
         Ok(_) | Err(_) => {
             let text = "An authorization request by POST is a form, with nothing in the URL.";
             return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None);

@@ -34,7 +34,7 @@ const STEP: &str = "consent";
 
 /// Shows the page.
 #[handler]
-pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -93,7 +93,7 @@ fn is_optional(waiting: &Waiting, name: &str) -> bool {
 
 /// Takes the decision.
 #[handler]
-pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),

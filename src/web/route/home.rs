@@ -33,7 +33,7 @@ fn issuers(app: &App) -> Vec<Issuer> {
 
 /// Shows what a developer needs to begin.
 #[handler]
-pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -79,7 +79,7 @@ pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Call
 
 /// Shows the playground.
 #[handler]
-pub async fn get_playground(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get_playground(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -99,7 +99,7 @@ pub async fn get_playground(request: &Request, app: Data<&Arc<App>>, caller: Dat
 
 /// The answer for unknown paths of pages.
 #[handler]
-pub async fn not_found(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn not_found(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => nothing_here(visit),
         Err(fault) => no_visit(&fault),

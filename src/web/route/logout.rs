@@ -32,7 +32,7 @@ const STEP: &str = "logout";
 
 /// Logs out by link.
 #[handler]
-pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -46,7 +46,7 @@ pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Call
 
 /// Logs out by form, also from a client's page.
 #[handler]
-pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -147,7 +147,7 @@ async fn confirm(visit: Visit<'_>, plan: &Plan) -> Response {
 
 /// Takes the user's word.
 #[handler]
-pub async fn confirmed(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn confirmed(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),

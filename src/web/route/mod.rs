@@ -13,4 +13,3 @@ mod answer;
 mod visit;
 
 pub(crate) use answer::{deliver, failure_page, step};
-pub(crate) use visit::Visit;

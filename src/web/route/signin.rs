@@ -19,7 +19,6 @@ use crate::{
         flow::{Flow, FlowError},
     },
     cache::servers::ServerState,
-    fault::Fault,
     id::FlowId,
     limit::rate::retry_after,
     model::client::Client,
@@ -94,7 +93,7 @@ pub(super) fn flow_in(request: &Request) -> Option<String> {
 
 /// Shows the page.
 #[handler]
-pub async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -146,7 +145,7 @@ fn page(
 
 /// Signs in, or goes back to the client.
 #[handler]
-pub async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),

@@ -1,0 +1,58 @@
+//! The only list of mounted subtrees, and what every request passes on its way in and out.
+
+mod cors;
+mod edge;
+mod health;
+mod surface;
+
+use std::sync::Arc;
+
+use poem::{
+    EndpointExt, Response, Route,
+    endpoint::BoxEndpoint,
+    get,
+    middleware::{AddData, CatchPanic},
+    post,
+};
+
+use crate::{api, app::App, server::BodyLimit, telemetry::Metrics, web::route};
+
+/// The largest form, in bytes.
+const FORM_LIMIT: usize = 64 * 1024;
+/// How long a form may take to arrive.
+const FORM_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Everything that users and clients reach.
+pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'static, Response> {
+    let authorize = || get(route::authorize::get).post(route::authorize::post);
+    let logout = || get(route::logout::get).post(route::logout::post);
+    let routes = Route::new()
+        .at("/", get(route::home::get))
+        .at("/playground", get(route::home::get_playground))
+        .at("/assets/:file_name", get(route::assets::get))
+        .at("/signin", get(route::signin::get).post(route::signin::post))
+        .at("/consent", get(route::consent::get).post(route::consent::post))
+        .at("/accounts", get(route::accounts::get).post(route::accounts::post))
+        .at("/logout", post(route::logout::confirmed))
+        .at("/oauth2/v1/authorize", authorize())
+        .at("/oauth2/v1/logout", logout())
+        .at("/oauth2/:authorization_server_id/v1/authorize", authorize())
+        .at("/oauth2/:authorization_server_id/v1/logout", logout())
+        .nest("/", api::service(Arc::clone(&app)));
+    let body = BodyLimit { bytes: FORM_LIMIT, timeout: FORM_TIMEOUT };
+    let inner = routes.with(AddData::new(Arc::clone(&app))).with(body).with(CatchPanic::new());
+    edge::Edge::new(app, metrics, inner).boxed()
+}
+
+/// What only the operator reaches: health and metrics.
+pub fn internal(app: Arc<App>, metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response> {
+    Route::new()
+        .at("/health/live", get(health::live))
+        .at("/health/ready", get(health::ready))
+        .at("/health/startup", get(health::startup))
+        .at("/metrics", get(health::metrics))
+        .with(AddData::new(app))
+        .with(AddData::new(metrics))
+        .map_to_response()
+        .boxed()
+}

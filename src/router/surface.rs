@@ -1,0 +1,94 @@
+//! What kind of thing a path is: which limits, CORS rules and error format go with it.
+
+use crate::limit::rate::Bucket;
+
+/// Who may call from a browser on another origin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Cors {
+    /// Anybody, without credentials.
+    Anyone,
+    /// The origins of the client's redirect URIs and trusted origins, without credentials.
+    Client,
+    /// Nobody.
+    Nobody,
+}
+
+/// How errors are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Format {
+    /// OAuth JSON.
+    OAuth,
+    /// Okta's envelope.
+    Okta,
+    /// A page.
+    Page,
+}
+
+/// What kind of thing a path is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Surface {
+    /// The name in metrics: never what was asked for.
+    pub(super) route: &'static str,
+    /// Its budget.
+    pub(super) bucket: Bucket,
+    /// Who may call from elsewhere.
+    pub(super) cors: Cors,
+    /// How errors are told.
+    pub(super) format: Format,
+}
+
+impl Surface {
+    /// Classifies a path.
+    pub(super) fn of(path: &str) -> Self {
+        let surface = |route, bucket, cors, format| Self { route, bucket, cors, format };
+        if path.starts_with("/.well-known/") || path.contains("/.well-known/") {
+            return surface("metadata", Bucket::Documents, Cors::Anyone, Format::Okta);
+        }
+        if path == "/v1/keys" {
+            return surface("keys", Bucket::Documents, Cors::Anyone, Format::Okta);
+        }
+        if path.starts_with("/oauth2/") {
+            return match path.rsplit_once("/v1/").map(|(_, name)| name) {
+                Some("token") => surface("token", Bucket::Token, Cors::Client, Format::OAuth),
+                Some("introspect") => surface("introspect", Bucket::Introspect, Cors::Client, Format::OAuth),
+                Some("revoke") => surface("revoke", Bucket::Revoke, Cors::Client, Format::OAuth),
+                Some("userinfo") => surface("userinfo", Bucket::Userinfo, Cors::Client, Format::OAuth),
+                Some("keys") => surface("keys", Bucket::Documents, Cors::Anyone, Format::Okta),
+                Some("authorize") => surface("authorize", Bucket::Authorize, Cors::Nobody, Format::Page),
+                Some("logout") => surface("logout", Bucket::Authorize, Cors::Nobody, Format::Page),
+                Some(_) | None => surface("oauth2", Bucket::Management, Cors::Nobody, Format::Okta),
+            };
+        }
+        if path.starts_with("/api/") {
+            return surface("api", Bucket::Management, Cors::Nobody, Format::Okta);
+        }
+        let route = match path {
+            "/" => "home",
+            "/signin" => "signin",
+            "/consent" => "consent",
+            "/accounts" => "accounts",
+            "/logout" => "logout",
+            "/playground" => "playground",
+            path if path.starts_with("/assets/") => "assets",
+            _ => "other",
+        };
+        surface(route, Bucket::Authorize, Cors::Nobody, Format::Page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn custom_servers_have_the_surfaces_of_the_org_server() {
+        for name in ["token", "introspect", "revoke", "userinfo", "keys", "authorize", "logout"] {
+            let org = Surface::of(&format!("/oauth2/v1/{name}"));
+            assert_eq!(org, Surface::of(&format!("/oauth2/default/v1/{name}")));
+            assert_eq!(org.route, name);
+        }
+        assert_eq!(Surface::of("/oauth2/default/.well-known/openid-configuration").cors, Cors::Anyone);
+        assert_eq!(Surface::of("/oauth2/v1/nothing").format, Format::Okta);
+        assert_eq!(Surface::of("/anything/else").route, "other");
+    }
+}
