@@ -22,6 +22,7 @@ pub mod router;
 pub mod secret;
 pub mod server;
 pub mod session;
+pub mod setup;
 pub mod signing_key;
 pub mod store;
 pub mod syslog;

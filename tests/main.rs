@@ -15,11 +15,12 @@ mod support;
 
 mod architecture;
 mod harness;
+mod oidc;
 mod supply_chain;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [architecture::trials(), supply_chain::trials(), harness::trials()];
+    let tests = [architecture::trials(), supply_chain::trials(), harness::trials(), oidc::trials()];
     support::run(tests.into_iter().flatten().collect())
 }

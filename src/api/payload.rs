@@ -72,14 +72,18 @@ pub(crate) fn is_form(request: &Request) -> bool {
 
 async fn form(request: &Request, body: &mut RequestBody) -> Result<Params> {
     if !is_form(request) {
-        let error = OAuthError::invalid_request("The Content-Type must be application/x-www-form-urlencoded.");
+        let error =
+            OAuthError::invalid_request("The Content-Type must be application/x-www-form-urlencoded.");
         return Err(OAuthFailure::from(error).into());
     }
     let bytes = body.take()?.into_bytes().await?;
     let params = Params::parse_form(&bytes).map_err(|error| OAuthFailure::from(OAuthError::from(error)))?;
     if let Some(query) = request.uri().query().filter(|query| !query.is_empty()) {
-        let query = Params::parse_query(query).map_err(|error| OAuthFailure::from(OAuthError::from(error)))?;
-        if let Some((name, _)) = query.iter().find(|(name, _)| SECRET_NAMES.contains(name) || params.contains(name)) {
+        let query =
+            Params::parse_query(query).map_err(|error| OAuthFailure::from(OAuthError::from(error)))?;
+        if let Some((name, _)) =
+            query.iter().find(|(name, _)| SECRET_NAMES.contains(name) || params.contains(name))
+        {
             tracing::debug!(parameter = name, "a parameter of a form was sent in the URL");
             let error = OAuthError::invalid_request("Parameters must be sent in the body, once.");
             return Err(OAuthFailure::from(error).into());

@@ -81,7 +81,8 @@ pub async fn plan(
                     sent: sent.to_owned(),
                 });
             }
-            let state: Vec<(&str, &str)> = request.state.as_deref().map(|state| ("state", state)).into_iter().collect();
+            let state: Vec<(&str, &str)> =
+                request.state.as_deref().map(|state| ("state", state)).into_iter().collect();
             Some(if state.is_empty() { sent.to_owned() } else { append_query(sent, &state) })
         }
         (None, _) | (_, None) => None,

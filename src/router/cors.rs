@@ -26,7 +26,8 @@ pub(super) fn origin(request: &Request) -> Option<HeaderValue> {
 
 /// Whether a request is a preflight.
 pub(super) fn is_preflight(request: &Request) -> bool {
-    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Answers a preflight.
@@ -47,7 +48,12 @@ pub(super) async fn preflight(app: &App, surface: Surface, origin: Option<&Heade
 }
 
 /// Lets the calling page read an answer, where it may.
-pub(super) async fn apply(app: &App, surface: Surface, origin: Option<&HeaderValue>, response: &mut Response) {
+pub(super) async fn apply(
+    app: &App,
+    surface: Surface,
+    origin: Option<&HeaderValue>,
+    response: &mut Response,
+) {
     if surface.cors == Cors::Nobody {
         return;
     }

@@ -53,7 +53,8 @@ pub(super) struct Edge<E> {
 impl<E> Edge<E> {
     pub(super) fn new(app: Arc<App>, metrics: Option<Arc<Metrics>>, inner: E) -> Self {
         let authority = app.settings.authority().to_owned();
-        let hsts = url::Url::parse(&app.settings.issuer).map_or(Hsts::Off, |issuer| Hsts::for_issuer(&issuer));
+        let hsts =
+            url::Url::parse(&app.settings.issuer).map_or(Hsts::Off, |issuer| Hsts::for_issuer(&issuer));
         Self { app, metrics, inner, authority, hsts }
     }
 }
@@ -131,7 +132,9 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         if self.app.settings.dev && loopback && *request.method() == Method::GET {
             let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
             let location = format!("{}{path}", self.app.settings.issuer);
-            return Some(Response::builder().status(StatusCode::FOUND).header(header::LOCATION, location).finish());
+            return Some(
+                Response::builder().status(StatusCode::FOUND).header(header::LOCATION, location).finish(),
+            );
         }
         Some(
             Response::builder()
@@ -175,7 +178,10 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             Format::Okta => Envelope::rate_limit().respond(),
             Format::Page => self.page(
                 StatusCode::TOO_MANY_REQUESTS,
-                ("too_many_requests", "Too many requests came from your network. Wait a moment, then try again."),
+                (
+                    "too_many_requests",
+                    "Too many requests came from your network. Wait a moment, then try again.",
+                ),
                 caller,
             ),
         }
@@ -218,8 +224,11 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             };
             match surface.format {
                 Format::OAuth => {
-                    let code =
-                        if status.is_server_error() { ErrorCode::ServerError } else { ErrorCode::InvalidRequest };
+                    let code = if status.is_server_error() {
+                        ErrorCode::ServerError
+                    } else {
+                        ErrorCode::InvalidRequest
+                    };
                     let error = OAuthError::new(code, text);
                     json_response(status, &error)
                 }

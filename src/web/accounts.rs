@@ -53,7 +53,7 @@ pub fn accounts(page: &AccountsPage) -> Markup {
                 h1 { "Choose an account" }
                 @if let Some(client) = &page.client { p { "to continue to " strong { bdi { (client.name) } } } }
             }
-            form.stack method="post" action=(page.form.action) {
+            form.stack id="accounts-form" method="post" action=(page.form.action) {
                 (hidden(&page.form))
                 ul.accounts id=(id::ACCOUNT_LIST) aria-label="Accounts used in this browser" {
                     @for account in &page.accounts { (entry(account)) }

@@ -66,7 +66,7 @@ pub fn consent(page: &ConsentPage) -> Markup {
                 h1 { "Allow access?" }
                 p { strong { bdi { (page.client.name) } } " asks for your permission" }
             }
-            form.stack method="post" action=(page.form.action) {
+            form.stack id="consent-form" method="post" action=(page.form.action) {
                 (hidden(&page.form))
                 div.identity {
                     span.unseen { "Signed in as " }

@@ -47,7 +47,7 @@ pub fn logout(page: &LogoutPage) -> Markup {
                     p { "This ends your session in this browser" }
                 }
             }
-            form.stack method="post" action=(page.form.action) {
+            form.stack id="logout-form" method="post" action=(page.form.action) {
                 (hidden(&page.form))
                 @if let Some(user) = &page.user {
                     div.identity { span.unseen { "Signed in as " } (person(user, None)) }

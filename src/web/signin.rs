@@ -151,7 +151,7 @@ fn form(page: &SignInPage) -> Markup {
     let described = page.error.map(|_| "login-error");
     let invalid = page.error.filter(|error| error.concerns_the_fields()).map(|_| "true");
     html! {
-        form.stack method="post" action=(page.form.action) {
+        form.stack id="login-form" method="post" action=(page.form.action) {
             (hidden(&page.form))
             div.field {
                 label for=(id::IDENTIFIER) { "Username" }

@@ -1,8 +1,22 @@
-//! The application under test, on a database of its own.
+//! The application under test: served over a real socket, on a database of its own, with a clock that tests move.
 
-use super::database::Database;
-use super::services::Services;
-use super::trial::Backend;
+use std::sync::Arc;
+
+use keys::MasterKey;
+use stepgate::{
+    app::{App, Ports, Settings},
+    cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
+    config::Address,
+    limit::rate::{Bucket, Rate, Rates},
+    ports::{clock::ShiftedClock, fetch::FakeFetch, random::SystemRandom},
+    router, server,
+    setup::{self, Purpose},
+    store::{self, Database as Store, db::DatabaseSettings},
+    user::credentials::{PasswordHasher, PasswordHashing},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{database::Database, fixtures, services::Services, trial::Backend};
 
 /// An application and what it stands on; all of it goes away with this value.
 pub(crate) struct TestApp {
@@ -10,7 +24,25 @@ pub(crate) struct TestApp {
     pub(crate) backend: Backend,
     /// The URL of Redis, where the backend has one.
     pub(crate) redis_url: Option<String>,
+    /// The application itself, to look at and to arrange things behind its back.
+    pub(crate) app: Arc<App>,
+    /// Its clock.
+    pub(crate) clock: Arc<ShiftedClock>,
+    /// What its outbound fetches get.
+    pub(crate) fetch: Arc<FakeFetch>,
+    /// The org issuer: where it is served.
+    pub(crate) issuer: String,
+    _stop: DropGuard,
     database: Database,
+}
+
+/// How an application under test differs from the usual one.
+#[derive(Default)]
+pub(crate) struct Change {
+    /// Settings to change.
+    pub(crate) settings: Option<fn(&mut Settings)>,
+    /// Budgets to replace.
+    pub(crate) rates: Vec<(Bucket, Rate)>,
 }
 
 impl TestApp {
@@ -23,17 +55,147 @@ impl TestApp {
                 (services.postgres().database().await, Some(services.redis().database()))
             }
         };
-        Self { backend, redis_url, database }
+        Self::start(backend, database, redis_url, &Change::default()).await
+    }
+
+    async fn start(backend: Backend, database: Database, redis_url: Option<String>, change: &Change) -> Self {
+        let address: Address = "127.0.0.1:0".parse().unwrap();
+        let listener = server::Listener::plain(&address).unwrap();
+        let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let clock = Arc::new(ShiftedClock::default());
+        let fetch = Arc::new(FakeFetch::default());
+        let app = app(database.url(), &issuer, redis_url.as_deref(), (&clock, &fetch), change).await;
+        point_org_server_at(&app, &issuer).await;
+        app.ready.store(true, std::sync::atomic::Ordering::SeqCst);
+        let stop = CancellationToken::new();
+        let settings = server::Settings {
+            timeouts: stepgate::config::Timeouts::default(),
+            max_connections: 1000,
+            trusted_proxies: Vec::new(),
+        };
+        let endpoint = router::public(Arc::clone(&app), None);
+        tokio::spawn(server::serve(vec![listener], endpoint, settings, stop.clone()));
+        Self { backend, redis_url, app, clock, fetch, issuer, _stop: stop.drop_guard(), database }
+    }
+
+    /// The same database and port-independent state behind a second process: another node.
+    pub(crate) async fn second_node(&self) -> Node {
+        let address: Address = "127.0.0.1:0".parse().unwrap();
+        let listener = server::Listener::plain(&address).unwrap();
+        let local = listener.local_addr().unwrap();
+        let app = app(
+            self.database.url(),
+            &self.issuer,
+            self.redis_url.as_deref(),
+            (&self.clock, &self.fetch),
+            &Change::default(),
+        )
+        .await;
+        let stop = CancellationToken::new();
+        let settings = server::Settings {
+            timeouts: stepgate::config::Timeouts::default(),
+            max_connections: 1000,
+            trusted_proxies: Vec::new(),
+        };
+        let endpoint = router::public(Arc::clone(&app), None);
+        tokio::spawn(server::serve(vec![listener], endpoint, settings, stop.clone()));
+        Node { app, address: local, _stop: stop.drop_guard() }
+    }
+
+    /// Serves the same database again with other settings, as after a restart.
+    pub(crate) async fn restart(self, change: Change) -> Self {
+        let Self { backend, redis_url, app, _stop, database, .. } = self;
+        drop(_stop);
+        drop(app);
+        Self::start(backend, database, redis_url, &change).await
     }
 
     /// The URL of the database, as the configuration takes it.
     pub(crate) fn database_url(&self) -> &str {
         self.database.url()
     }
+
+    /// A URL below the issuer.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// A client of the JSON endpoints.
+    pub(crate) fn client(&self) -> super::http::Client {
+        super::http::Client::new(&self.issuer)
+    }
+}
+
+/// A second process on the same database; it answers for the same issuer at another address.
+pub(crate) struct Node {
+    /// Its application.
+    pub(crate) app: Arc<App>,
+    /// Where it listens.
+    pub(crate) address: std::net::SocketAddr,
+    _stop: DropGuard,
+}
+
+async fn app(
+    database_url: &str,
+    issuer: &str,
+    redis_url: Option<&str>,
+    (clock, fetch): (&Arc<ShiftedClock>, &Arc<FakeFetch>),
+    change: &Change,
+) -> Arc<App> {
+    let db = Store::connect(&DatabaseSettings { connections: 4, ..DatabaseSettings::new(database_url) })
+        .await
+        .unwrap();
+    let random = Arc::new(SystemRandom);
+    let counter: Arc<dyn Counter> = match redis_url {
+        Some(url) => Arc::new(
+            RedisCounter::connect(url, stepgate::cache::redis::RedisOptions::default()).unwrap(),
+        ),
+        None => Arc::new(MemoryCounter::new(10_000)),
+    };
+    let ports = Ports {
+        clock: Arc::clone(clock) as _,
+        random: Arc::clone(&random) as _,
+        fetch: Arc::clone(fetch) as _,
+        counter,
+    };
+    // Cheap parameters: what is tested is not how long a hash takes.
+    let hashing = PasswordHashing { memory_kib: 64, iterations: 1, lanes: 1, permits: Some(2), queue: 512 };
+    let passwords = PasswordHasher::new(&hashing, random).unwrap();
+    let mut rates = Rates::default();
+    // Tests sign in faster than people.
+    rates.set(Bucket::SignInUsername, Rate::per_minute(100_000));
+    rates.set(Bucket::SignInFailure, Rate::per_minute(100_000));
+    for (bucket, rate) in &change.rates {
+        rates.set(*bucket, *rate);
+    }
+    let mut settings = Settings::new(issuer);
+    if let Some(adjust) = change.settings {
+        adjust(&mut settings);
+    }
+    Arc::new(App::new(settings, db, ports, passwords, (master_key(), rates)))
+}
+
+fn master_key() -> MasterKey {
+    MasterKey::from_text(b"0101010101010101010101010101010101010101010101010101010101010101").unwrap()
+}
+
+/// The template was made before the port was known.
+async fn point_org_server_at(app: &App, issuer: &str) {
+    let tx = app.db.begin_write().await.unwrap();
+    let org = stepgate::id::AuthorizationServerId::new("org");
+    let mut server = store::server::find_in(&tx, &org).await.unwrap().unwrap().server;
+    issuer.clone_into(&mut server.audience);
+    store::server::update(&tx, &server).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// Makes an empty database what every test starts from, and leaves no connection open.
 pub(crate) async fn prepare(database_url: &str) {
-    let database = sea_orm::Database::connect(database_url).await.expect("the template database");
-    database.close().await.expect("the template database closes");
+    let clock = Arc::new(ShiftedClock::default());
+    let fetch = Arc::new(FakeFetch::default());
+    let app = app(database_url, "http://localhost", None, (&clock, &fetch), &Change::default()).await;
+    app.db.migrate().await.unwrap();
+    setup::prepare(&app, Purpose::Production).await.unwrap();
+    fixtures::write(&app).await;
+    app.db.clone().close().await;
 }

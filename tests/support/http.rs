@@ -95,6 +95,11 @@ impl Response {
         self.url.join(href).unwrap()
     }
 
+    /// Whether the text contains this.
+    pub(crate) fn body_contains(&self, text: &str) -> bool {
+        self.text().contains(text)
+    }
+
     /// The words of the page as a person reads them.
     pub(crate) fn words(&self) -> String {
         html::text(self.text())

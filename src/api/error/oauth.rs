@@ -46,7 +46,8 @@ impl From<Fault> for OAuthFailure {
         match fault {
             Fault::Overloaded(what) => {
                 tracing::warn!(what, "overloaded");
-                OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server is too busy. Try again.").into()
+                OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server is too busy. Try again.")
+                    .into()
             }
             Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
                 tracing::error!(fault = %fault, "a request failed");
@@ -86,8 +87,10 @@ impl From<GrantError> for OAuthFailure {
             .into(),
             GrantError::InvalidGrant(reason) => {
                 tracing::info!(reason, "a grant was refused");
-                OAuthError::invalid_grant("The grant is invalid, expired, revoked or was issued to another client.")
-                    .into()
+                OAuthError::invalid_grant(
+                    "The grant is invalid, expired, revoked or was issued to another client.",
+                )
+                .into()
             }
             GrantError::InvalidRefreshToken(reason) => {
                 tracing::info!(reason, "a refresh token was refused");
@@ -96,7 +99,8 @@ impl From<GrantError> for OAuthFailure {
             }
             GrantError::InvalidScope(text) => OAuthError::invalid_scope(text).into(),
             GrantError::ConsentRequired => {
-                OAuthError::new(ErrorCode::ConsentRequired, "A requested scope needs the consent of a user.").into()
+                OAuthError::new(ErrorCode::ConsentRequired, "A requested scope needs the consent of a user.")
+                    .into()
             }
             GrantError::AccessDenied => OAuthError::new(
                 ErrorCode::AccessDenied,
@@ -142,7 +146,8 @@ impl ResponseError for OAuthFailure {
             "error_description": self.error.description(),
         });
         if self.throttled.is_some()
-            && let (Some(body), Some(okta)) = (body.as_object_mut(), Envelope::rate_limit().to_json().as_object())
+            && let (Some(body), Some(okta)) =
+                (body.as_object_mut(), Envelope::rate_limit().to_json().as_object())
         {
             body.extend(okta.clone());
         }

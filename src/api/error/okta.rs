@@ -5,12 +5,7 @@ use poem::Response;
 use serde_json::{Value, json};
 
 use super::oauth::json_response;
-use crate::{
-    cache::Count,
-    id::base62,
-    limit::rate,
-    ports::random::SystemRandom,
-};
+use crate::{cache::Count, id::base62, limit::rate, ports::random::SystemRandom};
 
 /// `errorCode`, `errorSummary` and so on.
 #[derive(Clone, Debug)]
@@ -39,7 +34,11 @@ impl Envelope {
 
     /// E0000022: a path does not know the method.
     pub fn unknown_method() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "E0000022", "The endpoint does not support the provided HTTP method")
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "E0000022",
+            "The endpoint does not support the provided HTTP method",
+        )
     }
 
     /// E0000047: too many requests.

@@ -16,7 +16,8 @@ use poem::{Request, Response, web::Data};
 use poem_openapi::{OpenApi, param::Path};
 
 use self::schema::{
-    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
+    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm,
+    UserinfoDoc,
 };
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
@@ -177,7 +178,9 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<TokenForm>,
     ) -> Answer<TokenDoc> {
-        Answer::new(token::token(self.custom(&authorization_server_id).await, request, &caller, &form.params).await)
+        Answer::new(
+            token::token(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
+        )
     }
 
     /// Introspection at the org authorization server (RFC 7662)
@@ -192,7 +195,11 @@ impl Endpoints {
     }
 
     /// Introspection at a custom authorization server (RFC 7662)
-    #[oai(path = "/oauth2/:authorization_server_id/v1/introspect", method = "post", operation_id = "introspectCustom")]
+    #[oai(
+        path = "/oauth2/:authorization_server_id/v1/introspect",
+        method = "post",
+        operation_id = "introspectCustom"
+    )]
     async fn introspect_custom(
         &self,
         authorization_server_id: Path<String>,
@@ -216,7 +223,11 @@ impl Endpoints {
     }
 
     /// Revocation at a custom authorization server (RFC 7009)
-    #[oai(path = "/oauth2/:authorization_server_id/v1/revoke", method = "post", operation_id = "revokeCustom")]
+    #[oai(
+        path = "/oauth2/:authorization_server_id/v1/revoke",
+        method = "post",
+        operation_id = "revokeCustom"
+    )]
     async fn revoke_custom(
         &self,
         authorization_server_id: Path<String>,
@@ -224,7 +235,9 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<RevokeForm>,
     ) -> Answer<RevokeDoc> {
-        Answer::new(revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await)
+        Answer::new(
+            revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
+        )
     }
 
     /// Userinfo at the org authorization server (OpenID Connect Core §5.3)
@@ -240,7 +253,11 @@ impl Endpoints {
     }
 
     /// Userinfo at a custom authorization server (OpenID Connect Core §5.3)
-    #[oai(path = "/oauth2/:authorization_server_id/v1/userinfo", method = "get", operation_id = "userinfoCustom")]
+    #[oai(
+        path = "/oauth2/:authorization_server_id/v1/userinfo",
+        method = "get",
+        operation_id = "userinfoCustom"
+    )]
     async fn userinfo_custom(
         &self,
         authorization_server_id: Path<String>,
@@ -250,14 +267,20 @@ impl Endpoints {
     }
 
     /// Userinfo at a custom authorization server, by POST (OpenID Connect Core §5.3.1)
-    #[oai(path = "/oauth2/:authorization_server_id/v1/userinfo", method = "post", operation_id = "userinfoCustomPost")]
+    #[oai(
+        path = "/oauth2/:authorization_server_id/v1/userinfo",
+        method = "post",
+        operation_id = "userinfoCustomPost"
+    )]
     async fn userinfo_custom_post(
         &self,
         authorization_server_id: Path<String>,
         request: &Request,
         body: poem::Body,
     ) -> Answer<UserinfoDoc> {
-        Answer::new(userinfo::userinfo(self.custom(&authorization_server_id).await, request, Some(body)).await)
+        Answer::new(
+            userinfo::userinfo(self.custom(&authorization_server_id).await, request, Some(body)).await,
+        )
     }
 }
 
@@ -268,7 +291,8 @@ fn header_text<'r>(request: &'r Request, name: &http::HeaderName) -> Option<&'r 
 
 /// A public document: from memory, revalidated by its tag (RFC 9110 §8.8.3).
 fn document(document: &Document, cache_control: &str, request: &Request) -> Response {
-    let builder = Response::builder().header(header::ETAG, &document.etag).header(header::CACHE_CONTROL, cache_control);
+    let builder =
+        Response::builder().header(header::ETAG, &document.etag).header(header::CACHE_CONTROL, cache_control);
     if header_text(request, &header::IF_NONE_MATCH).is_some_and(|tags| document.matches(tags)) {
         return builder.status(StatusCode::NOT_MODIFIED).finish();
     }

@@ -41,8 +41,11 @@ pub(super) async fn revoke(
             .await
             .map_err(|error| OAuthFailure::from(error).to_header(authorization))?;
         let asked = RevocationRequest::from_params(params)?;
-        token::revoke::revoke(app, &server, &client, asked.token.expose(), caller).await.map_err(unavailable)?;
-        let answer = Response::builder().status(StatusCode::OK).header(header::CACHE_CONTROL, "no-store").finish();
+        token::revoke::revoke(app, &server, &client, asked.token.expose(), caller)
+            .await
+            .map_err(unavailable)?;
+        let answer =
+            Response::builder().status(StatusCode::OK).header(header::CACHE_CONTROL, "no-store").finish();
         Ok::<_, OAuthFailure>(about(answer, Some(client)))
     };
     answer.await.unwrap_or_else(|failure| failure.as_response())

@@ -13,10 +13,7 @@ use crate::{
     grant,
     model::client::Client,
     protocol::{
-        client_auth::ClientAuthentication,
-        error::OAuthError,
-        params::Params,
-        token_request::TokenRequest,
+        client_auth::ClientAuthentication, error::OAuthError, params::Params, token_request::TokenRequest,
     },
     syslog::Caller,
 };
@@ -63,7 +60,9 @@ pub(super) fn credentials(request: &Request, params: &Params) -> Result<ClientAu
             OAuthFailure::from(OAuthError::invalid_client("The Authorization header is malformed."))
         })?),
         (Some(_), Some(_)) => {
-            return Err(OAuthError::invalid_request("Only one client authentication method may be used.").into());
+            return Err(
+                OAuthError::invalid_request("Only one client authentication method may be used.").into()
+            );
         }
     };
     ClientAuthentication::extract(authorization, params)

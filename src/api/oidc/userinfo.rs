@@ -61,9 +61,10 @@ pub(super) async fn userinfo(
     match userinfo::userinfo(app, &server, presented.token.expose()).await {
         Ok(claims) => json_response(StatusCode::OK, &claims),
         Err(UserinfoError::InvalidToken) => bearer::invalid_token(),
-        Err(UserinfoError::InsufficientScope) => {
-            bearer::refused(&OAuthError::new(ErrorCode::InsufficientScope, "The access token needs the scope openid."))
-        }
+        Err(UserinfoError::InsufficientScope) => bearer::refused(&OAuthError::new(
+            ErrorCode::InsufficientScope,
+            "The access token needs the scope openid.",
+        )),
         Err(UserinfoError::Claims(error)) => {
             tracing::error!(%error, "a claim could not be computed");
             OAuthFailure::from(OAuthError::server_error()).as_response()

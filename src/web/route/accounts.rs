@@ -67,12 +67,19 @@ fn page(visit: Visit<'_>, waiting: &Waiting) -> Response {
 
 /// Chooses an account, removes one from the list, or asks for another.
 #[handler]
-pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(
+    request: &Request,
+    body: Body,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     let mut visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
     };
-    let Some(params) = own_form(request, body, &app.settings.issuer).await else { return csrf_rejected(visit) };
+    let Some(params) = own_form(request, body, &app.settings.issuer).await else {
+        return csrf_rejected(visit);
+    };
     if !visit.form_is_ours(&params, STEP) {
         return csrf_rejected(visit);
     }
@@ -100,6 +107,7 @@ pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, ca
         return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
     }
     let browser = visit.browser();
-    let next = dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
+    let next =
+        dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
     step(visit, next, &Method::POST)
 }

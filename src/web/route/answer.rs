@@ -5,11 +5,7 @@ use poem::Response;
 
 use super::visit::{Visit, card, set_headers};
 use crate::{
-    authorize::{
-        dispatch::Step,
-        flow::FlowError,
-        issue::AuthorizationResponse,
-    },
+    authorize::{dispatch::Step, flow::FlowError, issue::AuthorizationResponse},
     fault::Fault,
     model::client::Client,
     protocol::{
@@ -36,7 +32,8 @@ pub(crate) fn step(visit: Visit<'_>, step: Result<Step, FlowError>, method: &Met
 /// Delivers an authorization response.
 pub(crate) fn deliver(visit: Visit<'_>, answer: &AuthorizationResponse, method: &Method) -> Response {
     let destination = &answer.destination;
-    let params: Vec<(&str, &str)> = answer.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let params: Vec<(&str, &str)> =
+        answer.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let origin = target(&destination.redirect_uri);
     let hsts = visit.hsts();
     match destination.response_mode {
@@ -57,8 +54,9 @@ pub(crate) fn deliver(visit: Visit<'_>, answer: &AuthorizationResponse, method: 
 
 /// The origin of a redirect URI, or the scheme of an installed application's.
 pub(super) fn target(redirect_uri: &str) -> String {
-    origin_of(redirect_uri)
-        .unwrap_or_else(|| redirect_uri.split_once(':').map(|(scheme, _)| format!("{scheme}:")).unwrap_or_default())
+    origin_of(redirect_uri).unwrap_or_else(|| {
+        redirect_uri.split_once(':').map(|(scheme, _)| format!("{scheme}:")).unwrap_or_default()
+    })
 }
 
 /// A redirect that carries an answer: 302 after GET, 303 after a form (RFC 9700 §4.12).

@@ -22,10 +22,7 @@ use crate::{
     },
     cache::servers::ServerState,
     model::authorization_server::AuthorizationServer,
-    protocol::{
-        authorization_request::AuthorizationRequest,
-        params::Params,
-    },
+    protocol::{authorization_request::AuthorizationRequest, params::Params},
     store::unit::Unit,
     syslog::Caller,
     web::error::DeveloperPanel,
@@ -72,7 +69,12 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
 /// Takes a POSTed request and answers with a redirect: only on the GET that follows does a browser show a session cookie
 /// that is `SameSite=Lax`.
 #[handler]
-pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(
+    request: &Request,
+    body: Body,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     // Cross-site by design: no cookie is read here but the one that binds forms.
     let visit = match Visit::begin(&app, &caller, &HeaderMap::new()).await {
         Ok(visit) => visit,
@@ -144,7 +146,8 @@ pub(super) fn no_visit(fault: &crate::fault::Fault) -> Response {
 }
 
 fn unknown_server(visit: Visit<'_>) -> Response {
-    let text = "There is no such authorization server here. Check the issuer in the application's configuration.";
+    let text =
+        "There is no such authorization server here. Check the issuer in the application's configuration.";
     failure_page(visit, (StatusCode::NOT_FOUND, "unknown_authorization_server", text), None, None)
 }
 
@@ -161,8 +164,9 @@ fn not_located(visit: Visit<'_>, request: &AuthorizationRequest, error: LocateEr
     match error {
         LocateError::UnknownClient => {
             let developer = DeveloperPanel::Facts {
-                advice: "Check the client_id in the application's configuration, and that the client is active."
-                    .to_owned(),
+                advice:
+                    "Check the client_id in the application's configuration, and that the client is active."
+                        .to_owned(),
                 facts: vec![("client_id".to_owned(), request.client_id.clone())],
             };
             let text = "The application that sent you here is not known, or is switched off.";

@@ -66,7 +66,11 @@ fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
                     .and_then(|scope| scope.display_name.clone())
                     .unwrap_or_else(|| name.to_owned()),
                 description: configured.and_then(|scope| scope.description.clone()),
-                choice: if is_optional(waiting, name) { ScopeChoice::Optional } else { ScopeChoice::Required },
+                choice: if is_optional(waiting, name) {
+                    ScopeChoice::Optional
+                } else {
+                    ScopeChoice::Required
+                },
             }
         })
         .collect();
@@ -93,12 +97,19 @@ fn is_optional(waiting: &Waiting, name: &str) -> bool {
 
 /// Takes the decision.
 #[handler]
-pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(
+    request: &Request,
+    body: Body,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
     };
-    let Some(params) = own_form(request, body, &app.settings.issuer).await else { return csrf_rejected(visit) };
+    let Some(params) = own_form(request, body, &app.settings.issuer).await else {
+        return csrf_rejected(visit);
+    };
     if !visit.form_is_ours(&params, STEP) {
         return csrf_rejected(visit);
     }
@@ -116,13 +127,18 @@ pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, ca
     }
     // What was asked for is in the frozen request: a form can only leave optional scopes out.
     let ticked: Vec<&str> = params.all("scope").collect();
-    let agreed: ScopeSet =
-        waiting.flow.pending.request.scope.filtered(|name| !is_optional(&waiting, name) || ticked.contains(&name));
+    let agreed: ScopeSet = waiting
+        .flow
+        .pending
+        .request
+        .scope
+        .filtered(|name| !is_optional(&waiting, name) || ticked.contains(&name));
     waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
     if let Err(error) = waiting.save(&app).await {
         return flow_error(visit, error);
     }
     let browser = visit.browser();
-    let next = dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
+    let next =
+        dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
     step(visit, next, &Method::POST)
 }

@@ -26,7 +26,10 @@ fn nothing_here(visit: Visit<'_>) -> Response {
 fn issuers(app: &App) -> Vec<Issuer> {
     let base = &app.settings.issuer;
     vec![
-        Issuer { name: "default".to_owned(), issuer: format!("{base}/oauth2/{}", AuthorizationServer::DEFAULT) },
+        Issuer {
+            name: "default".to_owned(),
+            issuer: format!("{base}/oauth2/{}", AuthorizationServer::DEFAULT),
+        },
         Issuer { name: "org".to_owned(), issuer: base.clone() },
     ]
 }
@@ -79,7 +82,11 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
 
 /// Shows the playground.
 #[handler]
-pub(crate) async fn get_playground(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn get_playground(
+    request: &Request,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -99,7 +106,11 @@ pub(crate) async fn get_playground(request: &Request, app: Data<&Arc<App>>, call
 
 /// The answer for unknown paths of pages.
 #[handler]
-pub(crate) async fn not_found(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn not_found(
+    request: &Request,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => nothing_here(visit),
         Err(fault) => no_visit(&fault),

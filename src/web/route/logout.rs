@@ -46,7 +46,12 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
 
 /// Logs out by form, also from a client's page.
 #[handler]
-pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(
+    request: &Request,
+    body: Body,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
@@ -147,12 +152,19 @@ async fn confirm(visit: Visit<'_>, plan: &Plan) -> Response {
 
 /// Takes the user's word.
 #[handler]
-pub(crate) async fn confirmed(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn confirmed(
+    request: &Request,
+    body: Body,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
     };
-    let Some(params) = own_form(request, body, &app.settings.issuer).await else { return csrf_rejected(visit) };
+    let Some(params) = own_form(request, body, &app.settings.issuer).await else {
+        return csrf_rejected(visit);
+    };
     if !visit.form_is_ours(&params, STEP) {
         return csrf_rejected(visit);
     }

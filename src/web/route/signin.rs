@@ -145,12 +145,19 @@ fn page(
 
 /// Signs in, or goes back to the client.
 #[handler]
-pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
+pub(crate) async fn post(
+    request: &Request,
+    body: Body,
+    app: Data<&Arc<App>>,
+    caller: Data<&Arc<Caller>>,
+) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return no_visit(&fault),
     };
-    let Some(params) = own_form(request, body, &app.settings.issuer).await else { return csrf_rejected(visit) };
+    let Some(params) = own_form(request, body, &app.settings.issuer).await else {
+        return csrf_rejected(visit);
+    };
     if !visit.form_is_ours(&params, STEP) {
         return csrf_rejected(visit);
     }
@@ -166,7 +173,12 @@ pub(crate) async fn post(request: &Request, body: Body, app: Data<&Arc<App>>, ca
     let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
     let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {
         // An empty password is not an attempt, so it costs nothing and tells nothing.
-        return page(visit, &waiting, Some(&identifier), (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete)));
+        return page(
+            visit,
+            &waiting,
+            Some(&identifier),
+            (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete)),
+        );
     };
     if identifier.len() > MAX_IDENTIFIER {
         return page(visit, &waiting, None, (StatusCode::BAD_REQUEST, Some(SignInError::Credentials)));
@@ -199,7 +211,8 @@ async fn signed_in_as(mut visit: Visit<'_>, mut waiting: Waiting, signed_in: ser
         return flow_error(visit, error);
     }
     let browser = visit.browser();
-    let next = dispatch(app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
+    let next =
+        dispatch(app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
     step(visit, next, &Method::POST)
 }
 
@@ -221,4 +234,3 @@ fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, refusal: Refus
     }
     response
 }
-

@@ -1,0 +1,9 @@
+//! OAuth 2.0 and OpenID Connect as clients meet them.
+
+mod code_flow;
+
+use crate::support::Test;
+
+pub(crate) fn trials() -> Vec<Test> {
+    [code_flow::trials()].into_iter().flatten().collect()
+}

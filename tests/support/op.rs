@@ -1,0 +1,186 @@
+//! The provider as a relying party and a person use it: authorization requests, sign-in, token requests.
+
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    app::TestApp,
+    fixtures::{PASSWORD, REDIRECT_URI, SECRET},
+    http::{Browser, Response},
+};
+
+/// A code verifier and its S256 challenge (RFC 7636 appendix B).
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+/// The challenge of [`VERIFIER`].
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// The path of an authorization server: the org server, or a custom one.
+pub(crate) fn base(server: &str) -> String {
+    if server == "org" { "/oauth2".to_owned() } else { format!("/oauth2/{server}") }
+}
+
+impl TestApp {
+    /// The URL of an authorization request at the `default` server; `more` replaces or adds parameters, and takes one
+    /// out when its value is `-`.
+    pub(crate) fn authorize_url(&self, client: &str, more: &[(&str, &str)]) -> String {
+        self.authorize_url_at("default", client, more)
+    }
+
+    /// The URL of an authorization request at an authorization server.
+    pub(crate) fn authorize_url_at(&self, server: &str, client: &str, more: &[(&str, &str)]) -> String {
+        let mut params = vec![
+            ("client_id", client),
+            ("redirect_uri", REDIRECT_URI),
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("state", "a-state"),
+            ("nonce", "a-nonce"),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+        ];
+        for &(name, value) in more {
+            params.retain(|(known, _)| *known != name);
+            if value != "-" {
+                params.push((name, value));
+            }
+        }
+        let mut url = Url::parse(&self.url(&format!("{}/v1/authorize", base(server)))).unwrap();
+        url.query_pairs_mut().extend_pairs(params);
+        url.into()
+    }
+
+    /// Follows an authorization request to the sign-in page, signs in, and returns where the browser was sent.
+    pub(crate) async fn sign_in(&self, browser: &mut Browser, url: &str, login: &str) -> Response {
+        let page = browser.open(url).await;
+        sign_in_on(browser, &page, login, PASSWORD).await
+    }
+
+    /// A code for a user who signs in in a new browser, at the `default` server.
+    pub(crate) async fn code(&self, client: &str, scope: &str, login: &str) -> String {
+        let mut browser = Browser::new();
+        self.code_in(&mut browser, "default", client, &[("scope", scope)], login).await
+    }
+
+    /// A code for a user who signs in in this browser, if that is needed.
+    pub(crate) async fn code_in(
+        &self,
+        browser: &mut Browser,
+        server: &str,
+        client: &str,
+        more: &[(&str, &str)],
+        login: &str,
+    ) -> String {
+        let url = self.authorize_url_at(server, client, more);
+        let page = browser.open(&url).await;
+        if page.body_contains("login-page") {
+            sign_in_on(browser, &page, login, PASSWORD).await;
+        }
+        answer(browser).get("code").unwrap_or_else(|| panic!("no code: {:?}", browser.url())).clone()
+    }
+
+    /// A token request at an authorization server, authenticated by `client_secret_basic`.
+    pub(crate) async fn token_at(&self, server: &str, client: &str, form: &[(&str, &str)]) -> Response {
+        self.client()
+            .request(http::Method::POST, &format!("{}/v1/token", base(server)))
+            .basic(client, SECRET)
+            .form(form)
+            .send()
+            .await
+    }
+
+    /// A token request at the `default` server, authenticated by `client_secret_basic`.
+    pub(crate) async fn token(&self, client: &str, form: &[(&str, &str)]) -> Response {
+        self.token_at("default", client, form).await
+    }
+
+    /// Redeems a code of [`Self::code`].
+    pub(crate) async fn redeem(&self, client: &str, code: &str) -> Response {
+        self.token(
+            client,
+            &[
+                ("grant_type", "authorization_code"),
+                ("code", code),
+                ("redirect_uri", REDIRECT_URI),
+                ("code_verifier", VERIFIER),
+            ],
+        )
+        .await
+    }
+
+    /// Uses a refresh token.
+    pub(crate) async fn refresh(&self, client: &str, refresh_token: &str) -> Response {
+        self.token(client, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+    }
+
+    /// Tokens for a user: signed in, code redeemed.
+    pub(crate) async fn tokens(&self, client: &str, scope: &str, login: &str) -> Value {
+        let code = self.code(client, scope, login).await;
+        let response = self.redeem(client, &code).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()
+    }
+
+    /// What introspection at the `default` server says of a token, asked by the service that may know all of them.
+    pub(crate) async fn introspect(&self, token: &str) -> Value {
+        let response = self
+            .client()
+            .request(http::Method::POST, "/oauth2/default/v1/introspect")
+            .basic(super::fixtures::SERVICE, SECRET)
+            .form(&[("token", token)])
+            .send()
+            .await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        response.json()
+    }
+
+    /// Userinfo at the `default` server.
+    pub(crate) async fn userinfo(&self, access_token: &str) -> Response {
+        self.client()
+            .request(http::Method::GET, "/oauth2/default/v1/userinfo")
+            .bearer(access_token)
+            .send()
+            .await
+    }
+
+    /// The reasons and types of the system log, oldest first.
+    pub(crate) async fn log(&self) -> Vec<(String, Option<String>)> {
+        let since = time::OffsetDateTime::UNIX_EPOCH;
+        let events = stepgate::store::log_event::list(&self.app.db, since, 10_000).await.unwrap();
+        events.into_iter().map(|(_, event)| (event.event_type, event.reason)).collect()
+    }
+
+    /// Whether the system log has an event of that type (and reason).
+    pub(crate) async fn logged(&self, event_type: &str, reason: Option<&str>) -> bool {
+        self.log()
+            .await
+            .iter()
+            .any(|(known, why)| known == event_type && (reason.is_none() || why.as_deref() == reason))
+    }
+}
+
+/// Fills in and sends the sign-in form of a page.
+pub(crate) async fn sign_in_on(
+    browser: &mut Browser,
+    page: &Response,
+    login: &str,
+    password: &str,
+) -> Response {
+    let form = page
+        .form("login-form")
+        .fill("identifier", login)
+        .fill("password", password)
+        .press("sign_in");
+    browser.submit(&form).await
+}
+
+/// The parameters of the answer that the browser was sent to its client with.
+pub(crate) fn answer(browser: &Browser) -> std::collections::BTreeMap<String, String> {
+    browser.url().query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+}
+
+/// The claims of a JWT, unverified.
+pub(crate) fn claims(token: &str) -> Value {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let payload = token.split('.').nth(1).expect("a JWT");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
