@@ -51,7 +51,7 @@ pub struct Browser<'a> {
 /// A request on its way: fresh, or frozen in a flow.
 pub enum Journey<'a> {
     /// It just arrived; nothing is written unless something has to be asked.
-    Fresh(ValidRequest),
+    Fresh(Box<ValidRequest>),
     /// It is frozen.
     Frozen(&'a Flow),
 }
@@ -158,7 +158,7 @@ async fn frozen(app: &App, journey: Journey<'_>, browser: &Browser<'_>) -> Resul
     match journey {
         Journey::Frozen(flow) => Ok(flow.id.clone()),
         Journey::Fresh(request) => {
-            let pending = Pending { request, progress: Progress::default() };
+            let pending = Pending { request: *request, progress: Progress::default() };
             let (id, row) = freeze(app, &pending, browser.binding, browser.caller).await?;
             app.db.writer().commit(Unit::new().row(row)).await?;
             Ok(id)

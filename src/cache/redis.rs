@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::{Access, Count, Counter, Slot, memory::MemoryCounter};
-use crate::{fault::Fault, telemetry};
+use crate::fault::Fault;
 
 /// Counters in Redis with a local, stricter stand-in.
 pub struct RedisCounter {
@@ -79,7 +79,7 @@ impl RedisCounter {
             local: MemoryCounter::new(options.local_capacity),
             circuit: Circuit::new(options.open_for),
             budget: options.budget,
-            latency: metrics::histogram!(telemetry::CACHE_LATENCY_SECONDS),
+            latency: metrics::histogram!("cache_latency_seconds"),
         })
     }
 

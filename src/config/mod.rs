@@ -41,7 +41,7 @@ pub use keys::Keys;
 pub use limits::{Argon2, Body, Limits, Timeouts};
 pub use listen::{Address, Listen, Mtls, TlsFiles};
 pub use logs::Logs;
-pub use redis::Redis;
+pub use self::redis::Redis;
 pub use secret_source::SecretSource;
 pub use sessions::Sessions;
 pub use tokens::Tokens;

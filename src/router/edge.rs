@@ -105,10 +105,10 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             rate_limit_headers(headers, &count);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if surface.format != Format::Page {
-            if let Some(hsts) = self.hsts.value() {
-                headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(hsts));
-            }
+        if surface.format != Format::Page
+            && let Some(hsts) = self.hsts.value()
+        {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(hsts));
         }
         response
     }
@@ -120,7 +120,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             .headers()
             .get(header::HOST)
             .and_then(|host| host.to_str().ok())
-            .or_else(|| request.uri().authority().map(|authority| authority.as_str()))
+            .or_else(|| request.uri().authority().map(http::uri::Authority::as_str))
             .unwrap_or_default();
         let default_port = if self.app.settings.is_https() { ":443" } else { ":80" };
         let bare = host.strip_suffix(default_port).unwrap_or(host);

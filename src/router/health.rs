@@ -31,12 +31,14 @@ pub(super) async fn ready(app: Data<&Arc<App>>) -> Response {
 
 /// Preparation is over.
 #[handler]
+#[expect(clippy::needless_pass_by_value, reason = "an extractor is taken by value")]
 pub(super) fn startup(app: Data<&Arc<App>>) -> Response {
     verdict(app.ready.load(Ordering::SeqCst))
 }
 
 /// Metrics in Prometheus' text format.
 #[handler]
+#[expect(clippy::needless_pass_by_value, reason = "an extractor is taken by value")]
 pub(super) fn metrics(metrics: Data<&Arc<Metrics>>) -> Response {
     Response::builder().content_type("text/plain; version=0.0.4; charset=utf-8").body(metrics.render())
 }

@@ -32,6 +32,7 @@ pub fn unseal(master: &MasterKey, stored: &StoredKey) -> Result<SigningKey, Faul
     SigningKey::from_private_jwk(text).map_err(crypto)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn crypto(error: keys::KeyError) -> Fault {
     Fault::Crypto(error.to_string())
 }
@@ -116,7 +117,7 @@ async fn carry_out(
         if ring_of(&store::signing_key::list_in(&tx, server).await?, algorithm) != ring {
             continue;
         }
-        match write(app, &tx, server, (&ring, &changes), fresh, now).await {
+        match write(app, &tx, server, Due { ring: &ring, changes: &changes, fresh, now }).await {
             Ok(true) => match tx.commit().await {
                 Ok(()) => return Ok(true),
                 Err(lost) => fault = lost,
@@ -140,14 +141,18 @@ async fn generate(algorithm: Algorithm) -> Result<SigningKey, Fault> {
         .map_err(crypto)
 }
 
-async fn write(
-    app: &App,
-    tx: &Tx,
-    server: &AuthorizationServerId,
-    (ring, changes): (&[KeyRecord], &[Change]),
+/// What is to be carried out.
+struct Due<'a> {
+    ring: &'a [KeyRecord],
+    changes: &'a [Change],
+    /// The key to create, if one is.
     fresh: Option<SigningKey>,
     now: OffsetDateTime,
-) -> Result<bool, Fault> {
+}
+
+/// Writes what is due; `false` when another node was faster.
+async fn write(app: &App, tx: &Tx, server: &AuthorizationServerId, due: Due<'_>) -> Result<bool, Fault> {
+    let Due { ring, changes, fresh, now } = due;
     let mut after = ring.to_vec();
     rotation::apply(&mut after, changes, now, &app.settings.keys.rotation, || {
         fresh

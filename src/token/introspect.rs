@@ -185,7 +185,7 @@ async fn id_token(
         return Ok(None);
     }
     let user = store::user::find(&app.db, &hint.user).await?;
-    let Some(user) = user.filter(|user| user.is_active()) else { return Ok(None) };
+    let Some(user) = user.filter(crate::model::user::User::is_active) else { return Ok(None) };
     if user.not_before.unix_timestamp() > hint.claims.get("iat").and_then(Value::as_i64).unwrap_or(0) {
         return Ok(None);
     }

@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn every_reason_refuses_alone() {
-        let cases: [(Refusal, fn(&mut GrantFacts)); 9] = [
+        type Spoil = fn(&mut GrantFacts);
+        let cases: [(Refusal, Spoil); 9] = [
             (Refusal::GrantRevoked, |f| f.grant.revoked_at = Some(now())),
             (Refusal::UserNotActive, |f| f.user.as_mut().unwrap().status = UserStatus::Suspended),
             (Refusal::UserNotActive, |f| f.user = None),

@@ -147,9 +147,9 @@ async fn app(
         .unwrap();
     let random = Arc::new(SystemRandom);
     let counter: Arc<dyn Counter> = match redis_url {
-        Some(url) => Arc::new(
-            RedisCounter::connect(url, stepgate::cache::redis::RedisOptions::default()).unwrap(),
-        ),
+        Some(url) => {
+            Arc::new(RedisCounter::connect(url, stepgate::cache::redis::RedisOptions::default()).unwrap())
+        }
         None => Arc::new(MemoryCounter::new(10_000)),
     };
     let ports = Ports {

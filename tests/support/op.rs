@@ -62,6 +62,7 @@ impl TestApp {
     }
 
     /// A code for a user who signs in in this browser, if that is needed.
+    #[expect(clippy::too_many_arguments, reason = "who, where, what and as whom")]
     pub(crate) async fn code_in(
         &self,
         browser: &mut Browser,
@@ -165,11 +166,7 @@ pub(crate) async fn sign_in_on(
     login: &str,
     password: &str,
 ) -> Response {
-    let form = page
-        .form("login-form")
-        .fill("identifier", login)
-        .fill("password", password)
-        .press("sign_in");
+    let form = page.form("login-form").fill("identifier", login).fill("password", password).press("sign_in");
     browser.submit(&form).await
 }
 

@@ -23,7 +23,7 @@ impl Envelope {
 
     /// E0000007: a resource does not exist.
     pub fn not_found(id: &str, kind: &str) -> Self {
-        let id: String = id.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+        let id: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();
         Self::new(StatusCode::NOT_FOUND, "E0000007", format!("Not found: Resource not found: {id} ({kind})"))
     }
 

@@ -52,6 +52,7 @@ pub(super) async fn revoke(
 }
 
 /// RFC 7009 §2.2.1: when it cannot be done now the client must take the token to live on, and try again.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn unavailable(fault: Fault) -> OAuthFailure {
     tracing::error!(fault = %fault, "a token could not be revoked");
     OAuthError::new(ErrorCode::TemporarilyUnavailable, "The token could not be revoked. Try again.").into()

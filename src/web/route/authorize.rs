@@ -135,7 +135,7 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
         Err(error) => return deliver(visit, &issue::error(destination, &error), &Method::GET),
     };
     let browser = visit.browser();
-    let next = dispatch(app, server, &client, Journey::Fresh(request), &browser).await;
+    let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
     step(visit, next, &Method::GET)
 }
 
