@@ -31,7 +31,7 @@ use crate::{
         unit::{Outcome, Unit},
         user::{Charge, KnownDevice},
     },
-    syslog::{Caller, Event, EventType, Reason},
+    syslog::{Caller, Event, EventType, Reason, record_repeated},
     user::login::LoginKey,
 };
 
@@ -63,9 +63,6 @@ pub enum SignInError {
     /// Whatever was wrong: it is not told.
     #[error("the sign-in was refused")]
     Refused,
-    /// The right password of a locked user: only its owner is told.
-    #[error("the account is locked")]
-    Locked,
     /// Too many attempts.
     #[error("too many attempts")]
     Throttled(Count),
@@ -147,19 +144,24 @@ async fn throttle(app: &App, key: Option<&LoginKey>, caller: &Caller) -> Result<
         let (Some(part), Some(rate)) = (part, app.rates.of(bucket)) else { continue };
         let count = app.counter.hit(&bucket.key(&[part]), rate.limit, rate.window, now).await;
         if count.exceeded {
-            metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-            return Err(SignInError::Throttled(count));
+            return throttled(app, bucket, count, caller).await;
         }
     }
     let bucket = Bucket::SignInFailure;
     if let Some(rate) = app.rates.of(bucket) {
         let count = app.counter.peek(&bucket.key(&[&ip]), rate.limit, rate.window, now).await;
         if count.exceeded {
-            metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-            return Err(SignInError::Throttled(count));
+            return throttled(app, bucket, count, caller).await;
         }
     }
     Ok(())
+}
+
+async fn throttled(app: &App, bucket: Bucket, count: Count, caller: &Caller) -> Result<(), SignInError> {
+    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
+    let event = Event::failure(EventType::RateLimited, bucket.name());
+    record_repeated(app, bucket.name(), event, caller).await?;
+    Err(SignInError::Throttled(count))
 }
 
 enum Budget {

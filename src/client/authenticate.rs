@@ -15,8 +15,7 @@ use crate::{
     limit::rate::{Bucket, address},
     model::client::Client,
     protocol::client_auth::{AuthMethod, ClientAuthError, ClientAuthentication},
-    store::unit::Unit,
-    syslog::{Caller, Event, EventType, Reason},
+    syslog::{Caller, Event, EventType, Reason, record_repeated},
 };
 
 /// Where a client authenticates.
@@ -94,6 +93,8 @@ pub async fn authenticate(
     if let Some(count) = failures(app, &id, caller, Access::Peek).await
         && count.exceeded
     {
+        let event = Event::failure(EventType::RateLimited, Bucket::ClientAuthenticationFailure.name());
+        record_repeated(app, "client_authentication", event, caller).await?;
         return Err(AuthenticateError::Throttled(count));
     }
     let client = app.clients.find(&app.db, &id).await?;
@@ -176,14 +177,11 @@ async fn refuse<T>(
         // The count decides the next attempt, not this one.
         let _ = failures(app, id, caller, Access::Hit).await;
     }
-    let key = format!("{}\n{}\n{reason}", caller.ip_text(), id.as_ref().map_or("", ClientId::as_str));
-    let now = app.now();
-    if let Some(times) = app.repeats.note(&key, now) {
-        let mut event = Event::failure(EventType::InvalidClientCredentials, reason).times(times);
-        if let Some(id) = &id {
-            event = event.with("clientId", id.as_str());
-        }
-        app.db.writer().commit(Unit::new().row(event.row(caller, app.random.as_ref(), now))).await?;
+    let mut event = Event::failure(EventType::InvalidClientCredentials, reason);
+    if let Some(id) = &id {
+        event = event.with("clientId", id.as_str());
     }
+    let key = format!("{}\n{reason}", id.as_ref().map_or("", ClientId::as_str));
+    record_repeated(app, &key, event, caller).await?;
     Err(AuthenticateError::Refused)
 }

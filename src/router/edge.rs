@@ -26,7 +26,7 @@ use crate::{
     limit::rate::{Bucket, address},
     protocol::error::{ErrorCode, OAuthError},
     server::{BodyError, ClientIp},
-    syslog::Caller,
+    syslog::{Caller, Event, EventType, record_repeated},
     telemetry::Metrics,
     web::{
         error::{ErrorPage, error},
@@ -87,6 +87,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             cors::preflight(&self.app, surface, origin.as_ref()).await
         } else if count.exceeded {
             metrics::counter!("rate_limit_refusals_total", "bucket" => surface.bucket.name()).increment(1);
+            self.note_throttled(surface, &caller).await;
             self.throttled(surface, &count, &caller)
         } else {
             request.set_data(Arc::clone(&caller));
@@ -169,6 +170,13 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
                 self.app.floods.hit(&key, rate.limit, rate.window, now).await
             }
             _ => unlimited,
+        }
+    }
+
+    async fn note_throttled(&self, surface: Surface, caller: &Caller) {
+        let event = Event::failure(EventType::RateLimited, surface.bucket.name());
+        if let Err(fault) = record_repeated(&self.app, surface.bucket.name(), event, caller).await {
+            tracing::error!(fault = %fault, "a refusal could not be logged");
         }
     }
 

@@ -1,12 +1,11 @@
 //! Authorization codes (RFC 6749 §4.1.2): stored as SHA-256, redeemed by one conditional update.
 
 use entity::authorization_code;
-use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::statement,
+    db::query_one,
     grant::{COLUMNS, GrantFacts, JOINS, facts},
     instant, instant_opt, millis,
     unit::{Change, Row},
@@ -47,15 +46,13 @@ pub struct AuthorizationCode {
 /// # Errors
 /// The database failed.
 pub async fn find(db: &Database, code: &TokenHash) -> Result<Option<(AuthorizationCode, GrantFacts)>, Fault> {
-    let connection = db.reader();
     let sql = format!(
         r#"SELECT k."redirect_uri", k."redirect_uri_sent", k."code_challenge", k."nonce", k."failures",
              k."client_id" AS "code_client_id", k."server_id" AS "code_server_id", k."expires_at" AS "code_expires_at",
              k."consumed_at", {COLUMNS}
            FROM "authorization_code" k JOIN "grant" g ON g."id" = k."grant_id" {JOINS} WHERE k."code_hash" = $1"#
     );
-    let statement = statement(connection.get_database_backend(), &sql, vec![code.encoded().into()]);
-    let Some(row) = connection.query_one_raw(statement).await? else { return Ok(None) };
+    let Some(row) = query_one(db, &sql, vec![code.encoded().into()]).await? else { return Ok(None) };
     let facts = facts(&row, false)?;
     let failures: i32 = row.try_get("", "failures")?;
     let code = AuthorizationCode {

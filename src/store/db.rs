@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use migration::MigratorTrait;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, QueryResult,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 
@@ -160,6 +160,19 @@ pub(super) fn immediate() -> TransactionOptions {
 /// A statement for whichever database is behind the connection.
 pub(super) fn statement(backend: DatabaseBackend, sql: &str, values: Vec<Value>) -> Statement {
     Statement::from_sql_and_values(backend, sql, values)
+}
+
+/// Reads at most one row; on the hot paths, so its time is measured.
+pub(super) async fn query_one(
+    db: &Database,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Option<QueryResult>, Fault> {
+    let started = std::time::Instant::now();
+    let connection = db.reader();
+    let row = connection.query_one_raw(statement(connection.get_database_backend(), sql, values)).await?;
+    metrics::histogram!("database_latency_seconds").record(started.elapsed());
+    Ok(row)
 }
 
 /// Runs a statement and returns how many rows it changed.

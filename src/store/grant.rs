@@ -1,12 +1,12 @@
 //! Grants: the truth about every token issued from them, read in one statement.
 
 use entity::grant;
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::QueryResult;
 use time::{Duration, OffsetDateTime};
 
 use super::{
     Database,
-    db::statement,
+    db::query_one,
     instant, instant_opt, millis,
     unit::{Change, Row},
 };
@@ -106,15 +106,11 @@ pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, 
 /// # Errors
 /// The database failed.
 pub async fn find_for_token(db: &Database, id: &GrantId, jti: &str) -> Result<Option<GrantFacts>, Fault> {
-    let connection = db.reader();
     let sql = format!(
         r#"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM "revoked_jti" r WHERE r."jti" = $2) AS "jti_revoked"
            FROM "grant" g {JOINS} WHERE g."id" = $1"#
     );
-    let statement =
-        statement(connection.get_database_backend(), &sql, vec![Value::from(id.as_str()), Value::from(jti)]);
-    connection
-        .query_one_raw(statement)
+    query_one(db, &sql, vec![id.as_str().into(), jti.into()])
         .await?
         .map(|row| facts(&row, row.try_get("", "jti_revoked")?))
         .transpose()
@@ -141,15 +137,14 @@ pub async fn find_for_client_token(
     server: &AuthorizationServerId,
     jti: &str,
 ) -> Result<Option<ClientTokenFacts>, Fault> {
-    let connection = db.reader();
-    let statement = statement(
-        connection.get_database_backend(),
+    let row = query_one(
+        db,
         r#"SELECT c."status", c."not_before", a."not_before" AS "server_not_before",
              EXISTS (SELECT 1 FROM "revoked_jti" r WHERE r."jti" = $3) AS "jti_revoked"
            FROM "client" c JOIN "authorization_server" a ON a."id" = $2 AND a."status" = 'ACTIVE' WHERE c."id" = $1"#,
         vec![client.as_str().into(), server.as_str().into(), jti.into()],
     );
-    let Some(row) = connection.query_one_raw(statement).await? else { return Ok(None) };
+    let Some(row) = row.await? else { return Ok(None) };
     let client_not_before: i64 = row.try_get("", "not_before")?;
     let server_not_before: i64 = row.try_get("", "server_not_before")?;
     Ok(Some(ClientTokenFacts {

@@ -1,12 +1,11 @@
 //! Refresh tokens (RFC 6749 §6): stored as SHA-256; the grant is their family.
 
 use entity::refresh_token;
-use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::statement,
+    db::query_one,
     grant::{COLUMNS, GrantFacts, JOINS, facts},
     instant, instant_opt, millis,
     unit::{Change, Row},
@@ -31,15 +30,13 @@ pub struct RefreshToken {
 /// # Errors
 /// The database failed.
 pub async fn find(db: &Database, token: &TokenHash) -> Result<Option<(RefreshToken, GrantFacts)>, Fault> {
-    let connection = db.reader();
     let sql = format!(
         r#"SELECT t."expires_at" AS "token_expires_at", t."first_used_at",
              EXISTS (SELECT 1 FROM "refresh_token" n
                      WHERE n."parent_hash" = t."token_hash" AND n."first_used_at" IS NOT NULL) AS "child_used", {COLUMNS}
            FROM "refresh_token" t JOIN "grant" g ON g."id" = t."grant_id" {JOINS} WHERE t."token_hash" = $1"#
     );
-    let statement = statement(connection.get_database_backend(), &sql, vec![token.encoded().into()]);
-    let Some(row) = connection.query_one_raw(statement).await? else { return Ok(None) };
+    let Some(row) = query_one(db, &sql, vec![token.encoded().into()]).await? else { return Ok(None) };
     let facts = facts(&row, false)?;
     let token = RefreshToken {
         grant_id: facts.grant.id.clone(),

@@ -42,6 +42,13 @@ impl Writer {
     /// # Errors
     /// Nothing was written: the database failed, or too many units are waiting.
     pub async fn commit(&self, unit: Unit) -> Result<Outcome, Fault> {
+        let started = std::time::Instant::now();
+        let outcome = self.submit(unit).await;
+        metrics::histogram!("database_latency_seconds").record(started.elapsed());
+        outcome
+    }
+
+    async fn submit(&self, unit: Unit) -> Result<Outcome, Fault> {
         let Some(queue) = &self.queue else {
             return commit_retrying(&self.connection, unit).await;
         };

@@ -20,8 +20,6 @@ pub enum EventType {
     SessionEnd,
     /// An administrator ended a user's sessions.
     SessionClear,
-    /// A user entered an application through a session.
-    Sso,
     /// An account was locked after too many failures.
     AccountLock,
     /// An account was unlocked by an administrator.
@@ -80,7 +78,6 @@ impl EventType {
             (Self::SessionStart, _) => "user.session.start",
             (Self::SessionEnd, _) => "user.session.end",
             (Self::SessionClear, _) => "user.session.clear",
-            (Self::Sso, _) => "user.authentication.sso",
             (Self::AccountLock, _) => "user.account.lock",
             (Self::AccountUnlock, _) => "user.account.unlock_by_admin",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",

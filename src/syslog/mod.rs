@@ -5,5 +5,21 @@ pub mod caller;
 pub mod event;
 pub mod repeats;
 
+use crate::{app::App, fault::Fault, store::unit::Unit};
+
 pub use caller::Caller;
 pub use event::{Event, EventType, Reason};
+
+/// Writes an event about an anonymous caller, unless one like it was written within the minute (see [`repeats`]).
+///
+/// # Errors
+/// The database failed.
+pub async fn record_repeated(app: &App, key: &str, event: Event, caller: &Caller) -> Result<(), Fault> {
+    let now = app.now();
+    let key = format!("{}\n{key}", caller.ip_text());
+    if let Some(times) = app.repeats.note(&key, now) {
+        let row = event.times(times).row(caller, app.random.as_ref(), now);
+        app.db.writer().commit(Unit::new().row(row)).await?;
+    }
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! Userinfo (OpenID Connect Core §5.3): the claims that the scopes of an access token bring.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::{LoadedSubject, Mint, MintError, Subject, access, introspect::is_live};
@@ -8,6 +10,7 @@ use crate::{
     cache::servers::ServerState,
     claims::assemble::{ClaimsError, Target},
     fault::Fault,
+    model::client::Client,
     protocol::scope::OPENID,
 };
 
@@ -36,7 +39,7 @@ pub async fn userinfo(
     app: &App,
     server: &ServerState,
     token: &str,
-) -> Result<Map<String, Value>, UserinfoError> {
+) -> Result<(Map<String, Value>, Arc<Client>), UserinfoError> {
     let now = app.now();
     let claims = access::verify(server, token, now).map_err(|_| UserinfoError::InvalidToken)?;
     if !claims.scope.contains(OPENID) {
@@ -73,7 +76,7 @@ pub async fn userinfo(
     for (name, value) in mint.claims(Target::Userinfo)? {
         answer.insert(name, value);
     }
-    Ok(answer)
+    Ok((answer, client))
 }
 
 impl From<MintError> for UserinfoError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{StatusCode, header};
 use poem::{Body, Request, Response, error::ResponseError};
 
-use super::header_text;
+use super::{header_text, token::about};
 use crate::{
     api::{
         error::{
@@ -59,7 +59,7 @@ pub(super) async fn userinfo(
         return bearer::invalid_token();
     }
     match userinfo::userinfo(app, &server, presented.token.expose()).await {
-        Ok(claims) => json_response(StatusCode::OK, &claims),
+        Ok((claims, client)) => about(json_response(StatusCode::OK, &claims), Some(client)),
         Err(UserinfoError::InvalidToken) => bearer::invalid_token(),
         Err(UserinfoError::InsufficientScope) => bearer::refused(&OAuthError::new(
             ErrorCode::InsufficientScope,

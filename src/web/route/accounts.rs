@@ -78,10 +78,10 @@ pub(crate) async fn post(
         Err(fault) => return no_visit(&fault),
     };
     let Some(params) = own_form(request, body, &app.settings.issuer).await else {
-        return csrf_rejected(visit);
+        return csrf_rejected(visit).await;
     };
     if !visit.form_is_ours(&params, STEP) {
-        return csrf_rejected(visit);
+        return csrf_rejected(visit).await;
     }
     let mut waiting = match Waiting::load(&visit, params.one("flow_id")).await {
         Ok(waiting) => waiting,

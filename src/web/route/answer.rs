@@ -12,6 +12,7 @@ use crate::{
         redirect_uri::{append_fragment, append_query, origin_of},
         response_mode::ResponseMode,
     },
+    syslog::{Event, EventType, record_repeated},
     web::{
         error::{DeveloperPanel, ErrorPage, error},
         headers, response,
@@ -141,7 +142,11 @@ pub(super) fn fault_page(visit: Visit<'_>, fault: &Fault) -> Response {
 }
 
 /// A form that is not ours, is too old, or was sent from another site.
-pub(super) fn csrf_rejected(visit: Visit<'_>) -> Response {
+pub(super) async fn csrf_rejected(visit: Visit<'_>) -> Response {
+    let event = Event::failure(EventType::CsrfRejected, "csrf");
+    if let Err(fault) = record_repeated(visit.app, "csrf", event, visit.caller).await {
+        return fault_page(visit, &fault);
+    }
     failure_page(
         visit,
         (

@@ -163,10 +163,10 @@ pub(crate) async fn confirmed(
         Err(fault) => return no_visit(&fault),
     };
     let Some(params) = own_form(request, body, &app.settings.issuer).await else {
-        return csrf_rejected(visit);
+        return csrf_rejected(visit).await;
     };
     if !visit.form_is_ours(&params, STEP) {
-        return csrf_rejected(visit);
+        return csrf_rejected(visit).await;
     }
     let redirect = params.one("flow_id").and_then(unpack);
     if params.one("decision") == Some(DECISION_CONFIRM) {

@@ -156,10 +156,10 @@ pub(crate) async fn post(
         Err(fault) => return no_visit(&fault),
     };
     let Some(params) = own_form(request, body, &app.settings.issuer).await else {
-        return csrf_rejected(visit);
+        return csrf_rejected(visit).await;
     };
     if !visit.form_is_ours(&params, STEP) {
-        return csrf_rejected(visit);
+        return csrf_rejected(visit).await;
     }
     let waiting = match Waiting::load(&visit, params.one("flow_id")).await {
         Ok(waiting) => waiting,
@@ -220,7 +220,6 @@ fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, refusal: Refus
     let now = visit.app.now();
     let (status, error, wait) = match refusal {
         Refusal::Refused => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
-        Refusal::Locked => (StatusCode::BAD_REQUEST, SignInError::Locked, None),
         Refusal::Throttled(count) => {
             (StatusCode::TOO_MANY_REQUESTS, SignInError::TooManyAttempts, Some(retry_after(&count, now)))
         }
