@@ -1,6 +1,12 @@
 //! Origins that browsers may call from: those of registered redirect URIs and trusted origins.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use arc_swap::ArcSwapOption;
 
@@ -35,7 +41,11 @@ impl OriginSet {
 
 /// The cache of origins.
 #[derive(Default)]
-pub struct Origins(ArcSwapOption<OriginSet>);
+pub struct Origins {
+    known: ArcSwapOption<OriginSet>,
+    /// Clearing wins over a load that began before it.
+    cleared: AtomicU64,
+}
 
 impl Origins {
     /// The current set.
@@ -43,9 +53,10 @@ impl Origins {
     /// # Errors
     /// The database failed.
     pub async fn load(&self, db: &store::Database) -> Result<Arc<OriginSet>, Fault> {
-        if let Some(set) = self.0.load_full() {
+        if let Some(set) = self.known.load_full() {
             return Ok(set);
         }
+        let before = self.cleared.load(Ordering::SeqCst);
         let trusted = store::trusted_origin::list(db)
             .await?
             .into_iter()
@@ -62,12 +73,15 @@ impl Origins {
             .filter_map(|uri| origin_of(uri))
             .collect();
         let set = Arc::new(OriginSet { trusted, registered });
-        self.0.store(Some(Arc::clone(&set)));
+        if self.cleared.load(Ordering::SeqCst) == before {
+            self.known.store(Some(Arc::clone(&set)));
+        }
         Ok(set)
     }
 
     /// Forgets all.
     pub fn clear(&self) {
-        self.0.store(None);
+        self.cleared.fetch_add(1, Ordering::SeqCst);
+        self.known.store(None);
     }
 }
