@@ -1,2 +1,5 @@
 //! The `stepgate` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    stepgate::cli::run()
+}

@@ -1,0 +1,343 @@
+//! `stepgate user`: users. Whatever takes rights away ends the user's sessions and revokes the grants in the same
+//! transaction.
+
+use clap::Subcommand;
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::{
+    CliError,
+    connect::Target,
+    output,
+    secret_input::{self, Pointer},
+};
+use crate::{
+    app::App,
+    fault::Fault,
+    id::UserId,
+    limit::lockout::{self, Outcome},
+    model::user::{PasswordLock, Profile, User, UserStatus},
+    secret::Secret,
+    store::{self, db::Tx},
+    syslog::{Caller, Event, EventType},
+    user::{
+        credentials::HashError,
+        lifecycle::{self, Change, Creation, Deletion, PasswordPresence},
+        login::LoginKey,
+        password_policy,
+    },
+};
+
+/// Manage users.
+#[derive(clap::Args, Debug)]
+pub(super) struct UserCommand {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Create a user
+    Add(Add),
+    /// List users
+    List,
+    /// Set a password; ends the user's sessions and revokes the tokens
+    SetPassword(SetPassword),
+    /// Suspend a user; ends the sessions and revokes the tokens
+    Suspend(Login),
+    /// Let a suspended user in again
+    Unsuspend(Login),
+    /// Lift the lock that wrong passwords brought
+    Unlock(Login),
+    /// Delete a user with everything that belongs to the user
+    Delete(Login),
+    /// End all sessions of a user and revoke the tokens
+    RevokeSessions(Login),
+}
+
+#[derive(clap::Args, Debug)]
+struct Login {
+    /// The user's login
+    login: String,
+}
+
+#[derive(clap::Args, Debug)]
+struct Add {
+    /// The login, usually a mail address
+    login: String,
+    /// The mail address; the login by default, if it is one
+    #[arg(long)]
+    email: Option<String>,
+    /// The given name
+    #[arg(long, value_name = "NAME")]
+    first_name: Option<String>,
+    /// The family name
+    #[arg(long, value_name = "NAME")]
+    last_name: Option<String>,
+    /// A further profile attribute
+    #[arg(long = "attribute", value_name = "NAME=TEXT", value_parser = attribute)]
+    attributes: Vec<(String, String)>,
+    /// Make the user an administrator of this installation
+    #[arg(long)]
+    admin: bool,
+    /// Create the user without a password
+    #[arg(long, conflicts_with_all = ["password", "password_stdin"])]
+    no_password: bool,
+    #[command(flatten)]
+    password: Password,
+}
+
+#[derive(clap::Args, Debug)]
+struct SetPassword {
+    /// The user's login
+    login: String,
+    #[command(flatten)]
+    password: Password,
+}
+
+#[derive(clap::Args, Debug)]
+struct Password {
+    /// Where the password is: {env:NAME} or {file:PATH}
+    #[arg(long, value_name = "SOURCE")]
+    password: Option<Pointer>,
+    /// Read the password from standard input
+    #[arg(long, conflicts_with = "password")]
+    password_stdin: bool,
+}
+
+fn attribute(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=TEXT"),
+    }
+}
+
+pub(super) async fn run(command: UserCommand) -> Result<(), CliError> {
+    let app = command.target.open().await?;
+    let outcome = match command.action {
+        Action::Add(action) => add(&app, action).await,
+        Action::List => list(&app).await,
+        Action::SetPassword(action) => set_password(&app, action).await,
+        Action::Suspend(Login { login }) => suspend(&app, &login).await,
+        Action::Unsuspend(Login { login }) => unsuspend(&app, &login).await,
+        Action::Unlock(Login { login }) => unlock(&app, &login).await,
+        Action::Delete(Login { login }) => delete(&app, &login).await,
+        Action::RevokeSessions(Login { login }) => revoke_sessions(&app, &login).await,
+    };
+    app.db.close().await;
+    outcome
+}
+
+fn key(login: &str) -> Result<LoginKey, CliError> {
+    LoginKey::normalize(login).map_err(|error| CliError::Usage(format!("\"{login}\": {error}")))
+}
+
+/// Reads, checks and hashes a password, before any transaction begins.
+async fn hashed(app: &App, login: &str, password: Password) -> Result<Secret<String>, CliError> {
+    let password = secret_input::read("password", password.password, password.password_stdin).await?;
+    let lacks = password_policy::check(password.expose(), login);
+    if !lacks.is_empty() {
+        let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+        return Err(CliError::Usage(format!("the password {}", lacks.join(", "))));
+    }
+    app.passwords.hash(password).await.map_err(|error| match error {
+        HashError::Busy(_) => Fault::Overloaded("password hashing").into(),
+        HashError::Length => CliError::Usage(error.to_string()),
+    })
+}
+
+async fn add(app: &App, action: Add) -> Result<(), CliError> {
+    let key = key(&action.login)?;
+    if store::user::find_by_login(&app.db, key.as_str()).await?.is_some() {
+        return Err(CliError::Usage(format!("the login \"{}\" is taken", action.login)));
+    }
+    let profile = profile(&action);
+    let (password_hash, presence) = if action.no_password {
+        (None, PasswordPresence::Unset)
+    } else {
+        (Some(hashed(app, &action.login, action.password).await?), PasswordPresence::Set)
+    };
+    let now = app.now();
+    let user = User {
+        id: UserId::generate(app.random.as_ref()),
+        status: lifecycle::initial(Creation::Activated(presence)),
+        login: action.login,
+        profile,
+        password_changed_at: password_hash.is_some().then_some(now),
+        password_hash,
+        lock: PasswordLock::default(),
+        admin: action.admin,
+        not_before: OffsetDateTime::UNIX_EPOCH,
+        created_at: now,
+        activated_at: Some(now),
+        status_changed_at: now,
+        last_login_at: None,
+        updated_at: now,
+    };
+    let tx = app.db.begin_write().await?;
+    store::user::insert(&tx, &user, key.as_str()).await?;
+    log(app, &tx, Event::new(EventType::UserCreate).user(&user.id).with("admin", user.admin), now).await?;
+    tx.commit().await?;
+    output::print(&format!("{}  {}  {}", user.id, user.status.as_str(), user.login));
+    Ok(())
+}
+
+fn profile(action: &Add) -> Profile {
+    let mut profile = Map::new();
+    let email = action.email.as_ref().or_else(|| action.login.contains('@').then_some(&action.login));
+    let named = [
+        ("firstName", action.first_name.as_ref()),
+        ("lastName", action.last_name.as_ref()),
+        ("email", email),
+    ];
+    for (name, value) in named {
+        if let Some(value) = value {
+            profile.insert(name.to_owned(), Value::from(value.as_str()));
+        }
+    }
+    for (name, value) in &action.attributes {
+        profile.insert(name.clone(), Value::from(value.as_str()));
+    }
+    Profile(profile)
+}
+
+const PAGE: u64 = 500;
+
+async fn list(app: &App) -> Result<(), CliError> {
+    let mut rows = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = store::user::list(&app.db, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(key(&last.login)?.as_str().to_owned());
+        let now = app.now();
+        rows.extend(page.iter().map(|user| {
+            vec![
+                user.login.clone(),
+                user.status_at(now).as_str().to_owned(),
+                if user.admin { "yes" } else { "no" }.to_owned(),
+                user.last_login_at.map(output::time).unwrap_or_default(),
+                user.id.to_string(),
+            ]
+        }));
+    }
+    output::table(&["LOGIN", "STATUS", "ADMIN", "LAST LOGIN", "ID"], &rows);
+    Ok(())
+}
+
+/// A user inside a transaction, with what was looked up.
+struct Edit<'a> {
+    app: &'a App,
+    tx: Tx,
+    key: LoginKey,
+    user: User,
+    now: OffsetDateTime,
+}
+
+impl<'a> Edit<'a> {
+    async fn begin(app: &'a App, login: &str) -> Result<Self, CliError> {
+        let key = key(login)?;
+        let tx = app.db.begin_write().await?;
+        let user = store::user::find_by_login_in(&tx, key.as_str())
+            .await?
+            .ok_or_else(|| CliError::NotFound { what: "user", name: login.to_owned() })?;
+        Ok(Self { app, tx, key, user, now: app.now() })
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), CliError> {
+        let next = lifecycle::next(self.user.status, change)?;
+        if next != self.user.status {
+            self.user.status = next;
+            self.user.status_changed_at = self.now;
+        }
+        Ok(())
+    }
+
+    /// Tokens and sessions made before now are dead.
+    async fn end_everything(&mut self, reason: &str) -> Result<(), CliError> {
+        self.user.not_before = self.now;
+        Ok(store::user::end_everything(&self.tx, &self.user.id, reason, self.now).await?)
+    }
+
+    async fn log(&self, event: EventType) -> Result<(), CliError> {
+        log(self.app, &self.tx, Event::new(event).user(&self.user.id), self.now).await
+    }
+
+    async fn save(self, event: EventType) -> Result<(), CliError> {
+        self.log(event).await?;
+        store::user::update(&self.tx, &self.user, self.key.as_str()).await?;
+        self.tx.commit().await?;
+        output::print(&format!(
+            "{}  {}  {}",
+            self.user.id,
+            self.user.status_at(self.now).as_str(),
+            self.user.login
+        ));
+        Ok(())
+    }
+}
+
+async fn log(app: &App, tx: &Tx, event: Event, now: OffsetDateTime) -> Result<(), CliError> {
+    Ok(event.insert(tx, &Caller::system("command line"), app.random.as_ref(), now).await?)
+}
+
+async fn set_password(app: &App, action: SetPassword) -> Result<(), CliError> {
+    // Asked for only when there is somebody to set it for.
+    let login_key = key(&action.login)?;
+    let known = store::user::find_by_login(&app.db, login_key.as_str()).await?;
+    let known = known.ok_or_else(|| CliError::NotFound { what: "user", name: action.login.clone() })?;
+    lifecycle::next(known.status, Change::SetPassword)?;
+    let hash = hashed(app, &action.login, action.password).await?;
+    let mut edit = Edit::begin(app, &action.login).await?;
+    edit.change(Change::SetPassword)?;
+    edit.user.password_hash = Some(hash);
+    edit.user.password_changed_at = Some(edit.now);
+    edit.user.lock = lockout::decide(&edit.user.lock, Outcome::Reset, edit.now);
+    edit.end_everything("password_changed").await?;
+    edit.save(EventType::AccountUpdatePassword).await
+}
+
+async fn suspend(app: &App, login: &str) -> Result<(), CliError> {
+    let mut edit = Edit::begin(app, login).await?;
+    edit.change(Change::Suspend)?;
+    edit.end_everything("user_suspended").await?;
+    edit.save(EventType::UserSuspend).await
+}
+
+async fn unsuspend(app: &App, login: &str) -> Result<(), CliError> {
+    let mut edit = Edit::begin(app, login).await?;
+    edit.change(Change::Unsuspend)?;
+    edit.save(EventType::UserUnsuspend).await
+}
+
+async fn unlock(app: &App, login: &str) -> Result<(), CliError> {
+    let mut edit = Edit::begin(app, login).await?;
+    // A lock by wrong passwords is no status; unlocking somebody who is not locked changes nothing.
+    if edit.user.status == UserStatus::LockedOut {
+        edit.change(Change::Unlock)?;
+    }
+    edit.user.lock = lockout::decide(&edit.user.lock, Outcome::Reset, edit.now);
+    edit.save(EventType::AccountUnlock).await
+}
+
+async fn delete(app: &App, login: &str) -> Result<(), CliError> {
+    let mut edit = Edit::begin(app, login).await?;
+    // Only a deactivated user can be removed; both steps happen in this one transaction.
+    if lifecycle::deletion(edit.user.status) == Deletion::Deactivate {
+        edit.change(Change::Deactivate)?;
+    }
+    edit.end_everything("user_deleted").await?;
+    edit.log(EventType::UserDelete).await?;
+    store::user::delete(&edit.tx, &edit.user.id).await?;
+    edit.tx.commit().await?;
+    output::print(&format!("{}  deleted  {}", edit.user.id, edit.user.login));
+    Ok(())
+}
+
+async fn revoke_sessions(app: &App, login: &str) -> Result<(), CliError> {
+    let mut edit = Edit::begin(app, login).await?;
+    edit.end_everything("sessions_revoked").await?;
+    edit.save(EventType::SessionClear).await
+}
