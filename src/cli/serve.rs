@@ -60,7 +60,7 @@ async fn listen(config: &Config, app: Arc<App>, metrics: Arc<Metrics>) -> Result
     });
     let health = tokio::spawn(server::serve(
         internal,
-        router::internal(Arc::clone(&app), metrics),
+        router::internal(Arc::clone(&app), Arc::clone(&metrics)),
         settings.clone(),
         stop_internal.clone(),
     ));
@@ -69,7 +69,7 @@ async fn listen(config: &Config, app: Arc<App>, metrics: Arc<Metrics>) -> Result
         tracing::info!(%issuer, "serving");
     }
     app.ready.store(true, Ordering::SeqCst);
-    server::serve(public, router::public(Arc::clone(&app)), settings, stop).await;
+    server::serve(public, router::public(Arc::clone(&app), Some(metrics)), settings, stop).await;
     jobs.wait().await;
     stop_internal.cancel();
     // It ends with its token; a panic in it is in the log already.
