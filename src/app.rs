@@ -65,6 +65,8 @@ pub struct Settings {
     pub keys: KeySettings,
     /// `SameSite` of the cookies.
     pub same_site: SameSite,
+    /// The largest form, in bytes, and how long it may take to arrive.
+    pub form: (usize, std::time::Duration),
     /// How far the clocks of others may be off.
     pub clock_skew: Duration,
     /// How long a pending authorization request waits for its user.
@@ -114,6 +116,7 @@ impl Settings {
                 rotation: RotationPolicy::new(signing_key::LONGEST_TOKEN_LIFETIME, clock_skew),
             },
             same_site: if issuer.starts_with("https:") { SameSite::None } else { SameSite::Lax },
+            form: (64 * 1024, std::time::Duration::from_secs(30)),
             clock_skew,
             flow_lifetime: Duration::minutes(15),
             pending_flows_per_ip: 1000,

@@ -83,6 +83,7 @@ pub(super) async fn database_of(config: &Config) -> Result<Database, CliError> {
         url: config.database_url(),
         connections: config.database.max_connections,
         acquire_timeout: config.database.acquire_timeout,
+        statement_timeout: config.database.statement_timeout,
     };
     Ok(Database::connect(&settings).await?)
 }
@@ -161,6 +162,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
             config::SameSite::Lax => SameSite::Lax,
         },
         clock_skew,
+        form: (config.limits.body.form, config.limits.timeouts.body),
         log_retention: duration(config.logs.system_log_retention)?,
         server_defaults: ServerSettings {
             code_lifetime: seconds(config.tokens.authorization_code),

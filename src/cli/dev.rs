@@ -75,7 +75,8 @@ pub(super) async fn run(command: Dev) -> Result<(), CliError> {
     let jobs = jobs::spawn_all(&app, &stop);
     app.ready.store(true, Ordering::SeqCst);
     announce(&app, &config, &issuers, port);
-    server::serve(listeners, router::public(Arc::clone(&app), None), server::Settings::of(&config), stop).await;
+    server::serve(listeners, router::public(Arc::clone(&app), None), server::Settings::of(&config), stop)
+        .await;
     jobs.wait().await;
     app.db.clone().close().await;
     Ok(())

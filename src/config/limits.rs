@@ -27,8 +27,6 @@ pub struct Limits {
 pub struct Body {
     /// Largest form body (OAuth endpoints, pages).
     pub form: usize,
-    /// Largest JSON body (administrative API).
-    pub json: usize,
 }
 
 /// How long a connection may take for each step.
@@ -76,7 +74,7 @@ pub struct Argon2 {
 
 impl Default for Body {
     fn default() -> Self {
-        Self { form: 64 * 1024, json: 1024 * 1024 }
+        Self { form: 64 * 1024 }
     }
 }
 
@@ -120,7 +118,7 @@ impl Argon2 {
 
 impl Limits {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        if self.body.form < 4096 || self.body.json < 4096 {
+        if self.body.form < 4096 {
             return Err(ConfigError::invalid("limits.body", "must be at least 4096 bytes each"));
         }
         let timeouts = &self.timeouts;

@@ -47,8 +47,6 @@ pub struct TlsFiles {
 pub struct Mtls {
     /// TCP addresses to listen on.
     pub addresses: Vec<Address>,
-    /// Origin that clients reach this listener by, for `mtls_endpoint_aliases` (RFC 8705 §5).
-    pub origin: Option<String>,
     /// Certificate and key; those of `listen.tls` when absent.
     pub tls: Option<TlsFiles>,
 }

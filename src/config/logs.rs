@@ -23,7 +23,7 @@ impl Default for Logs {
     fn default() -> Self {
         Self {
             format: LogFormat::Json,
-            filter: "info".to_owned(),
+            filter: "info,sea_orm_migration=warn".to_owned(),
             system_log_retention: Duration::from_secs(90 * 86_400),
         }
     }

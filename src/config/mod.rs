@@ -403,7 +403,7 @@ mod tests {
             ("[listen]\naddresses = [\"localhost\"]", "listen.addresses"),
             ("[limits.argon2]\nlanes = 0", "limits.argon2"),
             ("[limits.timeouts]\nheader = \"0s\"", "limits.timeouts"),
-            ("[tokens]\nrefresh_token_leeway = \"61s\"", "tokens.refresh_token_leeway"),
+            ("[tokens]\nauthorization_code = \"11m\"", "tokens.authorization_code"),
             ("[database]\nurl = \"mysql://x\"", "database.url"),
             ("[redis]\nurl = \"http://x\"", "redis.url"),
             ("[fetch]\nallow_hosts = [\"https://x/\"]", "fetch.allow_hosts"),

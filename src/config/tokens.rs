@@ -22,18 +22,9 @@ pub struct Tokens {
     /// Refresh tokens of one grant end after so long.
     #[serde(with = "super::duration")]
     pub refresh_token_absolute: Duration,
-    /// How long a rotated refresh token still answers with the same successor; at most 60 s (Okta).
-    #[serde(with = "super::duration")]
-    pub refresh_token_leeway: Duration,
     /// Authorization codes (RFC 6749 §4.1.2).
     #[serde(with = "super::duration")]
     pub authorization_code: Duration,
-    /// Request URIs of pushed authorization requests (RFC 9126 §2.2).
-    #[serde(with = "super::duration")]
-    pub request_uri: Duration,
-    /// Device and user codes (RFC 8628 §3.2).
-    #[serde(with = "super::duration")]
-    pub device_code: Duration,
     /// How far ahead or behind other parties' clocks may be.
     #[serde(with = "super::duration")]
     pub clock_skew: Duration,
@@ -46,10 +37,7 @@ impl Default for Tokens {
             id_token: Duration::from_secs(3600),
             refresh_token_idle: Duration::from_secs(7 * 86_400),
             refresh_token_absolute: Duration::from_secs(90 * 86_400),
-            refresh_token_leeway: Duration::from_secs(30),
             authorization_code: Duration::from_secs(60),
-            request_uri: Duration::from_secs(60),
-            device_code: Duration::from_secs(600),
             clock_skew: Duration::from_secs(60),
         }
     }
@@ -58,9 +46,6 @@ impl Default for Tokens {
 impl Tokens {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let minute = Duration::from_secs(60);
-        if self.refresh_token_leeway > minute {
-            return Err(ConfigError::invalid("tokens.refresh_token_leeway", "must be at most 60s"));
-        }
         // RFC 6749 §4.1.2: at most 10 minutes.
         if self.authorization_code.is_zero() || self.authorization_code > 10 * minute {
             return Err(ConfigError::invalid(
@@ -77,8 +62,12 @@ impl Tokens {
         if self.clock_skew > 10 * minute {
             return Err(ConfigError::invalid("tokens.clock_skew", "must be at most 10m"));
         }
-        let positive =
-            [self.access_token, self.id_token, self.refresh_token_idle, self.request_uri, self.device_code];
+        // Retired keys are kept for the longest lifetime that any token may have.
+        let day = Duration::from_secs(86_400);
+        if self.access_token > day || self.id_token > day {
+            return Err(ConfigError::invalid("tokens", "must not give access or ID tokens more than 24h"));
+        }
+        let positive = [self.access_token, self.id_token, self.refresh_token_idle];
         if positive.iter().any(Duration::is_zero) {
             return Err(ConfigError::invalid("tokens", "must not have a lifetime of 0"));
         }

@@ -17,11 +17,6 @@ use poem::{
 
 use crate::{api, app::App, server::BodyLimit, telemetry::Metrics, web::route};
 
-/// The largest form, in bytes.
-const FORM_LIMIT: usize = 64 * 1024;
-/// How long a form may take to arrive.
-const FORM_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
-
 /// Everything that users and clients reach.
 pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'static, Response> {
     let authorize = || get(route::authorize::get).post(route::authorize::post);
@@ -39,7 +34,8 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/oauth2/:authorization_server_id/v1/authorize", authorize())
         .at("/oauth2/:authorization_server_id/v1/logout", logout())
         .nest("/", api::service(Arc::clone(&app)));
-    let body = BodyLimit { bytes: FORM_LIMIT, timeout: FORM_TIMEOUT };
+    let (bytes, timeout) = app.settings.form;
+    let body = BodyLimit { bytes, timeout };
     let inner = routes.with(AddData::new(Arc::clone(&app))).with(body).with(CatchPanic::new());
     edge::Edge::new(app, metrics, inner).boxed()
 }

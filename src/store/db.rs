@@ -20,12 +20,19 @@ pub struct DatabaseSettings {
     pub connections: u32,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
+    /// How long PostgreSQL may work on one statement.
+    pub statement_timeout: Duration,
 }
 
 impl DatabaseSettings {
     /// The settings for a URL, with defaults for the rest.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), connections: 8, acquire_timeout: Duration::from_secs(5) }
+        Self {
+            url: url.into(),
+            connections: 8,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -44,6 +51,7 @@ impl Database {
     /// The database cannot be reached or opened.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self, Fault> {
         let sqlite = settings.url.starts_with("sqlite:");
+        let statement_timeout = settings.statement_timeout;
         let options = |connections: u32| {
             let mut options = ConnectOptions::new(settings.url.clone());
             options
@@ -52,7 +60,11 @@ impl Database {
                 .acquire_timeout(settings.acquire_timeout)
                 .sqlx_logging(false)
                 .test_before_acquire_if_idle_for(Duration::from_secs(30))
-                .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(256))
+                .map_sqlx_postgres_opts(move |postgres| {
+                    postgres
+                        .statement_cache_capacity(256)
+                        .options([("statement_timeout", statement_timeout.as_millis().to_string())])
+                })
                 .map_sqlx_sqlite_opts(|sqlite| {
                     // Durable before it is acknowledged: WAL with synchronous=FULL.
                     sqlite
