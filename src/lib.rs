@@ -1,4 +1,18 @@
 //! Stepgate: a self-hosted OpenID Connect provider and OAuth 2.0 authorization server that speaks Okta's API.
+//!
+//! Modules are layers, and use only what is below them:
+//!
+//! | layer | modules |
+//! |---|---|
+//! | top | [`app`] (every long-lived dependency), [`router`], [`server`], [`config`], [`telemetry`] |
+//! | edges | [`api`] (JSON), [`web`] (HTML), [`cli`], [`jobs`], [`seed`], [`setup`] |
+//! | flows | [`authorize`], [`grant`], [`authn`], [`logout`] |
+//! | parts | [`user`], [`token`], [`claims`], [`client`], [`session`], [`consent`], [`policy`], [`syslog`], [`limit`], [`signing_key`] |
+//! | means | [`store`] (database), [`cache`], [`ports`] (the outside world), the crate `keys` |
+//! | words | [`model`] (types with invariants), [`protocol`] (the wire), [`id`], [`secret`], [`fault`] |
+//!
+//! An authorization request travels through [`authorize`]; a token request through [`grant`]; both end in a
+//! [`store::unit::Unit`] that is committed before anything is answered.
 
 pub mod api;
 pub mod app;

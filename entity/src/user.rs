@@ -23,7 +23,7 @@ pub struct Model {
     pub password_changed_at: Option<i64>,
     /// Consecutive wrong passwords from unknown browsers.
     pub password_failures: i32,
-    /// Wrong passwords since the last reset or unlock by an administrator.
+    /// Wrong passwords since the last right one, reset or unlock.
     pub password_failures_total: i32,
     /// How often in a row the user was locked; doubles the next lock.
     pub lockouts: i32,
