@@ -71,8 +71,6 @@ pub struct Settings {
     pub clock_skew: Duration,
     /// How long a pending authorization request waits for its user.
     pub flow_lifetime: Duration,
-    /// How many authorization requests may be pending from one address.
-    pub pending_flows_per_ip: u64,
     /// How long system log events are kept.
     pub log_retention: Duration,
     /// The client that the playground uses, in `dev`.
@@ -119,7 +117,6 @@ impl Settings {
             form: (64 * 1024, std::time::Duration::from_secs(30)),
             clock_skew,
             flow_lifetime: Duration::minutes(15),
-            pending_flows_per_ip: 1000,
             log_retention: Duration::days(90),
             playground_client: None,
             demo: None,

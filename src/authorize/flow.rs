@@ -123,7 +123,7 @@ fn key(caller: &Caller) -> String {
 
 async fn may_wait(app: &App, caller: &Caller) -> Result<(), FlowError> {
     let Some(rate) = app.rates.of(Bucket::AuthorizePending) else { return Ok(()) };
-    let waiting = store::flow::pending_from(&app.db, &key(caller), app.now()).await?;
+    let waiting = store::flow::pending_from(&app.db, &key(caller), app.now(), rate.limit).await?;
     if waiting >= u64::from(rate.limit) { Err(FlowError::TooMany) } else { Ok(()) }
 }
 

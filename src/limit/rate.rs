@@ -112,7 +112,7 @@ impl Bucket {
             | Self::Revoke
             | Self::Management => Some(Rate::per_minute(60_000_000)),
             // Each one leaves a row for up to 15 minutes.
-            Self::AuthorizePending => Some(Rate { limit: 100_000, window: Duration::from_secs(900) }),
+            Self::AuthorizePending => Some(Rate { limit: 10_000, window: Duration::from_secs(900) }),
             Self::DeviceAuthorization => Some(Rate::per_minute(60_000)),
             // Password hashing admits about 110 sign-ins per second; ten times that.
             Self::SignIn => Some(Rate::per_minute(66_000)),

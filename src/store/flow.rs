@@ -1,11 +1,13 @@
 //! Pending authorization requests, frozen when they arrived.
 
 use entity::flow;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::OffsetDateTime;
 
 use super::{
-    Database, instant, millis,
+    Database,
+    db::query_one,
+    instant, millis,
     unit::{Change, Row},
 };
 use crate::{fault::Fault, id::FlowId, secret::TokenHash};
@@ -60,16 +62,21 @@ pub async fn find(db: &Database, id: &FlowId, now: OffsetDateTime) -> Result<Opt
     .transpose()
 }
 
-/// How many requests of one address are pending.
+/// How many requests of one address are pending; counting stops at `most`.
 ///
 /// # Errors
 /// The database failed.
-pub async fn pending_from(db: &Database, client_ip: &str, now: OffsetDateTime) -> Result<u64, Fault> {
-    Ok(flow::Entity::find()
-        .filter(flow::Column::ClientIp.eq(client_ip))
-        .filter(flow::Column::ExpiresAt.gt(millis(now)))
-        .count(db.reader())
-        .await?)
+pub async fn pending_from(
+    db: &Database,
+    client_ip: &str,
+    now: OffsetDateTime,
+    most: u32,
+) -> Result<u64, Fault> {
+    let sql = r#"SELECT COUNT(*) AS "pending" FROM
+                 (SELECT 1 FROM "flow" WHERE "client_ip" = $1 AND "expires_at" > $2 LIMIT $3) AS "some""#;
+    let row = query_one(db, sql, vec![client_ip.into(), millis(now).into(), i64::from(most).into()]).await?;
+    let pending: i64 = row.map_or(Ok(0), |row| row.try_get("", "pending"))?;
+    Ok(u64::try_from(pending).unwrap_or(0))
 }
 
 /// The row of a new pending request.
