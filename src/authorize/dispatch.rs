@@ -93,6 +93,14 @@ pub async fn dispatch(
     let now = app.now();
     let request = journey.request();
     let progress = journey.progress();
+    // Core §3.1.2.2: somebody else than the hinted user signed in; that is not what the client asked for.
+    if let (Some(hinted), Some(user)) = (&request.hinted_user, &progress.authenticated)
+        && hinted != user
+    {
+        let error =
+            OAuthError::new(ErrorCode::LoginRequired, "Another user signed in than the one asked for.");
+        return deny(app, &journey, &error, browser.caller).await;
+    }
     let session = live_user(app, browser.session).await?;
     let missing = match session {
         Some(session) => Some(consent_missing(app, server, client, (request, &progress), session).await?),
