@@ -14,6 +14,7 @@
 mod support;
 
 mod architecture;
+mod browser;
 mod harness;
 mod oidc;
 mod supply_chain;
@@ -21,6 +22,12 @@ mod supply_chain;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [architecture::trials(), supply_chain::trials(), harness::trials(), oidc::trials()];
+    let tests = [
+        architecture::trials(),
+        supply_chain::trials(),
+        harness::trials(),
+        oidc::trials(),
+        browser::trials(),
+    ];
     support::run(tests.into_iter().flatten().collect())
 }

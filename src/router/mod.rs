@@ -8,7 +8,7 @@ mod surface;
 use std::sync::Arc;
 
 use poem::{
-    EndpointExt, Response, Route,
+    EndpointExt, IntoEndpoint, Response, Route,
     endpoint::BoxEndpoint,
     get,
     middleware::{AddData, CatchPanic},
@@ -21,6 +21,7 @@ use crate::{api, app::App, server::BodyLimit, telemetry::Metrics, web::route};
 pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'static, Response> {
     let authorize = || get(route::authorize::get).post(route::authorize::post);
     let logout = || get(route::logout::get).post(route::logout::post);
+    let api = Arc::new(api::service(Arc::clone(&app)).into_endpoint());
     let routes = Route::new()
         .at("/", get(route::home::get))
         .at("/playground", get(route::home::get_playground))
@@ -33,7 +34,10 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/oauth2/v1/logout", logout())
         .at("/oauth2/:authorization_server_id/v1/authorize", authorize())
         .at("/oauth2/:authorization_server_id/v1/logout", logout())
-        .nest("/", api::service(Arc::clone(&app)));
+        // Not at "/": poem prefers what is nested there over the start page.
+        .nest_no_strip("/oauth2", Arc::clone(&api))
+        .nest_no_strip("/.well-known", Arc::clone(&api))
+        .at("/v1/keys", api);
     let (bytes, timeout) = app.settings.form;
     let body = BodyLimit { bytes, timeout };
     let inner = routes.with(AddData::new(Arc::clone(&app))).with(body).with(CatchPanic::new());

@@ -37,10 +37,13 @@ impl Hsts {
     }
 }
 
-/// A page with forms. Browsers apply `form-action` to the redirect that answers the form too (CSP §6.4.1),
-/// so the validated redirect origin (or the scheme of a native app, as `scheme:`) has to be listed.
-pub fn page(nonce: &str, form_action_origin: Option<&str>, hsts: Hsts) -> Headers {
-    let target = form_action_origin.and_then(source).map(|origin| format!(" {origin}")).unwrap_or_default();
+/// A page with forms, whose answer may lead to the redirect target (an origin, or the scheme of a native app as
+/// `scheme:`). Browsers apply `form-action` to every redirect that follows a form (CSP §6.4.1), also to those of the
+/// client: one that takes its answer at one origin and shows its pages at another would be cut off without a word. So
+/// the target's scheme is listed, not its origin; what that gives up is a second line behind escaping.
+pub fn page(nonce: &str, form_action_target: Option<&str>, hsts: Hsts) -> Headers {
+    let target = form_action_target.and_then(source).as_deref().and_then(scheme_source);
+    let target = target.map(|scheme| format!(" {scheme}")).unwrap_or_default();
     let policy =
         Policy { nonce, form_action: &format!("'self'{target}"), frame_ancestors: "'none'", more: "" };
     html(&policy, "same-origin", hsts, Framing::Denied)
@@ -146,6 +149,11 @@ fn source(origin: &str) -> Option<String> {
     is_host.then(|| format!("{scheme}://{host}"))
 }
 
+/// The scheme of a source as a source (CSP §2.3.1); `http:` stands for `https:` too (§6.7.2.9).
+fn scheme_source(source: &str) -> Option<String> {
+    source.split_once(':').map(|(scheme, _)| format!("{scheme}:"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,16 +163,26 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_post_to_itself_and_be_redirected_to_the_client() {
+    fn a_page_may_post_to_itself_and_be_redirected_to_the_client_and_on() {
         let headers = page("n0nce", Some("https://a.example:8443"), Hsts::Host);
         let csp = value(&headers, "Content-Security-Policy").unwrap();
-        assert!(csp.contains("form-action 'self' https://a.example:8443; frame-ancestors 'none'"), "{csp}");
+        assert!(csp.contains("form-action 'self' https:; frame-ancestors 'none'"), "{csp}");
         assert!(csp.contains("script-src 'nonce-n0nce';") && !csp.contains("unsafe"), "{csp}");
         assert_eq!(value(&headers, "Referrer-Policy"), Some("same-origin"));
         assert_eq!(value(&headers, "X-Frame-Options"), Some("DENY"));
         assert_eq!(value(&headers, "Cache-Control"), Some("no-store"));
         assert_eq!(value(&headers, "Cross-Origin-Opener-Policy"), Some("unsafe-none"));
         assert_eq!(value(&headers, "Strict-Transport-Security"), Some("max-age=31536000"));
+        for (target, expected) in [
+            (Some("http://localhost:3000"), "form-action 'self' http:;"),
+            (Some("com.example.app:"), "form-action 'self' com.example.app:;"),
+            (Some("javascript:"), "form-action 'self';"),
+            (Some("https://a.example; script-src *"), "form-action 'self';"),
+            (None, "form-action 'self';"),
+        ] {
+            let headers = page("n", target, Hsts::Off);
+            assert!(value(&headers, "Content-Security-Policy").unwrap().contains(expected), "{target:?}");
+        }
     }
 
     #[test]

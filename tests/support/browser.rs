@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use thirtyfour::{CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
+use thirtyfour::{
+    CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver,
+};
 
 use super::process::{Process, command, find};
 use super::services::Unavailable;
@@ -44,6 +46,7 @@ impl Chromedriver {
         let mut capabilities = DesiredCapabilities::chrome();
         capabilities.set_binary(&self.chromium.to_string_lossy()).expect("a path");
         capabilities.accept_insecure_certs(true).expect("a flag");
+        capabilities.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a log level");
         for argument in ARGUMENTS {
             capabilities.add_arg(argument).expect("an argument");
         }
