@@ -17,6 +17,7 @@ mod architecture;
 mod browser;
 mod harness;
 mod oidc;
+mod security;
 mod supply_chain;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         harness::trials(),
         oidc::trials(),
         browser::trials(),
+        security::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }
