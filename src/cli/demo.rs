@@ -80,10 +80,10 @@ fn read(path: &Path) -> Result<Option<Demo>, CliError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(CliError::file(path, error)),
+        Err(error) => return Err(CliError::file(path, &error)),
     };
     let known: Credentials = toml::from_str(&text).map_err(|error| {
-        CliError::file(path, format!("{}; delete the data folder to start anew", error.message()))
+        CliError::file(path, &format!("{}; delete the data folder to start anew", error.message()))
     })?;
     Ok(Some(Demo {
         login: known.login,
@@ -120,7 +120,7 @@ fn write(path: &Path, demo: &Demo) -> Result<(), CliError> {
         service_client_id: demo.service_client_id.to_string(),
         service_client_secret: demo.service_client_secret.expose().clone(),
     };
-    let text = toml::to_string(&credentials).map_err(|error| CliError::file(path, error))?;
+    let text = toml::to_string(&credentials).map_err(|error| CliError::file(path, &error))?;
     create_private(path, &text)
 }
 
@@ -131,10 +131,10 @@ pub(super) fn create_private(path: &Path, text: &str) -> Result<(), CliError> {
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(|error| CliError::file(path, error))?;
+        .map_err(|error| CliError::file(path, &error))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
-        .map_err(|error| CliError::file(path, error))
+        .map_err(|error| CliError::file(path, &error))
 }
 
 async fn insert(app: &App, demo: &Demo) -> Result<(), CliError> {

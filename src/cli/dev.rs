@@ -53,7 +53,10 @@ pub(super) async fn run(command: Dev) -> Result<(), CliError> {
     // The port first: nothing is made for a server that cannot start.
     let (listeners, port) = bind(command.port, command.listen)?;
     let (data, folder) = data_folder(&command.data)?;
-    let config = Config::dev(DevOptions { port, listen: command.listen, issuer: command.issuer, data })?;
+    let options = DevOptions { port, listen: command.listen, issuer: command.issuer, data };
+    let mut config = Config::dev(options)?;
+    // The steps of the schema are of no interest here.
+    config.logs.filter = "info,sea_orm_migration=warn".to_owned();
     telemetry::install_logs(config.logs.format, &config.logs.filter)?;
     let mut app = open(&config).await?;
     let demo = match &command.seed {
@@ -115,7 +118,7 @@ fn data_folder(wanted: &Path) -> Result<(PathBuf, Option<PrivateFolder>), CliErr
         wanted.to_owned()
     };
     let mut builder = std::fs::DirBuilder::new();
-    builder.mode(0o700).recursive(!in_memory).create(&path).map_err(|error| CliError::file(&path, error))?;
+    builder.mode(0o700).recursive(!in_memory).create(&path).map_err(|error| CliError::file(&path, &error))?;
     let folder = in_memory.then(|| PrivateFolder(path.clone()));
     Ok((path, folder))
 }
@@ -153,7 +156,7 @@ fn master_key(data: &Path) -> Result<MasterKey, CliError> {
 
 /// Reads a master key file that nobody else may read.
 pub(super) fn read_master_key(path: &Path) -> Result<MasterKey, CliError> {
-    let refuse = |problem: &dyn ToString| CliError::file(path, problem.to_string());
+    let refuse = |problem: &dyn ToString| CliError::file(path, &problem.to_string());
     let mode = std::fs::metadata(path).map_err(|error| refuse(&error))?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(refuse(&format!("can be read by others; run: chmod 600 {}", path.display())));

@@ -91,7 +91,7 @@ impl CliError {
         }
     }
 
-    pub(super) fn file(path: &std::path::Path, problem: impl ToString) -> Self {
+    pub(super) fn file(path: &std::path::Path, problem: &(impl ToString + ?Sized)) -> Self {
         Self::File { path: path.to_owned(), problem: problem.to_string() }
     }
 }

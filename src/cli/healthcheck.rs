@@ -84,6 +84,7 @@ async fn status(
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn unreachable(error: std::io::Error) -> CliError {
     CliError::NotReady(format!("the server cannot be reached: {error}"))
 }

@@ -50,8 +50,9 @@ pub(super) async fn read(
             .map(Zeroizing::new)
             .map_err(|_| CliError::Usage(format!("the environment variable {name} is not set")))?,
         Some(Pointer::File(path)) => {
-            let text =
-                Zeroizing::new(std::fs::read_to_string(&path).map_err(|error| CliError::file(&path, error))?);
+            let text = Zeroizing::new(
+                std::fs::read_to_string(&path).map_err(|error| CliError::file(&path, &error))?,
+            );
             Zeroizing::new(without_line_end(&text).to_owned())
         }
         None => tokio::task::spawn_blocking(move || if stdin { from_stdin() } else { ask(what) })
