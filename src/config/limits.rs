@@ -67,9 +67,6 @@ pub struct Argon2 {
     pub permits: usize,
     /// Passwords that may wait; 0 is what the permits hash in about four seconds. Beyond it: 429.
     pub queue: usize,
-    /// Longest wait before 429.
-    #[serde(with = "super::duration")]
-    pub wait: Duration,
 }
 
 impl Default for Body {
@@ -93,14 +90,7 @@ impl Default for Timeouts {
 
 impl Default for Argon2 {
     fn default() -> Self {
-        Self {
-            memory: 19 * 1024,
-            iterations: 2,
-            lanes: 1,
-            permits: 0,
-            queue: 0,
-            wait: Duration::from_secs(2),
-        }
+        Self { memory: 19 * 1024, iterations: 2, lanes: 1, permits: 0, queue: 0 }
     }
 }
 
