@@ -1,9 +1,11 @@
 //! OAuth 2.0 and OpenID Connect as clients meet them.
 
 mod code_flow;
+mod policy;
+mod token;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
-    [code_flow::trials()].into_iter().flatten().collect()
+    [code_flow::trials(), policy::trials(), token::trials()].into_iter().flatten().collect()
 }
