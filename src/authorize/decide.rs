@@ -81,7 +81,7 @@ pub async fn decide(
         user: Some((&session.user_id, &group_ids)),
         scopes: &names,
     };
-    let granted = access::evaluate(&server.config.policies, &facts)
+    let granted = access::evaluate(&server.config.policies, &facts, app.settings.token_lifetimes)
         .map_err(|_| denied("No access policy of this authorization server allows the request."))?;
     let amr = session.amr();
     let earned: Vec<Amr> = amr.iter().filter_map(|method| method.parse().ok()).collect();

@@ -54,7 +54,7 @@ pub struct ServerState {
     pub openid_configuration: Document,
     /// RFC 8414.
     pub oauth_metadata: Document,
-    /// Whether claims or policies look at groups.
+    /// Whether scopes, claims or policies look at groups.
     pub needs_groups: bool,
     ring: Vec<RingKey>,
 }
@@ -100,7 +100,9 @@ impl ServerState {
             openid_configuration: Document::new(serde_json::to_vec(&openid)?),
             oauth_metadata: Document::new(serde_json::to_vec(&oauth)?),
             org_id: org_id(base),
-            needs_groups: config.claims.iter().any(|claim| matches!(claim.value, ClaimValue::Groups { .. }))
+            // The scope `groups` is built into the org server.
+            needs_groups: config.server.is_org()
+                || config.claims.iter().any(|claim| matches!(claim.value, ClaimValue::Groups { .. }))
                 || config.policies.iter().flat_map(|policy| &policy.rules).any(|rule| {
                     let people = &rule.conditions.people;
                     !people.groups.is_empty() || !people.exclude_groups.is_empty()

@@ -245,3 +245,41 @@ fn check_times(
 fn whole(at: f64) -> Option<i64> {
     format!("{at:.0}").parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Claims as `check_times` gets them: signed and verified.
+    fn claims(claims: &Value) -> Claims {
+        let key = MacKey::new(MacAlgorithm::Hs256, &[7; 32]).unwrap();
+        let token = key.sign_jwt(None, claims).unwrap();
+        key.verify(&keys::parse(&token, &Limits::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn sec_e09_lifetimes_and_clocks() {
+        const NOW: i64 = 1_800_000_000;
+        let now = OffsetDateTime::from_unix_timestamp(NOW).unwrap();
+        for (given, in_time) in [
+            (json!({"exp": NOW}), false),
+            (json!({"exp": NOW + 1}), true),
+            (json!({"exp": NOW + 3660}), true),
+            (json!({"exp": NOW + 3661}), false),
+            (json!({"exp": NOW + 300, "iat": NOW + 59}), true),
+            (json!({"exp": NOW + 300, "iat": NOW + 60}), true),
+            (json!({"exp": NOW + 300, "iat": NOW + 61}), false),
+            (json!({"exp": NOW + 300, "nbf": NOW + 59}), true),
+            (json!({"exp": NOW + 300, "nbf": NOW + 61}), false),
+            (json!({"exp": NOW + 300, "iat": NOW - 61, "nbf": NOW - 61}), true),
+            (json!({"exp": 1.8e9 + 300.0}), true),
+            (json!({"exp": 1.8e9 + 0.5}), false),
+            (json!({}), false),
+        ] {
+            let verdict = check_times(&claims(&given), now, Duration::minutes(1));
+            assert_eq!(verdict.is_ok(), in_time, "{given}");
+        }
+    }
+}

@@ -52,7 +52,8 @@ pub(super) fn redeem(context: &Context<'_>, requested: Option<&ScopeSet>) -> Res
         user: None,
         scopes: &names,
     };
-    let granted = access::evaluate(&config.policies, &facts).map_err(|_| GrantError::AccessDenied)?;
+    let granted = access::evaluate(&config.policies, &facts, context.app.settings.token_lifetimes)
+        .map_err(|_| GrantError::AccessDenied)?;
     Ok(Redeemed {
         unit: Unit::new(),
         lost: |_| GrantError::InvalidGrant("unexpected"),

@@ -219,24 +219,6 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         ),
         None => None,
     };
-    let with_id_token = subject.is_some() && scope.contains(OPENID);
-    let mut event = Event::new(EventType::TokenGrant)
-        .with("grantType", kind.as_str())
-        .with("scopes", scope.to_string())
-        .with("idToken", with_id_token)
-        .with("refreshToken", refresh_token.is_some());
-    if let Some(grant) = &grant {
-        event = event.with("grant", grant.id.as_str());
-        if let Some(user) = &grant.user_id {
-            event = event.user(user);
-        }
-        if let Some(session) = &grant.session_id {
-            event = event.session(session);
-        }
-    }
-    if let Outcome::Lost(claim) = app.db.writer().commit(unit.row(context.event(event))).await? {
-        return Err(lost(claim));
-    }
     let mint = Mint {
         server: context.server,
         client: context.client,
@@ -255,6 +237,25 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         scope: &scope,
         now: context.now,
     };
+    mint.rehearse()?;
+    let with_id_token = subject.is_some() && scope.contains(OPENID);
+    let mut event = Event::new(EventType::TokenGrant)
+        .with("grantType", kind.as_str())
+        .with("scopes", scope.to_string())
+        .with("idToken", with_id_token)
+        .with("refreshToken", refresh_token.is_some());
+    if let Some(grant) = &grant {
+        event = event.with("grant", grant.id.as_str());
+        if let Some(user) = &grant.user_id {
+            event = event.user(user);
+        }
+        if let Some(session) = &grant.session_id {
+            event = event.session(session);
+        }
+    }
+    if let Outcome::Lost(claim) = app.db.writer().commit(unit.row(context.event(event))).await? {
+        return Err(lost(claim));
+    }
     let access_token = token::access::mint(&mint, access_lifetime, app.random.as_ref())?;
     let id_token = if with_id_token {
         let binding = token::id::Binding {

@@ -50,13 +50,18 @@ pub enum Denied {
     NoRule(PolicyId),
 }
 
-/// Decides by the first active policy of the client and its first active rule that matches.
+/// Decides by the first active policy of the client and its first active rule that matches. A server without any
+/// policy allows everything, with the lifetimes of `unruled`.
 ///
 /// # Errors
 /// There is no such policy or no such rule.
-pub fn evaluate(policies: &[AccessPolicy], facts: &Facts<'_>) -> Result<Granted, Denied> {
+pub fn evaluate(
+    policies: &[AccessPolicy],
+    facts: &Facts<'_>,
+    unruled: TokenLifetimes,
+) -> Result<Granted, Denied> {
     if policies.is_empty() {
-        return Ok(Granted { rule: None, lifetimes: TokenLifetimes::default() });
+        return Ok(Granted { rule: None, lifetimes: unruled });
     }
     let policy = policies
         .iter()
@@ -145,20 +150,22 @@ mod tests {
         let (user, groups) = (UserId::new("u1"), [GroupId::new("g1")]);
         let user = with_user.then_some((&user, groups.as_slice()));
         let facts = Facts { client_id: &ClientId::new("c1"), grant_type, user, scopes };
-        evaluate(policies, &facts)
+        evaluate(policies, &facts, TokenLifetimes::default())
             .map(|granted| granted.rule.map_or_else(|| "none".to_owned(), |(_, rule)| rule.into_string()))
     }
 
     #[test]
-    fn a_server_without_a_policy_allows_everything_with_default_lifetimes() {
+    fn a_server_without_a_policy_allows_everything_with_the_lifetimes_of_the_installation() {
         let facts = Facts {
             client_id: &ClientId::new("c1"),
             grant_type: "client_credentials",
             user: None,
             scopes: &["anything"],
         };
-        let granted = evaluate(&[], &facts).unwrap();
+        let granted = evaluate(&[], &facts, TokenLifetimes::default()).unwrap();
         assert_eq!(granted, Granted { rule: None, lifetimes: TokenLifetimes::default() });
+        let short = TokenLifetimes { access_token_lifetime_minutes: 5, ..TokenLifetimes::default() };
+        assert_eq!(evaluate(&[], &facts, short).unwrap().lifetimes.access(), time::Duration::minutes(5));
         assert_eq!(granted.lifetimes.access(), time::Duration::hours(1));
         assert_eq!(granted.lifetimes.refresh_absolute(), Some(time::Duration::days(90)));
         assert_eq!(granted.lifetimes.refresh_idle(), time::Duration::days(7));

@@ -73,6 +73,19 @@ pub struct Mint<'a> {
 }
 
 impl Mint<'_> {
+    /// Proves that the claims of both tokens can be computed, before anything is spent on them. Only groups fail.
+    ///
+    /// # Errors
+    /// They cannot.
+    pub fn rehearse(&self) -> Result<(), ClaimsError> {
+        if self.subject.as_ref().is_none_or(|subject| subject.groups.is_empty()) {
+            return Ok(());
+        }
+        self.claims(claims::Target::AccessToken)?;
+        self.claims(claims::Target::IdToken { with_access_token: true })?;
+        Ok(())
+    }
+
     /// Claims that scopes and configuration bring to a target.
     fn claims(&self, target: claims::Target) -> Result<Map<String, Value>, ClaimsError> {
         let scopes: Vec<&str> = self.scope.iter().collect();

@@ -1,9 +1,10 @@
 //! What attackers try, by the checklist; ids in test names are stable.
 
+mod client_auth;
 mod refresh;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
-    [refresh::trials()].into_iter().flatten().collect()
+    [client_auth::trials(), refresh::trials()].into_iter().flatten().collect()
 }

@@ -27,11 +27,13 @@ pub struct OAuthFailure {
     challenge: bool,
     /// Set when the caller is to slow down.
     throttled: Option<Count>,
+    /// In place of the status that goes with the code.
+    status: Option<StatusCode>,
 }
 
 impl From<OAuthError> for OAuthFailure {
     fn from(error: OAuthError) -> Self {
-        Self { error, challenge: false, throttled: None }
+        Self { error, challenge: false, throttled: None, status: None }
     }
 }
 
@@ -109,8 +111,9 @@ impl From<GrantError> for OAuthFailure {
             .into(),
             GrantError::Claims(error) => {
                 tracing::error!(%error, "a claim could not be computed");
-                // Okta answers 400 here.
-                OAuthError::server_error().into()
+                // The configuration is wrong, not the server: RFC 6749 §5.2's status, as with Okta.
+                let status = Some(StatusCode::BAD_REQUEST);
+                Self { status, ..OAuthError::server_error().into() }
             }
             GrantError::Fault(fault) => fault.into(),
         }
@@ -121,7 +124,7 @@ impl OAuthFailure {
     /// Too many requests: both OAuth's members and Okta's.
     pub fn throttled(count: Count) -> Self {
         let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "Too many requests. Slow down.");
-        Self { error, challenge: false, throttled: Some(count) }
+        Self { error, challenge: false, throttled: Some(count), status: None }
     }
 
     /// Notes that the request carried an `Authorization` header (RFC 6749 §5.2: the answer then has a challenge).
@@ -137,7 +140,8 @@ impl ResponseError for OAuthFailure {
         if self.throttled.is_some() {
             return StatusCode::TOO_MANY_REQUESTS;
         }
-        StatusCode::from_u16(self.error.code.status()).unwrap_or(StatusCode::BAD_REQUEST)
+        let usual = || StatusCode::from_u16(self.error.code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        self.status.unwrap_or_else(usual)
     }
 
     fn as_response(&self) -> Response {
