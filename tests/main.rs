@@ -16,11 +16,22 @@ mod support;
 mod architecture;
 mod harness;
 mod oidc;
+mod openapi;
+mod security;
+mod store;
 mod supply_chain;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [architecture::trials(), supply_chain::trials(), harness::trials(), oidc::trials()];
+    let tests = [
+        architecture::trials(),
+        supply_chain::trials(),
+        harness::trials(),
+        oidc::trials(),
+        openapi::trials(),
+        security::trials(),
+        store::trials(),
+    ];
     support::run(tests.into_iter().flatten().collect())
 }

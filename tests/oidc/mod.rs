@@ -1,9 +1,24 @@
 //! OAuth 2.0 and OpenID Connect as clients meet them.
 
 mod code_flow;
+mod introspect;
+mod logout;
+mod metadata;
+mod revoke;
+mod userinfo;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
-    [code_flow::trials()].into_iter().flatten().collect()
+    [
+        code_flow::trials(),
+        introspect::trials(),
+        logout::trials(),
+        metadata::trials(),
+        revoke::trials(),
+        userinfo::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
