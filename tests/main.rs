@@ -18,6 +18,9 @@ mod browser;
 mod harness;
 mod oidc;
 mod security;
+mod openapi;
+mod security;
+mod store;
 mod supply_chain;
 
 use std::process::ExitCode;
@@ -30,6 +33,9 @@ fn main() -> ExitCode {
         oidc::trials(),
         browser::trials(),
         security::trials(),
+        openapi::trials(),
+        security::trials(),
+        store::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

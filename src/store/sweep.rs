@@ -17,7 +17,7 @@ pub enum Expired {
     AuthorizationCodes,
     /// Refresh tokens that died of idleness.
     RefreshTokens,
-    /// Sessions past their end, or ended for a day.
+    /// Sessions that were over a day ago; until then one that was ended is still known as ended.
     Sessions,
     /// Grants whose tokens are all dead.
     Grants,

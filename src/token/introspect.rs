@@ -184,9 +184,12 @@ async fn id_token(
     if !may_know(caller, hint.client.as_str()) || exp <= app.now().unix_timestamp() {
         return Ok(None);
     }
+    let client = app.clients.find(&app.db, &hint.client).await?;
+    let Some(client) = client.filter(|client| client.is_active()) else { return Ok(None) };
     let user = store::user::find(&app.db, &hint.user).await?;
     let Some(user) = user.filter(crate::model::user::User::is_active) else { return Ok(None) };
-    if user.not_before.unix_timestamp() > hint.claims.get("iat").and_then(Value::as_i64).unwrap_or(0) {
+    let not_before = user.not_before.max(client.not_before).max(server.config.server.not_before);
+    if not_before.unix_timestamp() > hint.claims.get("iat").and_then(Value::as_i64).unwrap_or(0) {
         return Ok(None);
     }
     Ok(Some(ActiveToken {

@@ -1,18 +1,28 @@
 //! OAuth 2.0 and OpenID Connect as clients meet them.
 
 mod code_flow;
+mod introspect;
+mod logout;
+mod metadata;
 mod policy;
 mod relying_party;
+mod revoke;
 mod token;
+mod userinfo;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
     [
         code_flow::trials(),
+        introspect::trials(),
+        logout::trials(),
+        metadata::trials(),
         policy::trials(),
         relying_party::trials(),
+        revoke::trials(),
         token::trials(),
+        userinfo::trials(),
     ]
     .into_iter()
     .flatten()
