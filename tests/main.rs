@@ -19,6 +19,7 @@ mod harness;
 mod oidc;
 mod security;
 mod supply_chain;
+mod web;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
         oidc::trials(),
         browser::trials(),
         security::trials(),
+        security::trials(),
+        web::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }
