@@ -22,6 +22,7 @@ mod openapi;
 mod security;
 mod store;
 mod supply_chain;
+mod web;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         openapi::trials(),
         security::trials(),
         store::trials(),
+        security::trials(),
+        web::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

@@ -274,12 +274,13 @@ async fn refuse(
     Ok(())
 }
 
-/// Whether this attempt was the one that locked the user.
+/// Whether the user was locked while this attempt was looked at, and nobody said so yet: of a parallel burst all attempts
+/// find the lock that one of them set.
 async fn newly_locked(app: &App, id: &UserId, before: &User, now: OffsetDateTime) -> Result<bool, Fault> {
+    if !lockout::may_try(&before.lock, now) {
+        return Ok(false);
+    }
     let after = store::user::find(&app.db, id).await?;
-    Ok(after.is_some_and(|after| {
-        !lockout::may_try(&after.lock, now)
-            && lockout::may_try(&before.lock, now)
-            && before.lock.failures + 1 >= FAILURES_BEFORE_LOCK
-    }))
+    let locked_until = after.and_then(|after| after.lock.locked_until).filter(|until| *until > now);
+    Ok(locked_until.is_some_and(|until| app.repeats.note(&format!("lock\n{id}\n{until}"), now).is_some()))
 }

@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{
     Endpoint, Request, Response, Result,
     error::{MethodNotAllowedError, NotFoundError, ResponseError},
@@ -106,10 +106,11 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             rate_limit_headers(headers, &count);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if surface.format != Format::Page
-            && let Some(hsts) = self.hsts.value()
-        {
+        if let Some(hsts) = self.hsts.value() {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(hsts));
+        }
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            say_when(response.headers_mut(), now);
         }
         response
     }
@@ -140,6 +141,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         Some(
             Response::builder()
                 .status(StatusCode::MISDIRECTED_REQUEST)
+                .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
                 .content_type("text/plain; charset=utf-8")
                 .body(format!("This server answers for {} only.\n", self.authority)),
         )
@@ -278,6 +280,13 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         }
         response
     }
+}
+
+/// RFC 6585 §4: 429 says when to try again, unless the handler did.
+fn say_when(headers: &mut HeaderMap, now: OffsetDateTime) {
+    let reset = headers.get("x-rate-limit-reset").and_then(|reset| reset.to_str().ok());
+    let seconds = reset.and_then(|reset| reset.parse::<i64>().ok()).map_or(1, |at| at - now.unix_timestamp());
+    headers.entry(header::RETRY_AFTER).or_insert_with(|| HeaderValue::from(seconds.max(1)));
 }
 
 const NO_PAGE: &str =

@@ -181,3 +181,10 @@ pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).expect("a JWT");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
+
+/// The machine code that an error page prints.
+#[track_caller]
+pub(crate) fn error_code(page: &Response) -> &str {
+    let code = page.text().split_once("id=\"error-code\">").and_then(|(_, rest)| rest.split_once('<'));
+    code.unwrap_or_else(|| panic!("no error page at {}: {} {}", page.url, page.status, page.words())).0
+}

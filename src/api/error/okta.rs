@@ -77,7 +77,7 @@ impl Envelope {
     }
 }
 
-/// Okta's three headers, and `Retry-After` where nothing is left.
+/// Okta's three headers.
 pub fn rate_limit_headers(headers: &mut HeaderMap, count: &Count) {
     for (name, value) in rate::headers(count) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(value));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use poem::{Body, Request, Response, handler, web::Data};
 
 use super::{
@@ -45,7 +45,7 @@ async fn server_of(app: &App, request: &Request) -> Result<Option<Arc<ServerStat
 pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     let server = match server_of(&app, request).await {
         Ok(Some(server)) => server,
@@ -75,11 +75,8 @@ pub(crate) async fn post(
     app: Data<&Arc<App>>,
     caller: Data<&Arc<Caller>>,
 ) -> Response {
-    // Cross-site by design: no cookie is read here but the one that binds forms.
-    let visit = match Visit::begin(&app, &caller, &HeaderMap::new()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
-    };
+    // Cross-site by design: a browser may keep its cookies to itself here, so none is read and none is replaced.
+    let visit = Visit::without_cookies(&app, &caller);
     match server_of(&app, request).await {
         Ok(Some(_)) => {}
         Ok(None) => return unknown_server(visit),
@@ -139,10 +136,9 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     step(visit, next, &Method::GET)
 }
 
-/// The visit itself could not begin: there are no cookies to answer with.
-pub(super) fn no_visit(fault: &crate::fault::Fault) -> Response {
-    tracing::error!(fault = %fault, "a session could not be looked up");
-    StatusCode::SERVICE_UNAVAILABLE.into()
+/// The page for a visit that could not begin, because the session could not be looked up.
+pub(super) fn no_visit(app: &App, caller: &Caller, fault: &crate::fault::Fault) -> Response {
+    fault_page(Visit::without_cookies(app, caller), fault)
 }
 
 fn unknown_server(visit: Visit<'_>) -> Response {

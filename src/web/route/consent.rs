@@ -37,7 +37,7 @@ const STEP: &str = "consent";
 pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     let waiting = match Waiting::load(&visit, flow_in(request).as_deref()).await {
         Ok(waiting) => waiting,
@@ -105,7 +105,7 @@ pub(crate) async fn post(
 ) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     let Some(params) = own_form(request, body, &app.settings.issuer).await else {
         return csrf_rejected(visit).await;

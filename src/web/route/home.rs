@@ -39,7 +39,7 @@ fn issuers(app: &App) -> Vec<Issuer> {
 pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     if !app.settings.dev {
         return nothing_here(visit);
@@ -89,7 +89,7 @@ pub(crate) async fn get_playground(
 ) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     let Some(client) = app.settings.playground_client.as_ref().filter(|_| app.settings.dev) else {
         return nothing_here(visit);
@@ -113,6 +113,6 @@ pub(crate) async fn not_found(
 ) -> Response {
     match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => nothing_here(visit),
-        Err(fault) => no_visit(&fault),
+        Err(fault) => no_visit(&app, &caller, &fault),
     }
 }

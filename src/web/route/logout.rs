@@ -35,7 +35,7 @@ const STEP: &str = "logout";
 pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     let params = Params::parse_query(request.uri().query().unwrap_or_default());
     match params {
@@ -54,7 +54,7 @@ pub(crate) async fn post(
 ) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     let params = match body.into_bytes().await {
         Ok(bytes) if is_form(request) => Params::parse_form(&bytes).ok(),
@@ -160,7 +160,7 @@ pub(crate) async fn confirmed(
 ) -> Response {
     let visit = match Visit::begin(&app, &caller, request.headers()).await {
         Ok(visit) => visit,
-        Err(fault) => return no_visit(&fault),
+        Err(fault) => return no_visit(&app, &caller, &fault),
     };
     let Some(params) = own_form(request, body, &app.settings.issuer).await else {
         return csrf_rejected(visit).await;

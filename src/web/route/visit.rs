@@ -47,16 +47,7 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// The database failed.
     pub(crate) async fn begin(app: &'a App, caller: &'a Caller, headers: &HeaderMap) -> Result<Self, Fault> {
-        let transport = if app.settings.is_https() {
-            Transport::Https
-        } else {
-            Transport::Http { port: app.settings.port() }
-        };
-        let same_site = match app.settings.same_site {
-            SameSite::None => cookie::SameSite::None,
-            SameSite::Lax => cookie::SameSite::Lax,
-        };
-        let cookies = Cookies::with_same_site(transport, same_site);
+        let cookies = cookies(app);
         let sent = || headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let session = match cookies.find(sent(), Cookie::Session) {
             Some(value) => sso::find(app, value).await?,
@@ -75,18 +66,21 @@ impl<'a> Visit<'a> {
             .find(sent(), Cookie::Accounts)
             .map(|value| RememberedAccounts::open(&AccountsKey::new(*app.derived.cookie), value))
             .unwrap_or_default();
-        let mut nonce = [0_u8; 16];
-        app.random.fill(&mut nonce);
-        Ok(Self {
+        Ok(Self { app, caller, session, binding, accounts, nonce: nonce(app), cookies, set_cookies })
+    }
+
+    /// A visit that reads no cookies and sets none; its forms and flows are nobody's.
+    pub(crate) fn without_cookies(app: &'a App, caller: &'a Caller) -> Self {
+        Self {
             app,
             caller,
-            session,
-            binding,
-            accounts,
-            nonce: URL_SAFE_NO_PAD.encode(nonce),
-            cookies,
-            set_cookies,
-        })
+            session: None,
+            binding: opaque_token(app.random.as_ref()).expose().clone(),
+            accounts: RememberedAccounts::default(),
+            nonce: nonce(app),
+            cookies: cookies(app),
+            set_cookies: Vec::new(),
+        }
     }
 
     /// The browser as the dispatcher knows it.
@@ -164,6 +158,25 @@ impl<'a> Visit<'a> {
         }
         response
     }
+}
+
+fn cookies(app: &App) -> Cookies {
+    let transport = if app.settings.is_https() {
+        Transport::Https
+    } else {
+        Transport::Http { port: app.settings.port() }
+    };
+    let same_site = match app.settings.same_site {
+        SameSite::None => cookie::SameSite::None,
+        SameSite::Lax => cookie::SameSite::Lax,
+    };
+    Cookies::with_same_site(transport, same_site)
+}
+
+fn nonce(app: &App) -> String {
+    let mut nonce = [0_u8; 16];
+    app.random.fill(&mut nonce);
+    URL_SAFE_NO_PAD.encode(nonce)
 }
 
 /// Sets headers that a table names.
