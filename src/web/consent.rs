@@ -74,7 +74,7 @@ pub fn consent(page: &ConsentPage) -> Markup {
                     @if let Some(href) = &page.switch_account_href { a href=(href) { "Not you?" } }
                 }
                 div {
-                    h2.label id="consent-scopes" { "It would be able to" }
+                    h2.label id="consent-scopes" { "This includes" }
                     ul.scopes aria-labelledby="consent-scopes" {
                         @for (index, scope) in page.scopes.iter().enumerate() { (item(index, scope)) }
                     }
@@ -118,7 +118,7 @@ fn details(id: &str, scope: &ConsentScope) -> Markup {
     html! {
         div id=(id) {
             @if let Some(description) = &scope.description { p { (description) } }
-            code { (scope.name) }
+            @if scope.display_name != scope.name { code { (scope.name) } }
         }
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Test> {
         a_wrong_password_is_told_as_an_alert,
         consent_is_given_once_and_can_be_refused,
         the_account_chooser_offers_the_account_and_another,
+        a_user_who_signs_in_again_is_named,
         form_post_reaches_a_client_of_another_origin,
         a_callback_may_redirect_to_another_origin,
         a_sign_out_target_may_redirect_to_another_origin,
@@ -133,6 +134,29 @@ async fn the_account_chooser_offers_the_account_and_another(app: TestApp, driver
     driver.goto(&choose).await.unwrap();
     click(&driver, "#account-list button[name=remove]").await;
     until(&driver, "!document.querySelector('button[name=remove]')").await;
+}
+
+/// OpenID Connect Core §3.1.2.1, `prompt=login` and `max_age`: the page knows who is asked again, unless it is another.
+async fn a_user_who_signs_in_again_is_named(app: TestApp, driver: WebDriver) {
+    let peer = relying_party().await;
+    let callback = peer.url("/callback");
+    register(&app, &[&callback], json!({})).await;
+    driver.goto(app.authorize_url(RP, &[("redirect_uri", callback.as_str())])).await.unwrap();
+    sign_in(&driver).await;
+    at(&driver, &callback).await;
+    app.clock.advance(10);
+    for (more, identifier) in [
+        ([("prompt", "login"), ("x", "-")], ALICE),
+        ([("max_age", "5"), ("x", "-")], ALICE),
+        ([("prompt", "login"), ("login_hint", BOB)], BOB),
+    ] {
+        let mut params = vec![("redirect_uri", callback.as_str())];
+        params.extend(more);
+        driver.goto(app.authorize_url(RP, &params)).await.unwrap();
+        until(&driver, "document.getElementById('login-page')").await;
+        assert_eq!(value(&driver, "document.querySelector('h1').innerText").await, "Confirm it’s you");
+        assert_eq!(value(&driver, "document.getElementById('identifier').value").await, identifier);
+    }
 }
 
 /// OAuth 2.0 Form Post Response Mode §2: the parameters arrive as a form, from our origin, and not in an address.

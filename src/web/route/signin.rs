@@ -15,13 +15,14 @@ use crate::{
     app::App,
     authn::service::{self, PasswordAttempt, SignInError as Refusal},
     authorize::{
+        checks::ValidRequest,
         dispatch::{Journey, deny, dispatch},
         flow::{Flow, FlowError},
     },
     cache::servers::ServerState,
-    id::FlowId,
+    id::{FlowId, UserId},
     limit::rate::retry_after,
-    model::client::Client,
+    model::{client::Client, session::Session},
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
@@ -111,22 +112,21 @@ fn page(
     (status, error): (StatusCode, Option<SignInError>),
 ) -> Response {
     let request = &waiting.flow.pending.request;
+    let login_of = |user: &UserId| {
+        let accounts = visit.accounts.accounts();
+        accounts.iter().find(|account| account.user_id == user.as_str()).map(|account| account.login.clone())
+    };
     let chosen = waiting.flow.pending.progress.chosen.as_ref();
-    let chosen_login = visit
-        .accounts
-        .accounts()
-        .iter()
-        .find(|account| chosen.is_some_and(|chosen| chosen.as_str() == account.user_id))
-        .map(|account| account.login.clone());
+    let again = user_again(request, visit.session.as_ref(), chosen);
     let view = SignInPage {
         client: Some(card(&waiting.client)),
         form: visit.form("/signin", waiting.flow.id.as_str(), STEP),
-        reason: if visit.session.is_some() && request.prompts().contains(Prompt::Login) {
-            SignInReason::Reauthenticate
-        } else {
-            SignInReason::NoSession
-        },
-        identifier: typed.map(ToOwned::to_owned).or(chosen_login).or_else(|| request.login_hint.clone()),
+        reason: if again.is_some() { SignInReason::Reauthenticate } else { SignInReason::NoSession },
+        identifier: typed
+            .map(ToOwned::to_owned)
+            .or_else(|| chosen.and_then(login_of))
+            .or_else(|| request.login_hint.clone())
+            .or_else(|| again.and_then(login_of)),
         error,
         accounts_href: (!visit.accounts.accounts().is_empty())
             .then(|| format!("/accounts?flow={}", waiting.flow.id)),
@@ -141,6 +141,18 @@ fn page(
     };
     let headers = headers::page(&visit.nonce, Some(&target(&request.destination.redirect_uri)), visit.hsts());
     visit.html(status, headers, sign_in(&view))
+}
+
+/// The user of a live session who is asked to sign in again, not somebody else (Core §3.1.2.1: `prompt=login`, `max_age`).
+fn user_again<'a>(
+    request: &ValidRequest,
+    session: Option<&'a Session>,
+    chosen: Option<&UserId>,
+) -> Option<&'a UserId> {
+    let user = &session?.user_id;
+    let asked = request.prompts().contains(Prompt::Login) || request.max_age.is_some();
+    let meant = |other: Option<&UserId>| other.is_none_or(|other| other == user);
+    (asked && meant(chosen) && meant(request.hinted_user.as_ref())).then_some(user)
 }
 
 /// Signs in, or goes back to the client.
