@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         store::trials(),
         security::trials(),
         web::trials(),
+        security::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

@@ -1,5 +1,6 @@
 //! OAuth 2.0 and OpenID Connect as clients meet them.
 
+mod authorization_request;
 mod code_flow;
 mod introspect;
 mod logout;
@@ -14,6 +15,7 @@ use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
     [
+        authorization_request::trials(),
         code_flow::trials(),
         introspect::trials(),
         logout::trials(),
