@@ -17,7 +17,6 @@ mod architecture;
 mod browser;
 mod harness;
 mod oidc;
-mod security;
 mod openapi;
 mod security;
 mod store;
@@ -32,14 +31,11 @@ fn main() -> ExitCode {
         supply_chain::trials(),
         harness::trials(),
         oidc::trials(),
-        browser::trials(),
-        security::trials(),
         openapi::trials(),
         security::trials(),
         store::trials(),
-        security::trials(),
         web::trials(),
-        security::trials(),
+        browser::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

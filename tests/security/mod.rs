@@ -1,4 +1,8 @@
-//! What attackers try, by the checklist; ids in test names are stable.
+//! Attacks, by the ids of the security checklist: a test `sec_c02_…` proves C2.
+//!
+//! Each test states its rule with the section of the specification, tries what an attacker would, and looks at what the
+//! attacker sees and at what was left behind. What cannot be attacked yet is listed in [`LATER`], clause by clause in
+//! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
 mod browser_surface;
 mod client_auth;
@@ -15,13 +19,13 @@ mod sign_in;
 mod throttling;
 mod traps;
 
-//! Attacks, by their checklist.
+use std::collections::BTreeSet;
 
-
-use crate::support::Test;
+use crate::support::{Test, TestApp, http::Response};
 
 pub(crate) fn trials() -> Vec<Test> {
     [
+        own_trials(),
         browser_surface::trials(),
         client_auth::trials(),
         clock::trials(),
@@ -240,7 +244,8 @@ pub(crate) fn assert_refused(response: &Response, status: u16, error: &str) {
 /// What a refused authorization request must not change: what has succeeded, and how many requests are pending.
 pub(crate) async fn traces(app: &TestApp) -> (Vec<(String, Option<String>)>, u64) {
     let address = stepgate::limit::rate::address(std::net::Ipv4Addr::LOCALHOST.into());
-    let pending = stepgate::store::flow::pending_from(&app.app.db, &address, app.app.now()).await.unwrap();
+    let pending =
+        stepgate::store::flow::pending_from(&app.app.db, &address, app.app.now(), 1000).await.unwrap();
     let succeeded = app.log().await.into_iter().filter(|(_, reason)| reason.is_none()).collect();
     (succeeded, pending)
 }

@@ -281,7 +281,7 @@ async fn more_units_than_a_batch_holds_all_succeed(app: TestApp) {
     for unit in units {
         assert_eq!(unit.await.unwrap(), Outcome::Won);
     }
-    let pending = flow::pending_from(&app.app.db, "192.0.2.1", app.app.now()).await.unwrap();
+    let pending = flow::pending_from(&app.app.db, "192.0.2.1", app.app.now(), 1000).await.unwrap();
     assert_eq!(pending, 1000);
 }
 
