@@ -224,6 +224,10 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             };
             match surface.format {
                 Format::OAuth => {
+                    // RFC 6749 §5.2: a request whose body is no form, or that has none, is malformed like any other.
+                    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE && !close {
+                        status = StatusCode::BAD_REQUEST;
+                    }
                     let code = if status.is_server_error() {
                         ErrorCode::ServerError
                     } else {
