@@ -16,11 +16,18 @@ mod support;
 mod architecture;
 mod harness;
 mod oidc;
+mod security;
 mod supply_chain;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [architecture::trials(), supply_chain::trials(), harness::trials(), oidc::trials()];
+    let tests = [
+        architecture::trials(),
+        supply_chain::trials(),
+        harness::trials(),
+        oidc::trials(),
+        security::trials(),
+    ];
     support::run(tests.into_iter().flatten().collect())
 }
