@@ -20,6 +20,7 @@ mod oidc;
 mod openapi;
 mod security;
 mod store;
+mod security;
 mod supply_chain;
 mod web;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         store::trials(),
         web::trials(),
         browser::trials(),
+        security::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

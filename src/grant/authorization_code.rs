@@ -32,11 +32,17 @@ pub(super) async fn redeem(
         return Err(GrantError::InvalidGrant("code_of_another_client_or_server"));
     }
     if code.consumed_at.is_some() {
+        // A public client proves itself by its verifier alone: without it, whoever has seen the code could sign the user
+        // out.
+        if context.client.metadata.is_public() {
+            check_verifier(&code, code_verifier)?;
+        }
         return Err(replayed(context, &facts).await?);
     }
     if code.expires_at <= context.now {
         return Err(GrantError::InvalidGrant("code_expired"));
     }
+    may_issue(&facts, SessionRule::MustLive).map_err(|refusal| GrantError::InvalidGrant(refusal.reason()))?;
     check_redirect_uri(&code, redirect_uri)?;
     if let Err(error) = check_verifier(&code, code_verifier) {
         if code_verifier.is_some() && code.code_challenge.is_some() {
@@ -44,7 +50,6 @@ pub(super) async fn redeem(
         }
         return Err(error);
     }
-    may_issue(&facts, SessionRule::MustLive).map_err(|refusal| GrantError::InvalidGrant(refusal.reason()))?;
     Ok(redeemed(context, &hash, code, facts))
 }
 
@@ -75,18 +80,17 @@ fn check_verifier(code: &AuthorizationCode, sent: Option<&Secret<String>>) -> Re
     }
 }
 
-/// Guessing verifiers burns the code.
+/// Guessing verifiers burns the code. The database counts, so that guesses at the same moment count as well.
 async fn count_failure(
     context: &Context<'_>,
     hash: &TokenHash,
     code: &AuthorizationCode,
 ) -> Result<(), GrantError> {
-    let mut unit = Unit::new().change(store::authorization_code::count_failure(hash));
-    if code.failures + 1 >= MAX_FAILURES {
-        unit = unit
-            .change(store::grant::revoke(&code.grant_id, "code_verifier_guessed", context.now))
-            .row(context.event(Event::failure(EventType::TokenGrant, "code_verifier_guessed")));
-    }
+    let unit = Unit::new()
+        .claim(store::authorization_code::claim_failure(hash, MAX_FAILURES))
+        .denial_change(store::authorization_code::count_failure(hash))
+        .denial_change(store::grant::revoke(&code.grant_id, "code_verifier_guessed", context.now))
+        .denial_row(context.event(Event::failure(EventType::TokenGrant, "code_verifier_guessed")));
     context.app.db.writer().commit(unit).await?;
     Ok(())
 }

@@ -98,6 +98,15 @@ pub fn claim_redeem(hash: &TokenHash, now: OffsetDateTime) -> Change {
     )
 }
 
+/// Counts a wrong verifier, unless it is the last one that is allowed.
+pub fn claim_failure(hash: &TokenHash, most: u32) -> Change {
+    Change::new(
+        r#"UPDATE "authorization_code" SET "failures" = "failures" + 1
+           WHERE "code_hash" = $1 AND "failures" + 1 < $2"#,
+        vec![hash.encoded().into(), i64::from(most).into()],
+    )
+}
+
 /// Counts a wrong verifier.
 pub fn count_failure(hash: &TokenHash) -> Change {
     Change::new(

@@ -17,7 +17,7 @@ use tokio::sync::Barrier;
 
 use super::assert_refused;
 use crate::support::{
-    Backend, Test, TestApp,
+    Test, TestApp,
     fixtures::{self, ALICE, OTHER, PASSWORD, REDIRECT_URI, SECRET, SPA, WEB},
     http::{Browser, Client, Response},
     op::{VERIFIER, answer},
@@ -38,7 +38,8 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_c06_a_client_or_server_that_is_switched_off_gets_nothing,
             sec_c07_a_code_belongs_to_its_authorization_server,
             sec_c08_a_token_request_is_a_form_in_a_post,
-            sec_c09_a_replay_by_somebody_else_revokes_nothing
+            sec_c09_a_replay_by_somebody_else_revokes_nothing,
+            sec_c09_a_public_client_proves_itself_by_its_verifier
     ]
 }
 
@@ -310,9 +311,14 @@ impl End {
         match self {
             Self::Deleted => store::user::delete(&tx, &user.id).await.unwrap(),
             Self::PasswordReset => {
-                store::user::end_everything(&tx, &user.id, "password_reset", now).await.unwrap()
+                store::user::end_everything(&tx, &user.id, "password_reset", now).await.unwrap();
             }
-            _ => store::user::update(&tx, &user, key.as_str()).await.unwrap(),
+            Self::Suspended
+            | Self::Deactivated
+            | Self::Locked
+            | Self::SignedOut
+            | Self::GrantRevoked
+            | Self::ClientNotBefore => store::user::update(&tx, &user, key.as_str()).await.unwrap(),
         }
         tx.commit().await.unwrap();
     }
@@ -450,7 +456,6 @@ async fn sec_c08_a_token_request_is_a_form_in_a_post(app: TestApp) {
 /// Whoever cannot redeem a code cannot end what it bought either: otherwise every leaked code were a way to sign people
 /// out.
 async fn sec_c09_a_replay_by_somebody_else_revokes_nothing(app: TestApp) {
-    assert_eq!(app.backend, Backend::Sqlite);
     let code = app.code(WEB, "openid offline_access", ALICE).await;
     let tokens = app.redeem(WEB, &code).await.json();
     let form = [
@@ -474,4 +479,27 @@ async fn sec_c09_a_replay_by_somebody_else_revokes_nothing(app: TestApp) {
     assert_eq!(app.introspect(access_token).await["active"], true);
     assert_eq!(app.refresh(WEB, tokens["refresh_token"].as_str().unwrap()).await.status, 200);
     assert!(!app.logged("app.oauth2.as.token.detect_reuse", None).await);
+}
+
+/// A public client sends no secret: the verifier tells it from whoever has seen the code (RFC 7636 §1).
+async fn sec_c09_a_public_client_proves_itself_by_its_verifier(app: TestApp) {
+    let code = app.code(SPA, "openid offline_access", ALICE).await;
+    let redeem = async |verifier: Option<&str>| {
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", SPA),
+            ("code", code.as_str()),
+            ("redirect_uri", REDIRECT_URI),
+        ];
+        form.extend(verifier.map(|verifier| ("code_verifier", verifier)));
+        app.client().post_form("/oauth2/default/v1/token", &form).await
+    };
+    let tokens = redeem(Some(VERIFIER)).await.json();
+    let access_token = tokens["access_token"].as_str().unwrap();
+    for verifier in [None, Some("x".repeat(43)), Some("short".to_owned())] {
+        assert_refused(&redeem(verifier.as_deref()).await, 400, "invalid_grant");
+        assert_eq!(app.introspect(access_token).await["active"], true);
+    }
+    assert_refused(&redeem(Some(VERIFIER)).await, 400, "invalid_grant");
+    assert_eq!(app.introspect(access_token).await["active"], false);
 }

@@ -13,7 +13,9 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
-        storage: sec_b06_three_wrong_verifiers_burn_the_code;
+        storage:
+            sec_b06_three_wrong_verifiers_burn_the_code,
+            sec_b06_so_do_three_at_the_same_moment;
         sqlite:
             sec_b01_a_public_client_sends_a_challenge,
             sec_b01_so_does_a_confidential_client_that_is_registered_so,
@@ -176,6 +178,19 @@ async fn sec_b06_three_wrong_verifiers_burn_the_code(app: TestApp) {
         "{:?}",
         app.log().await
     );
+}
+
+/// Counted by the database: guesses that overlap are as many guesses.
+async fn sec_b06_so_do_three_at_the_same_moment(app: TestApp) {
+    let code = app.code(WEB, "openid", ALICE).await;
+    let wrong = "a".repeat(43);
+    let guess = || redeem_with(&app, WEB, &code, Some(&wrong));
+    let (first, second, third) = tokio::join!(guess(), guess(), guess());
+    for response in [first, second, third] {
+        assert_refused(&response, 400, "invalid_grant");
+    }
+    assert_refused(&app.redeem(WEB, &code).await, 400, "invalid_grant");
+    assert!(app.logged("app.oauth2.as.token.grant", Some("code_verifier_guessed")).await);
 }
 
 /// A public client has no other proof: PKCE cannot be switched off for it (RFC 9700 §2.1.1).
