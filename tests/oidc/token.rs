@@ -35,6 +35,8 @@ pub(crate) fn trials() -> Vec<Test> {
         oidc_e4_a_verifier_without_a_challenge_is_a_downgrade,
         oidc_e5_the_response_says_what_was_granted,
         oidc_e6_refreshing_needs_the_client_that_was_granted,
+        oidc_e7_refreshing_outlives_the_clients_own_key_change,
+        oidc_e8_refresh_tokens_of_confidential_fapi2_clients_do_not_rotate,
         oidc_i1_the_id_token_says_who_where_and_when,
         oidc_i1_the_id_token_is_signed_as_registered,
         oidc_i4_scopes_bring_no_claims_into_an_id_token_beside_an_access_token,
@@ -92,7 +94,7 @@ async fn verified(app: &TestApp, server: &str, token: &str, algorithm: Algorithm
     key.verify(&parsed).unwrap().into_map()
 }
 
-fn redemption<'a>(code: &'a str) -> [(&'a str, &'a str); 4] {
+fn redemption(code: &str) -> [(&str, &str); 4] {
     [
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -341,6 +343,68 @@ async fn oidc_e6_a_refreshed_id_token_speaks_of_the_same_sign_in(app: TestApp) {
     assert_ne!(before["jti"], after["jti"]);
     assert!(after.get("nonce").is_none());
     assert_eq!(before["nonce"], "a-nonce");
+}
+
+/// OpenID Connect Core §10.1: a refresh token is bound to the client, not to the key it signed with at the time.
+async fn oidc_e7_refreshing_outlives_the_clients_own_key_change(app: TestApp) {
+    const JWKS_URI: &str = "https://app.example.com/jwks.json";
+    let (old, new) =
+        (SigningKey::generate(Algorithm::Es256).unwrap(), SigningKey::generate(Algorithm::Es256).unwrap());
+    let publish = |key: &SigningKey| {
+        app.fetch.put(JWKS_URI, json!({"keys": [key.public_jwk()]}).to_string());
+    };
+    let metadata = json!({
+        "redirect_uris": [REDIRECT_URI],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": JWKS_URI,
+        "consent_method": "REQUIRED",
+    });
+    fixtures::client(&app.app, "rotating", metadata, None).await;
+    publish(&old);
+    let scope = [("scope", "openid offline_access"), ("prompt", "consent")];
+    let mut browser = Browser::new();
+    let url = app.authorize_url("rotating", &scope);
+    let page = app.sign_in(&mut browser, &url, ALICE).await;
+    browser.submit(&page.form("consent-form").press("Allow")).await;
+    let ask = async |key: &SigningKey, form: &[(&str, &str)]| {
+        let claims = app.assertion_claims("rotating", app.url("/oauth2/default"));
+        ok(&present(&app.client(), TOKEN, &key.sign_jwt(None, &claims).unwrap(), form).await)
+    };
+    let tokens = ask(&old, &redemption(&answer(&browser)["code"])).await;
+    publish(&new);
+    app.clock.advance(61);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token"))];
+    assert_ne!(ask(&new, &form).await["access_token"], tokens["access_token"]);
+}
+
+/// FAPI 2.0 Security Profile §5.3.2.1: rotation is not used where the client authenticates.
+async fn oidc_e8_refresh_tokens_of_confidential_fapi2_clients_do_not_rotate(app: TestApp) {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let metadata = json!({
+        "profile": "fapi2",
+        "redirect_uris": [REDIRECT_URI],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "id_token_signed_response_alg": "ES256",
+        "jwks": {"keys": [key.public_jwk()]},
+    });
+    let mut rotating = metadata.clone();
+    rotating["refresh_token"] = json!({"rotation_type": "ROTATE", "leeway": 30});
+    let rotating: ClientMetadata = serde_json::from_value(rotating).unwrap();
+    assert_eq!(rotating.with_defaults().validate().unwrap_err().member, "refresh_token");
+    fixtures::client(&app.app, "fapi", metadata, None).await;
+    let ask = async |form: &[(&str, &str)]| {
+        let claims = app.assertion_claims("fapi", app.url("/oauth2/default"));
+        ok(&present(&app.client(), TOKEN, &key.sign_jwt(None, &claims).unwrap(), form).await)
+    };
+    let code = app.code("fapi", "openid offline_access", ALICE).await;
+    let tokens = ask(&redemption(&code)).await;
+    let form = [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token"))];
+    for _ in 0..3 {
+        app.clock.advance(120);
+        assert_eq!(ask(&form).await["refresh_token"], tokens["refresh_token"]);
+    }
 }
 
 /// OpenID Connect Core §2, §3.1.3.6, §3.1.3.7.

@@ -914,6 +914,10 @@ async fn sec_e14_two_secrets_live_side_by_side_and_die_at_once(app: TestApp) {
     }
     assert_refused(&basic(OFF).await);
     assert_refused(&app.token_by_assertion(&hs256(OFF)).await);
+    // Another node has read the client, too.
+    let node = app.second_node().await;
+    assert_accepted(&present_at(&app, &node, &hs256(SECRET)).await);
+    let before = store::installation::generation(&node.app.db).await.unwrap();
     let tx = app.app.db.begin_write().await.unwrap();
     for (client, _, keep) in &new {
         store::client::delete_secrets_except(&tx, &ClientId::new(*client), std::slice::from_ref(keep))
@@ -926,6 +930,11 @@ async fn sec_e14_two_secrets_live_side_by_side_and_die_at_once(app: TestApp) {
     assert_refused(&app.token_by_assertion(&hs256(SECRET)).await);
     assert_accepted(&basic(NEW).await);
     assert_accepted(&app.token_by_assertion(&hs256(NEW)).await);
+    // The write raised the generation; a node that sees it rise forgets what it had read.
+    assert!(store::installation::generation(&node.app.db).await.unwrap() > before);
+    node.app.forget_configuration();
+    assert_refused(&present_at(&app, &node, &hs256(SECRET)).await);
+    assert_accepted(&present_at(&app, &node, &hs256(NEW)).await);
 }
 
 /// RFC 6749 §4.4: a machine acts for itself; there is no user to sign in, and unknown scopes are never ignored.
