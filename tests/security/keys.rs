@@ -46,6 +46,7 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_v06_a_wrong_master_key_refuses_to_start;
         sqlite:
             sec_v01_the_jwk_set_is_never_cached_beyond_the_next_change,
+            sec_v01_a_late_job_still_publishes_before_it_activates,
             sec_v01_a_rotation_on_demand_waits_until_the_key_is_known,
             sec_v02_every_token_verifies_on_every_node_before_it_expires,
             sec_v03_the_database_refuses_a_second_active_or_next_key,
@@ -183,6 +184,21 @@ async fn sec_v01_the_jwk_set_is_never_cached_beyond_the_next_change(app: TestApp
     assert_eq!(max_age(&get().await), 1);
 }
 
+/// An installation that slept through the date of publication and of activation does not do both at once.
+async fn sec_v01_a_late_job_still_publishes_before_it_activates(app: TestApp) {
+    let first = kid(&app.app, KeyState::Active).await.unwrap();
+    app.clock.advance(400 * DAY);
+    let copy = published(&app, "default").await;
+    assert!(job_after(&app, 0).await);
+    for _ in 0..2 {
+        assert!(!job_after(&app, 1790).await);
+        let token = machine_token(&app).await;
+        assert!(kid_of(&token) == first && verifies(&token, &copy));
+    }
+    assert!(job_after(&app, 30).await);
+    assert_ne!(kid_of(&machine_token(&app).await), first);
+}
+
 /// On demand the new key is published at once and signs when no cached copy can lack it; ordered twice is ordered once.
 async fn sec_v01_a_rotation_on_demand_waits_until_the_key_is_known(app: TestApp) {
     let first = kid(&app.app, KeyState::Active).await.unwrap();
@@ -240,8 +256,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 60)
 }
 
-/// Of every token, at every moment before its `exp`, the key is in the set that every node publishes, however late the
-/// job runs and whichever node rotates. Tokens live as long as they may, a day.
+/// Of every token, at every moment before its `exp`, the key is in the set that every node publishes, and at issue in
+/// every copy of the set that may still be cached, however late the job runs and whichever node rotates. Tokens live as
+/// long as they may, a day.
 async fn sec_v02_every_token_verifies_on_every_node_before_it_expires(app: TestApp) {
     let node = app.second_node().await;
     give_tokens_a_day(&app).await;
@@ -250,7 +267,9 @@ async fn sec_v02_every_token_verifies_on_every_node_before_it_expires(app: TestA
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut issued: Vec<(String, i64)> = Vec::new();
-    let mut checked = 0;
+    let mut copies: Vec<(Vec<Value>, OffsetDateTime)> = Vec::new();
+    let there = format!("http://{}", node.address);
+    let (mut checked, mut cached) = (0, 0);
     let mut signers = BTreeSet::new();
     for case in 0..4 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
@@ -276,12 +295,21 @@ async fn sec_v02_every_token_verifies_on_every_node_before_it_expires(app: TestA
                     signers.insert(kid_of(&token));
                     let exp = claims(&token)["exp"].as_i64().unwrap();
                     assert!(exp - app.app.now().unix_timestamp() > DAY - 60, "a token lives a day");
+                    for (copy, _) in copies.iter().filter(|(_, until)| *until > app.app.now()) {
+                        assert!(verifies(&token, copy), "case {case}, step {n} of {steps:?}: a cached copy");
+                        cached += 1;
+                    }
                     issued.push((token, exp));
                 }
             }
-            let now = app.app.now().unix_timestamp();
-            issued.retain(|(_, exp)| *exp > now);
-            let sets = [published(&app, "default").await, published_at(&app, &node).await];
+            let now = app.app.now();
+            issued.retain(|(_, exp)| *exp > now.unix_timestamp());
+            copies.retain(|(_, until)| *until > now);
+            let answers = [published_by(&app, &app.issuer).await, published_by(&app, &there).await];
+            let sets = answers.each_ref().map(|answer| answer.json()["keys"].as_array().unwrap().clone());
+            for (set, answer) in sets.iter().zip(&answers) {
+                copies.push((set.clone(), now + Duration::seconds(max_age(answer))));
+            }
             for (token, _) in &issued {
                 for set in &sets {
                     assert!(verifies(token, set), "case {case}, step {n} of {steps:?}");
@@ -290,7 +318,7 @@ async fn sec_v02_every_token_verifies_on_every_node_before_it_expires(app: TestA
             }
         }
     }
-    assert!(checked > 200 && signers.len() > 4, "{checked} checks, {} keys", signers.len());
+    assert!(checked > 200 && cached > 50 && signers.len() > 4, "{checked}, {cached}, {} keys", signers.len());
 }
 
 /// Configures the algorithms of both servers; keys of new ones are made by the job.
@@ -340,10 +368,14 @@ async fn token_at(app: &TestApp, node: &Node) -> String {
 }
 
 async fn published_at(app: &TestApp, node: &Node) -> Vec<Value> {
-    let client = Client::new(&format!("http://{}", node.address));
-    let request =
-        client.request(Method::GET, "/oauth2/default/v1/keys").header("host", app.app.settings.authority());
-    request.send().await.json()["keys"].as_array().unwrap().clone()
+    let answer = published_by(app, &format!("http://{}", node.address)).await;
+    answer.json()["keys"].as_array().unwrap().clone()
+}
+
+/// The published set as the node at this address answers it.
+async fn published_by(app: &TestApp, base: &str) -> Response {
+    let request = Client::new(base).request(Method::GET, "/oauth2/default/v1/keys");
+    request.header("host", app.app.settings.authority()).send().await
 }
 
 /// One active key a ring, and one successor at most, whoever wins.
