@@ -160,7 +160,7 @@ async fn okta_post_message_names_the_exact_origin(app: TestApp) {
     assert!(script.contains("postMessage(d,o)"), "{script}");
     assert!(script.contains(",\"https://app.example.com\");"), "{script}");
     assert!(!script.contains("\"*\"") && !script.contains("'*'"), "{script}");
-    let (_, rest) = script.split_once(")(").map_or_else(|| script.split_once("})(").unwrap(), |split| split);
+    let (_, rest) = script.split_once("})(").unwrap();
     let data = rest.rsplit_once(",\"https://app.example.com\");").unwrap().0;
     let data: serde_json::Value = serde_json::from_str(data.trim_start_matches('(')).unwrap();
     assert_eq!(data["state"], hostile);
