@@ -88,7 +88,7 @@ pub async fn decide(
     let requested: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
     Ok(Decision {
         user: subject.user,
-        lifetimes: granted.lifetimes_or(app.settings.token_lifetimes),
+        lifetimes: granted.lifetimes,
         acr: acr::choose(&requested, &earned),
         amr,
         auth_time: session.auth_time,

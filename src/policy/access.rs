@@ -32,13 +32,6 @@ pub struct Granted {
     pub lifetimes: TokenLifetimes,
 }
 
-impl Granted {
-    /// The lifetimes of the rule, or the default where the server has no policy.
-    pub fn lifetimes_or(&self, default: TokenLifetimes) -> TokenLifetimes {
-        if self.rule.is_some() { self.lifetimes } else { default }
-    }
-}
-
 /// No rule lets the request pass (`access_denied`).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Denied {

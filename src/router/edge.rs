@@ -243,10 +243,6 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
                     } else {
                         ErrorCode::InvalidRequest
                     };
-                    // RFC 6749 §5.2: a body that is no form, or of no type, is 400 as well.
-                    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-                        status = StatusCode::BAD_REQUEST;
-                    }
                     let error = OAuthError::new(code, text);
                     json_response(status, &error)
                 }

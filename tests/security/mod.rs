@@ -143,7 +143,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("Y8", "sessions and linked identities of users"),
     ("Y9", "the setup page"),
     ("Z1", "the search for secrets in all logs and rows, after all flows"),
-    ("Z2", "the search for usable secrets in a copy of the database"),
     ("Z3", "rotation of the master key"),
     ("Z4", "imported password hashes"),
     ("Z5", "the search for forged log lines"),
