@@ -1,0 +1,151 @@
+// What the Node.js checks share: the context of the run, a browser without a screen, and how a check is reported.
+
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const LIMIT = 30_000;
+
+export const context = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+
+/** Reports one JSON object per check; a check is a function that throws when something is wrong. */
+export function checksOf(library) {
+  return async (name, check) => {
+    let detail = null;
+    const alarm = new AbortController();
+    try {
+      const tooLong = sleep(LIMIT, undefined, { signal: alarm.signal }).then(
+        () => { throw new Error('it took too long'); },
+        () => {},
+      );
+      await Promise.race([Promise.resolve().then(check), tooLong]);
+    } catch (error) {
+      detail = [error, error.cause].filter(Boolean).map(describe).join(', because ');
+    }
+    alarm.abort();
+    process.stdout.write(`${JSON.stringify({ ok: detail === null, library, case: name, detail })}\n`);
+  };
+}
+
+function describe(error) {
+  return error instanceof Error ? `${error.name}: ${error.message}` : JSON.stringify(error);
+}
+
+export function assert(holds, detail) {
+  if (!holds) throw new Error(typeof detail === 'string' ? detail : JSON.stringify(detail));
+}
+
+/** Passes only when it is refused, and for the expected reason. */
+export async function refuses(promise, reason) {
+  const refusal = await promise.then(() => null, (error) => error);
+  assert(refusal !== null, 'it was accepted');
+  const texts = [refusal.message, refusal.code, refusal.error, refusal.cause?.message].map(String);
+  assert(texts.some((text) => text.includes(reason)), `refused for another reason: ${texts.join(', ')}`);
+}
+
+/** Follows redirects within the provider, keeps cookies, and fills in the sign-in form. */
+export class Browser {
+  #cookies = new Map();
+
+  /** Opens a URL of the provider, signs in if asked, and returns the URL of `destination` that it was sent to. */
+  async go(start, destination) {
+    let url = new URL(start);
+    let response = await this.#request(url);
+    for (let steps = 0; steps < 10; steps += 1) {
+      const location = response.headers.get('location');
+      const page = await response.text();
+      if (location) {
+        url = new URL(location, url);
+        if (url.origin + url.pathname === destination) return url;
+        response = await this.#request(url);
+        continue;
+      }
+      const form = findForm(page, 'login-form');
+      assert(form, `stopped at ${url}: ${response.status} ${page.slice(0, 2000)}`);
+      url = new URL(form.action, url);
+      const body = new URLSearchParams({
+        ...form.fields,
+        identifier: context.login,
+        password: context.password,
+        action: 'sign_in',
+      });
+      response = await this.#request(url, { method: 'POST', body });
+    }
+    throw new Error(`too many redirects: ${url}`);
+  }
+
+  async #request(url, options = {}) {
+    assert(url.origin === context.origin, `sent to a foreign address: ${url}`);
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await fetch(url, {
+      ...options,
+      headers: { cookie, ...(options.method === 'POST' ? { origin: context.origin } : {}) },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(LIMIT),
+    });
+    for (const line of response.headers.getSetCookie()) {
+      const [pair, ...attributes] = line.split(';');
+      const [name, value] = [pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1)];
+      const gone = attributes.some((attribute) => /^\s*max-age\s*=\s*(0|-.*)$/i.test(attribute));
+      if (gone) this.#cookies.delete(name);
+      else this.#cookies.set(name, value);
+    }
+    return response;
+  }
+}
+
+/** The form of a page that has an id: where it goes and its hidden fields. */
+function findForm(page, id) {
+  const [, opening, inside] =
+    [...page.matchAll(/(<form\b[^>]*>)(.*?)<\/form>/gs)].find(([, tag]) => attribute(tag, 'id') === id) ?? [];
+  if (!opening) return null;
+  const hidden = [...inside.matchAll(/<input\b[^>]*>/g)].filter(([tag]) => attribute(tag, 'type') === 'hidden');
+  const fields = hidden.map(([tag]) => [attribute(tag, 'name'), attribute(tag, 'value') ?? '']);
+  return { action: attribute(opening, 'action'), fields: Object.fromEntries(fields) };
+}
+
+function attribute(tag, name) {
+  const text = tag.match(new RegExp(`\\s${name}="([^"]*)"`))?.[1];
+  return text?.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+}
+
+/** Tokens that a slow clock minted. */
+export async function expiredTokens(server, client, nonce) {
+  const wanted = ['--server', server.id, '--client', client, '--user', context.login, '--nonce', nonce];
+  return JSON.parse(await command([...context.expired_tokens, ...wanted]));
+}
+
+/** Rotates by the command line; returns once the running server publishes the new key. */
+export async function rotateKeys(server) {
+  const before = await publishedKeys(server);
+  await command([...context.rotate_keys, '--server', server.id]);
+  for (let waited = 0; waited < 5000; waited += 50) {
+    const after = await publishedKeys(server);
+    if (after.some((kid) => !before.includes(kid))) return;
+    await sleep(50);
+  }
+  throw new Error('the running server does not publish the new key');
+}
+
+async function publishedKeys(server) {
+  const response = await fetch(`${server.endpoints}/v1/keys`, { signal: AbortSignal.timeout(LIMIT) });
+  const { keys } = await response.json();
+  return keys.filter((key) => key.alg === 'RS256').map((key) => key.kid);
+}
+
+async function command([program, ...words]) {
+  const { stdout } = await promisify(execFile)(program, words, { timeout: LIMIT });
+  return stdout;
+}
+
+export function headerOf(token) {
+  return JSON.parse(Buffer.from(token.split('.')[0], 'base64url'));
+}
+
+/** The token with another subject under the same signature. */
+export function tampered(token) {
+  const [header, payload, signature] = token.split('.');
+  const claims = { ...JSON.parse(Buffer.from(payload, 'base64url')), sub: 'mallory@example.com' };
+  return [header, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.');
+}

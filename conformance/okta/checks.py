@@ -1,0 +1,192 @@
+"""What the Python checks share: the context of the run, a browser without a screen, and how a check is reported."""
+
+import asyncio
+import base64
+import hashlib
+import html.parser
+import inspect
+import json
+import secrets
+import subprocess
+import sys
+import time
+import urllib.parse
+from pathlib import Path
+from types import SimpleNamespace
+
+import requests
+
+LIMIT = 30
+
+
+def load_context():
+    return json.loads(Path(sys.argv[1]).read_text(), object_hook=lambda members: SimpleNamespace(**members))
+
+
+class Checks:
+    """Reports one JSON object per check; a check is a function that raises when something is wrong."""
+
+    def __init__(self, library):
+        self.library = library
+
+    def check(self, case, function, *arguments):
+        try:
+            outcome = function(*arguments)
+            if inspect.isawaitable(outcome):
+                asyncio.run(asyncio.wait_for(outcome, LIMIT))
+            detail = None
+        except Exception as error:  # whatever it is, the check has failed
+            detail = f"{type(error).__name__}: {error}"
+        result = {"ok": detail is None, "library": self.library, "case": case, "detail": detail}
+        print(json.dumps(result), flush=True)
+
+
+async def refuses(awaitable, reason):
+    """Passes only when it is refused, and for the expected reason."""
+    try:
+        await awaitable
+    except Exception as error:
+        if reason not in str(error):
+            raise AssertionError(f"refused for another reason: {error!r}") from error
+        return
+    raise AssertionError("it was accepted")
+
+
+class Browser:
+    """Follows redirects within the provider, keeps cookies, and fills in the sign-in form."""
+
+    def __init__(self, context):
+        self.context = context
+        self.session = requests.Session()
+
+    def go(self, url, destination):
+        """Opens a URL of the provider, signs in if asked, and returns the URL of `destination` it was sent to."""
+        response = self._get(url)
+        for _ in range(10):
+            if response.is_redirect:
+                url = urllib.parse.urljoin(response.url, response.headers["Location"])
+                if url.split("?")[0] == destination:
+                    return url
+                response = self._get(url)
+            elif (form := Form.find(response.text, "login-form")) is not None:
+                form.fields |= {"identifier": self.context.login, "password": self.context.password}
+                form.fields["action"] = "sign_in"
+                response = self.session.post(
+                    urllib.parse.urljoin(response.url, form.action),
+                    data=form.fields,
+                    headers={"Origin": self.context.origin, "Referer": response.url},
+                    allow_redirects=False,
+                    timeout=LIMIT,
+                )
+            else:
+                break
+        raise AssertionError(f"stopped at {response.url}: {response.status_code} {response.text[:2000]}")
+
+    def _get(self, url):
+        if not url.startswith(self.context.origin + "/"):
+            raise AssertionError(f"sent to a foreign address: {url}")
+        return self.session.get(url, allow_redirects=False, timeout=LIMIT)
+
+
+class Form(html.parser.HTMLParser):
+    """The form of a page that has an id: where it goes and its hidden fields."""
+
+    @classmethod
+    def find(cls, text, form_id):
+        parser = cls(form_id)
+        parser.feed(text)
+        return parser if parser.action is not None else None
+
+    def __init__(self, form_id):
+        super().__init__()
+        self.form_id, self.action, self.fields, self.inside = form_id, None, {}, False
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if tag == "form":
+            self.inside = attributes.get("id") == self.form_id
+            if self.inside:
+                self.action = attributes["action"]
+        elif self.inside and tag == "input" and attributes.get("type") == "hidden":
+            self.fields[attributes["name"]] = attributes.get("value", "")
+
+    def handle_endtag(self, tag):
+        if tag == "form":
+            self.inside = False
+
+
+def issue_tokens(context, server, client, nonce, scope="openid profile email"):
+    """Tokens by code and PKCE (RFC 7636), asked for by hand: the verifiers do not ask for any."""
+    verifier = secrets.token_urlsafe(48)
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    parameters = {
+        "client_id": client,
+        "redirect_uri": context.redirect_uri,
+        "response_type": "code",
+        "scope": scope,
+        "state": "a-state",
+        "nonce": nonce,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    url = f"{server.endpoints}/v1/authorize?{urllib.parse.urlencode(parameters)}"
+    answer = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(Browser(context).go(url, context.redirect_uri)).query))
+    response = requests.post(
+        f"{server.endpoints}/v1/token",
+        data={
+            "grant_type": "authorization_code",
+            "code": answer["code"],
+            "redirect_uri": context.redirect_uri,
+            "code_verifier": verifier,
+        },
+        auth=(client, context.client_secret),
+        timeout=LIMIT,
+    )
+    if response.status_code != 200:
+        raise AssertionError(f"no tokens: {response.status_code} {response.text}")
+    return SimpleNamespace(**response.json())
+
+
+def expired_tokens(context, server, client, nonce):
+    """Tokens that a slow clock minted."""
+    command = [*context.expired_tokens, "--server", server.id, "--client", client]
+    command += ["--user", context.login, "--nonce", nonce]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return SimpleNamespace(**json.loads(done.stdout))
+
+
+def rotate_keys(context, server):
+    """Rotates by the command line; returns once the running server publishes the new key."""
+    before = published_keys(server)
+    command = [*context.rotate_keys, "--server", server.id]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    until = time.monotonic() + 5
+    while not published_keys(server) - before:
+        if time.monotonic() > until:
+            raise AssertionError("the running server does not publish the new key")
+        time.sleep(0.05)
+
+
+def published_keys(server):
+    keys = requests.get(f"{server.endpoints}/v1/keys", timeout=LIMIT).json()["keys"]
+    return {key["kid"] for key in keys if key["alg"] == "RS256"}
+
+
+def kid(token):
+    return json.loads(unpadded(token.split(".")[0]))["kid"]
+
+
+def tampered(token):
+    """The token with another subject under the same signature."""
+    header, payload, signature = token.split(".")
+    claims = json.loads(unpadded(payload)) | {"sub": "mallory@example.com"}
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"{header}.{payload}.{signature}"
+
+
+def unpadded(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))

@@ -1,0 +1,181 @@
+"""A Stepgate of its own: `serve` with TLS on a random loopback port, and a folder that goes away with it."""
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SEED = Path(__file__).resolve().parent / "seed.yaml"
+LOGIN = "alice@example.com"
+# Seconds that a command, and the start of the server, may take.
+COMMAND_LIMIT = 60
+START_LIMIT = 60
+STOP_LIMIT = 20
+
+
+class Provider:
+    def __init__(self, stepgate, support, folder):
+        self.stepgate, self.support, self.folder = stepgate, support, folder
+        self.password = secrets.token_urlsafe(18) + "aA1!"
+        self.client_secret = secrets.token_urlsafe(48)
+        self.process = None
+
+    def __enter__(self):
+        try:
+            self._prepare()
+            self._start()
+        except BaseException:
+            self._stop()
+            print(self.log_tail(), file=sys.stderr)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._stop()
+
+    def environment(self):
+        """For every process of this run: the private authority is trusted, and nothing goes through a proxy."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.lower().endswith("_proxy") and not name.startswith("STEPGATE_")
+        }
+        authority = str(self.folder / "ca.pem")
+        return kept | {
+            "SSL_CERT_FILE": authority,
+            "REQUESTS_CA_BUNDLE": authority,
+            "NODE_EXTRA_CA_CERTS": authority,
+            "NO_PROXY": "localhost,127.0.0.1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "CONFORMANCE_PASSWORD": self.password,
+            "CONFORMANCE_CLIENT_SECRET": self.client_secret,
+        }
+
+    def context(self):
+        """What the checks have to know."""
+        config = str(self.config)
+        return {
+            "servers": [
+                {"id": "org", "issuer": self.issuer, "audience": self.issuer, "endpoints": f"{self.issuer}/oauth2"},
+                {
+                    "id": "default",
+                    "issuer": f"{self.issuer}/oauth2/default",
+                    "audience": "api://default",
+                    "endpoints": f"{self.issuer}/oauth2/default",
+                },
+            ],
+            "origin": self.issuer,
+            "login": LOGIN,
+            "password": self.password,
+            "client_secret": self.client_secret,
+            "redirect_uri": "https://app.example.com/callback",
+            "post_logout_redirect_uri": "https://app.example.com/goodbye",
+            "rotate_keys": [str(self.stepgate), "keys", "rotate", "--now", "--config", config],
+            "expired_tokens": [str(self.support), "expired-tokens", "--config", config],
+        }
+
+    def log_tail(self):
+        log = self.folder / "serve.log"
+        return "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
+
+    def _prepare(self):
+        self._run(self.support, "certificates", self.folder)
+        key = self.folder / "master.key"
+        with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))
+        (self.folder / "data").mkdir()
+
+    def _start(self):
+        # Between looking for a free port and taking it, somebody else may be faster.
+        for attempt in range(3):
+            self._configure()
+            if attempt == 0:
+                self._run(self.stepgate, "migrate", "--config", self.config)
+            self._run(self.stepgate, "apply", SEED, "--config", self.config)
+            with open(self.folder / "serve.log", "a") as log:
+                self.process = subprocess.Popen(
+                    [self.stepgate, "serve", "--config", self.config],
+                    env=self.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            if self._is_ready():
+                return
+            self._stop()
+        raise RuntimeError("the server did not start")
+
+    def _configure(self):
+        public, internal = free_ports(2)
+        self.issuer = f"https://localhost:{public}"
+        self.config = self.folder / "stepgate.toml"
+        path = lambda name: json.dumps(str(self.folder / name))  # noqa: E731
+        self.config.write_text(
+            f'issuer = "{self.issuer}"\n'
+            f"data = {path('data')}\n"
+            f"[listen]\n"
+            f'addresses = ["127.0.0.1:{public}"]\n'
+            f"tls = {{ certificate = {path('server.pem')}, key = {path('server.key')} }}\n"
+            f"[internal]\n"
+            f'address = "127.0.0.1:{internal}"\n'
+            f"[keys]\n"
+            f"master_key = {{ file = {path('master.key')} }}\n"
+            # One user signs in faster than people do.
+            f"[limits.rates]\n"
+            f'sign_in_username = "1000/1s"\n'
+        )
+        self.config.chmod(0o600)
+
+    def _is_ready(self):
+        until = time.monotonic() + START_LIMIT
+        while time.monotonic() < until and self.process.poll() is None:
+            asked = subprocess.run(
+                [self.stepgate, "healthcheck", "--config", self.config],
+                env=self.environment(),
+                capture_output=True,
+                timeout=COMMAND_LIMIT,
+            )
+            if asked.returncode == 0:
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _stop(self):
+        if self.process is None:
+            return
+        process, self.process = self.process, None
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _run(self, *command):
+        done = subprocess.run(
+            [str(word) for word in command],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_LIMIT,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{command[0].name} {command[1]} failed: {done.stdout}{done.stderr}")
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
