@@ -20,7 +20,6 @@ mod oidc;
 mod openapi;
 mod security;
 mod store;
-mod security;
 mod supply_chain;
 mod web;
 
@@ -37,7 +36,6 @@ fn main() -> ExitCode {
         store::trials(),
         web::trials(),
         browser::trials(),
-        security::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

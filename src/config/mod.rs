@@ -30,6 +30,7 @@ mod secret_source;
 mod sessions;
 mod tokens;
 
+pub use self::redis::Redis;
 pub use cookies::{Cookies, SameSite};
 pub use database::Database;
 pub use environment::{Environment, process_environment};
@@ -41,7 +42,6 @@ pub use keys::Keys;
 pub use limits::{Argon2, Body, Limits, Timeouts};
 pub use listen::{Address, Listen, Mtls, TlsFiles};
 pub use logs::Logs;
-pub use self::redis::Redis;
 pub use secret_source::SecretSource;
 pub use sessions::Sessions;
 pub use tokens::Tokens;
