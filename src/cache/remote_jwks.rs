@@ -11,6 +11,8 @@ use crate::{id::ClientId, ports::fetch::Fetch};
 
 /// Fetches are at least this far apart for one client.
 const REFETCH_AFTER: Duration = Duration::seconds(20);
+/// After this long a set is fetched again though it has the key: keys that were withdrawn must go.
+const FRESH: Duration = Duration::HOUR;
 /// A set that cannot be refreshed is trusted this long.
 const KEEP: Duration = Duration::DAY;
 
@@ -44,7 +46,8 @@ impl RemoteJwks {
         if let Some(known) = &known {
             let usable =
                 known.keys.clone().filter(|_| known.fetched_at.is_some_and(|fetched| now < fetched + KEEP));
-            let satisfied = usable.as_ref().is_some_and(|keys| wanted(keys));
+            let fresh = known.fetched_at.is_some_and(|fetched| now < fetched + FRESH);
+            let satisfied = fresh && usable.as_ref().is_some_and(|keys| wanted(keys));
             if satisfied || now < known.tried_at + REFETCH_AFTER {
                 return usable;
             }

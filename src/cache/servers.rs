@@ -20,6 +20,7 @@ use crate::{
     protocol::{
         acr::Acr,
         client_auth::AuthMethod,
+        client_metadata::Profile,
         grant_type::GrantType,
         metadata::Metadata,
         prompt::Prompt,
@@ -146,6 +147,13 @@ impl ServerState {
             .and_then(|algorithm| self.signer(algorithm))
         {
             Some(signer) => Ok(signer),
+            // FAPI 2.0 Security Profile §5.4.1: no RSASSA-PKCS1-v1_5.
+            None if client.metadata.profile == Profile::Fapi2 => {
+                [Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa]
+                    .into_iter()
+                    .find_map(|algorithm| self.signer(algorithm))
+                    .ok_or_else(|| Fault::Crypto(format!("{} has no key that FAPI 2.0 allows", self.issuer)))
+            }
             None => self.access_token_signer(),
         }
     }

@@ -30,7 +30,7 @@ use crate::{
     },
     secret::Secret,
     store::unit::{Outcome, Unit},
-    syslog::{Caller, Event, EventType, Reason},
+    syslog::{Caller, Event, EventType, Reason, record_repeated},
     token::{self, LoadedSubject, Mint, MintError, Subject},
 };
 
@@ -148,8 +148,32 @@ pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) 
     };
     let context =
         Context { app, server: request.server, client: &client, caller: request.caller, now: app.now() };
-    let answer = answer(&context, request.origin, token_request).await;
+    let mut answer = answer(&context, request.origin, token_request).await;
+    if let Err(error) = &answer
+        && let Err(fault) = record_refusal(&context, token_request.grant_type(), error).await
+    {
+        answer = Err(fault.into());
+    }
     (Some(client), answer)
+}
+
+/// Writes a refusal to the system log; like ones within a minute are gathered.
+async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantError) -> Result<(), Fault> {
+    let reason = match error {
+        GrantError::InvalidGrant(reason) | GrantError::InvalidRefreshToken(reason) => reason,
+        GrantError::UnauthorizedClient(_) => "unauthorized_client",
+        GrantError::BrowserRefused => "origin_not_allowed",
+        GrantError::InvalidScope(_) => "invalid_scope",
+        GrantError::ConsentRequired => "consent_required",
+        GrantError::AccessDenied => "access_denied",
+        GrantError::Claims(_) => "claim_failed",
+        GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
+    };
+    let event = Event::failure(EventType::TokenGrant, reason)
+        .server(&context.server.config.server.id)
+        .client(&context.client.id)
+        .with("grantType", kind.as_str());
+    record_repeated(context.app, &format!("{}\n{reason}", context.client.id), event, context.caller).await
 }
 
 async fn answer(

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{
     Endpoint, Request, Response, Result,
     error::{MethodNotAllowedError, NotFoundError, ResponseError},
+    middleware::PanicHandler,
 };
 use time::OffsetDateTime;
 
@@ -34,6 +35,20 @@ use crate::{
         headers::Hsts,
     },
 };
+
+/// Marks the answer of a request whose handler panicked; it is rendered like any other fault of ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Panicked;
+
+impl PanicHandler for Panicked {
+    type Response = Response;
+
+    fn get_response(&self, _: Box<dyn std::any::Any + Send + 'static>) -> Response {
+        let mut response: Response = StatusCode::INTERNAL_SERVER_ERROR.into();
+        response.extensions_mut().insert(Self);
+        response
+    }
+}
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-okta-request-id");
 /// The longest user agent that is kept.
@@ -92,6 +107,10 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         } else {
             request.set_data(Arc::clone(&caller));
             let mut response = match self.inner.call(request).await {
+                Ok(response) if response.extensions().get::<Panicked>().is_some() => {
+                    let error = poem::Error::from_status(StatusCode::INTERNAL_SERVER_ERROR);
+                    self.render(error, surface, &caller)
+                }
                 Ok(response) => response,
                 Err(error) => self.render(error, surface, &caller),
             };

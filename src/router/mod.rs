@@ -40,7 +40,10 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/v1/keys", api);
     let (bytes, timeout) = app.settings.form;
     let body = BodyLimit { bytes, timeout };
-    let inner = routes.with(AddData::new(Arc::clone(&app))).with(body).with(CatchPanic::new());
+    let inner = routes
+        .with(AddData::new(Arc::clone(&app)))
+        .with(body)
+        .with(CatchPanic::new().with_handler(edge::Panicked));
     edge::Edge::new(app, metrics, inner).boxed()
 }
 

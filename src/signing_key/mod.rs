@@ -119,7 +119,10 @@ async fn carry_out(
         }
         match write(app, &tx, server, Due { ring: &ring, changes: &changes, fresh, now }).await {
             Ok(true) => match tx.commit().await {
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    app.forget_configuration();
+                    return Ok(true);
+                }
                 Err(lost) => fault = lost,
             },
             Ok(false) => {}

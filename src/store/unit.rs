@@ -66,7 +66,7 @@ impl Unit {
         self
     }
 
-    /// Adds a row to write instead when a claim is lost.
+    /// Adds a row to write instead when a claim is lost, unless the denial's changes find nothing left to change.
     #[must_use]
     pub fn denial_row(mut self, row: impl Into<Row>) -> Self {
         self.denial_rows.push(row.into());
@@ -85,10 +85,14 @@ impl Unit {
                 if several {
                     connection.execute_unprepared("ROLLBACK TO SAVEPOINT unit").await?;
                 }
+                let told_before = !self.denial_changes.is_empty();
+                let mut changed = 0;
                 for change in self.denial_changes {
-                    change.run(connection).await?;
+                    changed += change.run(connection).await?;
                 }
-                return Ok((Outcome::Lost(index), self.denial_rows));
+                // What the denial would change has been changed before: it was told before, too.
+                let rows = if told_before && changed == 0 { Vec::new() } else { self.denial_rows };
+                return Ok((Outcome::Lost(index), rows));
             }
         }
         if several {

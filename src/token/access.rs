@@ -39,7 +39,9 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
             claims.insert("aud".to_owned(), json!(server.audience));
             claims.insert(
                 "sub".to_owned(),
-                json!(user.map_or(mint.client.id.as_str(), |subject| subject.user.login.as_str())),
+                json!(mint.custom_subject().unwrap_or_else(|| {
+                    user.map_or(mint.client.id.as_str(), |subject| subject.user.login.as_str()).to_owned()
+                })),
             );
             claims.insert("iat".to_owned(), json!(iat));
             claims.insert("exp".to_owned(), json!(exp));

@@ -89,17 +89,24 @@ impl Mint<'_> {
     /// Claims that scopes and configuration bring to a target.
     fn claims(&self, target: claims::Target) -> Result<Map<String, Value>, ClaimsError> {
         let scopes: Vec<&str> = self.scope.iter().collect();
-        claims::assemble(
-            target,
-            &claims::Facts {
-                user: self.subject.as_ref().map(|subject| subject.user),
-                groups: self.subject.as_ref().map_or(&[], |subject| subject.groups),
-                scopes: &scopes,
-                requested: &[],
-                server: &self.server.config,
-                thin_okta: self.client.is_okta_compat() && self.server.config.server.is_org(),
-            },
-        )
+        claims::assemble(target, &self.facts(&scopes))
+    }
+
+    /// `sub` of an access token where a claim of the server sets it.
+    fn custom_subject(&self) -> Option<String> {
+        let scopes: Vec<&str> = self.scope.iter().collect();
+        claims::access_token_subject(&self.facts(&scopes))
+    }
+
+    fn facts<'a>(&'a self, scopes: &'a [&'a str]) -> claims::Facts<'a> {
+        claims::Facts {
+            user: self.subject.as_ref().map(|subject| subject.user),
+            groups: self.subject.as_ref().map_or(&[], |subject| subject.groups),
+            scopes,
+            requested: &[],
+            server: &self.server.config,
+            thin_okta: self.client.is_okta_compat() && self.server.config.server.is_org(),
+        }
     }
 }
 
