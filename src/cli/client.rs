@@ -7,7 +7,7 @@ use super::{
     CliError,
     connect::Target,
     output,
-    secret_input::{self, Pointer},
+    secret_input::{self, Pointer, PointerParser},
 };
 use crate::{
     app::App,
@@ -110,7 +110,7 @@ struct RotateSecret {
 #[derive(clap::Args, Debug)]
 struct SecretSource {
     /// Where an existing secret is: {env:NAME} or {file:PATH}; without it a random one is made
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", value_parser = PointerParser)]
     secret: Option<Pointer>,
     /// Read an existing secret from standard input
     #[arg(long, conflicts_with = "secret")]

@@ -1,11 +1,17 @@
 //! Where a password or secret comes from: the terminal, standard input, a variable or a file, never an argument.
 
 use std::{
+    ffi::OsStr,
     io::{IsTerminal, Read},
     path::PathBuf,
     str::FromStr,
 };
 
+use clap::{
+    Arg, Command,
+    builder::TypedValueParser,
+    error::{Error, ErrorKind},
+};
 use zeroize::Zeroizing;
 
 use super::CliError;
@@ -33,6 +39,23 @@ impl FromStr for Pointer {
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(PathBuf::from(path.trim()))),
             _ => Err(EXPECTED),
         }
+    }
+}
+
+/// Parses a [`Pointer`] of the command line. clap's own errors repeat the argument, and what ends up on a screen or in
+/// the log of a build may be the secret itself.
+#[derive(Clone, Debug)]
+pub(super) struct PointerParser;
+
+impl TypedValueParser for PointerParser {
+    type Value = Pointer;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<Pointer, Error> {
+        let text = value.to_str().unwrap_or_default();
+        text.parse().map_err(|expected: &str| {
+            let name = argument.map(|argument| format!("{argument}: ")).unwrap_or_default();
+            Error::raw(ErrorKind::ValueValidation, format!("{name}{expected}\n")).with_cmd(command)
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     CliError,
     connect::Target,
     output,
-    secret_input::{self, Pointer},
+    secret_input::{self, Pointer, PointerParser},
 };
 use crate::{
     app::App,
@@ -100,7 +100,7 @@ struct SetPassword {
 #[derive(clap::Args, Debug)]
 struct Password {
     /// Where the password is: {env:NAME} or {file:PATH}
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", value_parser = PointerParser)]
     password: Option<Pointer>,
     /// Read the password from standard input
     #[arg(long, conflicts_with = "password")]
