@@ -42,7 +42,7 @@ impl Default for ServerSettings {
 }
 
 /// An authorization server.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct AuthorizationServer {
     /// `org`, `default`, or `aus…`.
     pub id: AuthorizationServerId,

@@ -305,6 +305,7 @@ impl Apply<'_> {
         wanted: &read::Server,
         is_new: bool,
     ) -> Result<(), SeedError> {
+        let before = server.clone();
         if let Some((audience, spot)) = &wanted.audience {
             if server.is_org() {
                 return Err(spot.error("cannot be set: the org server's audience is the issuer"));
@@ -325,6 +326,9 @@ impl Apply<'_> {
         settings.id_token_lifetime = wanted.id_token_lifetime.unwrap_or(settings.id_token_lifetime);
         server.status = wanted.status.unwrap_or(server.status);
         server.access_token_profile = wanted.access_token_profile.unwrap_or(server.access_token_profile);
+        if *server == before {
+            return Ok(());
+        }
         if !is_new {
             server.updated_at = self.now;
         }

@@ -103,7 +103,7 @@ pub async fn describe(
 ) -> Result<(), Fault> {
     super::db::execute(
         &tx.0,
-        r#"UPDATE "group" SET "description" = $1, "updated_at" = $2 WHERE "id" = $3"#,
+        r#"UPDATE "group" SET "description" = $1, "updated_at" = $2 WHERE "id" = $3 AND "description" IS DISTINCT FROM $1"#,
         vec![description.into(), millis(now).into(), id.as_str().into()],
     )
     .await?;
