@@ -189,6 +189,8 @@ impl Metrics {
         metrics::describe_gauge!(SIGNING_KEY_AGE_SECONDS, "Age of the active signing key");
         metrics::describe_gauge!(OUTBOX_DEPTH, "Messages waiting to be delivered");
         metrics::describe_counter!(RATE_LIMIT_REFUSALS_TOTAL, "Requests refused by a rate limit");
+        // Shown from the start, also where no shared cache is configured.
+        let _ = metrics::histogram!(CACHE_LATENCY_SECONDS);
         Self {
             exporter,
             requests: ArcSwap::default(),

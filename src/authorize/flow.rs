@@ -124,7 +124,11 @@ fn key(caller: &Caller) -> String {
 async fn may_wait(app: &App, caller: &Caller) -> Result<(), FlowError> {
     let Some(rate) = app.rates.of(Bucket::AuthorizePending) else { return Ok(()) };
     let waiting = store::flow::pending_from(&app.db, &key(caller), app.now(), rate.limit).await?;
-    if waiting >= u64::from(rate.limit) { Err(FlowError::TooMany) } else { Ok(()) }
+    if waiting < u64::from(rate.limit) {
+        return Ok(());
+    }
+    metrics::counter!("rate_limit_refusals_total", "bucket" => Bucket::AuthorizePending.name()).increment(1);
+    Err(FlowError::TooMany)
 }
 
 /// The parameters of a POSTed request, kept until the browser has followed a redirect: only then does it show a session

@@ -93,7 +93,9 @@ pub async fn authenticate(
     if let Some(count) = failures(app, &id, caller, Access::Peek).await
         && count.exceeded
     {
-        let event = Event::failure(EventType::RateLimited, Bucket::ClientAuthenticationFailure.name());
+        let bucket = Bucket::ClientAuthenticationFailure;
+        metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
+        let event = Event::failure(EventType::RateLimited, bucket.name());
         record_repeated(app, "client_authentication", event, caller).await?;
         return Err(AuthenticateError::Throttled(count));
     }
