@@ -15,6 +15,7 @@ mod support;
 
 mod architecture;
 mod browser;
+mod cli;
 mod harness;
 mod oidc;
 mod openapi;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         store::trials(),
         web::trials(),
         browser::trials(),
+        cli::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

@@ -17,7 +17,7 @@ pub(crate) mod http;
 pub(crate) mod op;
 pub(crate) mod peer;
 mod postgres;
-mod process;
+pub(crate) mod process;
 mod redis;
 mod services;
 mod sqlite;
