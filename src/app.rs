@@ -110,9 +110,7 @@ impl Settings {
         Self {
             dev: false,
             session: SessionSettings { idle: Duration::hours(2), absolute: Duration::hours(12) },
-            keys: KeySettings {
-                rotation: RotationPolicy::new(signing_key::LONGEST_TOKEN_LIFETIME, clock_skew),
-            },
+            keys: KeySettings { rotation: signing_key::rotation_policy(clock_skew) },
             same_site: if issuer.starts_with("https:") { SameSite::None } else { SameSite::Lax },
             form: (64 * 1024, std::time::Duration::from_secs(30)),
             clock_skew,

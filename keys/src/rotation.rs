@@ -80,8 +80,7 @@ impl RotationPolicy {
             publish_next_after: Duration::days(45),
             activate_after: Duration::days(90),
             retain: longest_token_lifetime.saturating_add(skew),
-            // A node that has not noticed a new key yet may serve the JWK Set without it a moment longer.
-            jwks_cache: LONGEST_CACHE.saturating_add(skew),
+            jwks_cache: LONGEST_CACHE,
         }
     }
 

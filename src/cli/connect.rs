@@ -21,7 +21,7 @@ use crate::{
         random::{Random, SystemRandom},
     },
     setup::{self, Purpose},
-    signing_key::LONGEST_TOKEN_LIFETIME,
+    signing_key,
     store::{self, Database, db::DatabaseSettings},
     user::credentials::{PasswordHasher, PasswordHashing},
 };
@@ -154,7 +154,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
             rotation: RotationPolicy {
                 publish_next_after: duration(config.keys.publish_next_after)?,
                 activate_after: duration(config.keys.rotate_after)?,
-                ..RotationPolicy::new(LONGEST_TOKEN_LIFETIME, clock_skew)
+                ..signing_key::rotation_policy(clock_skew)
             },
         },
         same_site: match config.same_site() {

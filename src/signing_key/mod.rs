@@ -3,7 +3,9 @@
 //! What is due is decided purely by [`keys::rotation`]; here the decision is carried out by compare-and-swap, so that
 //! two nodes that rotate at once leave one active key. Keys are made outside the transaction.
 
-use keys::{Aad, Algorithm, Change, KeyRecord, KeyState, MasterKey, SigningKey, Timing, rotation};
+use keys::{
+    Aad, Algorithm, Change, KeyRecord, KeyState, MasterKey, RotationPolicy, SigningKey, Timing, rotation,
+};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
@@ -16,6 +18,13 @@ use crate::{
 
 /// The longest lifetime that any token may be given: a day, the upper end of access-token lifetimes.
 pub const LONGEST_TOKEN_LIFETIME: Duration = Duration::DAY;
+
+/// The usual rhythm of rotation. A node that has not noticed a new key yet may serve the JWK Set without it a moment
+/// longer, so a key is published for the cache time and the skew before it signs.
+pub fn rotation_policy(clock_skew: Duration) -> RotationPolicy {
+    let policy = RotationPolicy::new(LONGEST_TOKEN_LIFETIME, clock_skew);
+    RotationPolicy { jwks_cache: policy.jwks_cache + clock_skew, ..policy }
+}
 
 /// Where the private half of a key is sealed to.
 fn aad(kid: &str) -> Aad<'_> {
