@@ -47,7 +47,7 @@ pub enum DecideError {
     Fault(#[from] Fault),
 }
 
-/// Decides for the user of a session.
+/// Decides for the user of a session, who was just loaded.
 ///
 /// # Errors
 /// `access_denied`, or a fault.
@@ -56,12 +56,10 @@ pub async fn decide(
     server: &ServerState,
     client: &Client,
     (request, scope): (&ValidRequest, ScopeSet),
-    session: &Session,
+    (session, user): (&Session, User),
 ) -> Result<Decision, DecideError> {
     let denied = |text: &'static str| OAuthError::new(ErrorCode::AccessDenied, text);
-    let subject = LoadedSubject::find(app, server, &session.user_id)
-        .await?
-        .ok_or_else(|| denied("The user does not exist any more."))?;
+    let subject = LoadedSubject::of(app, server, user).await?;
     let groups = match (&client.assignment, server.needs_groups) {
         (Some(_), false) => crate::store::group::of_user(&app.db, &session.user_id).await?,
         _ => subject.groups,

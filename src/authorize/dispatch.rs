@@ -15,7 +15,7 @@ use crate::{
     consent,
     fault::Fault,
     id::{ConsentId, FlowId},
-    model::{client::Client, session::Session},
+    model::{client::Client, session::Session, user::User},
     protocol::{
         error::{ErrorCode, OAuthError},
         prompt::Prompt,
@@ -101,7 +101,8 @@ pub async fn dispatch(
             OAuthError::new(ErrorCode::LoginRequired, "Another user signed in than the one asked for.");
         return deny(app, &journey, &error, browser.caller).await;
     }
-    let session = live_user(app, browser.session).await?;
+    let signed_in = live_user(app, browser.session).await?;
+    let session = signed_in.as_ref().map(|(session, _)| *session);
     let missing = match session {
         Some(session) => Some(consent_missing(app, server, client, (request, &progress), session).await?),
         None => None,
@@ -112,14 +113,14 @@ pub async fn dispatch(
     {
         return Ok(respond(issue::error(request.destination.clone(), &error)));
     }
-    match (needs, session) {
-        (Needs::Nothing, Some(session)) => {
-            finish(app, (server, client), &journey, (session, &progress), browser).await
+    match (needs, signed_in) {
+        (Needs::Nothing, Some(signed_in)) => {
+            finish(app, (server, client), &journey, (signed_in, &progress), browser).await
         }
-        (Needs::Consent(_), Some(session)) => {
+        (Needs::Consent(_), Some(signed_in)) => {
             // A refusal that no consent can change is told before anything is asked.
             let asked = (request, request.scope.clone());
-            match decide(app, server, client, asked, session).await {
+            match decide(app, server, client, asked, signed_in).await {
                 Err(DecideError::Denied(error)) => deny(app, &journey, &error, browser.caller).await,
                 Err(DecideError::Fault(fault)) => Err(fault.into()),
                 Ok(_) => Ok(Step::Consent(frozen(app, journey, browser).await?)),
@@ -132,12 +133,15 @@ pub async fn dispatch(
     }
 }
 
-/// The session, as long as its user is active: suspension ends sign-on at the next request.
-async fn live_user<'a>(app: &App, session: Option<&'a Session>) -> Result<Option<&'a Session>, Fault> {
+/// The session with its user, as long as that user is active: suspension ends sign-on at the next request.
+async fn live_user<'a>(
+    app: &App,
+    session: Option<&'a Session>,
+) -> Result<Option<(&'a Session, User)>, Fault> {
     let Some(session) = session else { return Ok(None) };
     let user = store::user::find(&app.db, &session.user_id).await?;
-    let counts = user.is_some_and(|user| user.is_active() && session.created_at > user.not_before);
-    Ok(counts.then_some(session))
+    let counts = |user: &User| user.is_active() && session.created_at > user.not_before;
+    Ok(user.filter(counts).map(|user| (session, user)))
 }
 
 /// The scopes that still have to be agreed to; within a flow an agreement counts once, also for `prompt=consent`.
@@ -182,10 +186,11 @@ async fn finish(
     app: &App,
     (server, client): (&ServerState, &Client),
     journey: &Journey<'_>,
-    (session, progress): (&Session, &Progress),
+    (signed_in, progress): ((&Session, User), &Progress),
     browser: &Browser<'_>,
 ) -> Result<Step, FlowError> {
     let request = journey.request();
+    let session = signed_in.0;
     let mut unit = Unit::new();
     let scope = match &progress.agreed {
         Some((user, agreed)) if *user == session.user_id => {
@@ -205,7 +210,7 @@ async fn finish(
         }
         Some(_) | None => request.scope.clone(),
     };
-    let decision = match decide(app, server, client, (request, scope), session).await {
+    let decision = match decide(app, server, client, (request, scope), signed_in).await {
         Ok(decision) => decision,
         Err(DecideError::Denied(error)) => return deny(app, journey, &error, browser.caller).await,
         Err(DecideError::Fault(fault)) => return Err(fault.into()),

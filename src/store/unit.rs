@@ -74,16 +74,18 @@ impl Unit {
     }
 
     /// Runs the claims and changes; says which rows are to be inserted and whether the unit was won.
-    pub(super) async fn apply(self, connection: &impl ConnectionTrait) -> Result<(Outcome, Vec<Row>), Fault> {
+    pub(super) async fn apply(self, connection: &impl ConnectionTrait, undo: Undo) -> Result<Applied, Fault> {
         // A later claim that is lost takes the earlier ones back.
-        let several = self.claims.len() > 1;
-        if several {
+        let savepoint = undo == Undo::BySavepoint && self.claims.len() > 1;
+        if savepoint {
             connection.execute_unprepared("SAVEPOINT unit").await?;
         }
         for (index, claim) in self.claims.into_iter().enumerate() {
             if claim.run(connection).await? != 1 {
-                if several {
+                if savepoint {
                     connection.execute_unprepared("ROLLBACK TO SAVEPOINT unit").await?;
+                } else if index > 0 {
+                    return Ok(Applied::Spoiled);
                 }
                 let told_before = !self.denial_changes.is_empty();
                 let mut changed = 0;
@@ -92,17 +94,36 @@ impl Unit {
                 }
                 // What the denial would change has been changed before: it was told before, too.
                 let rows = if told_before && changed == 0 { Vec::new() } else { self.denial_rows };
-                return Ok((Outcome::Lost(index), rows));
+                return Ok(Applied::Ended(Outcome::Lost(index), rows));
             }
         }
-        if several {
+        if savepoint {
             connection.execute_unprepared("RELEASE SAVEPOINT unit").await?;
         }
         for change in self.changes {
             change.run(connection).await?;
         }
-        Ok((Outcome::Won, self.rows))
+        Ok(Applied::Ended(Outcome::Won, self.rows))
     }
+}
+
+/// What takes the earlier claims of a unit back when a later one is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Undo {
+    /// A savepoint around the claims: two statements more for every unit that has several.
+    BySavepoint,
+    /// The rollback of the whole transaction, after which its units must be run again by savepoint. Only a race loses a
+    /// later claim, so this is the cheaper way to begin.
+    ByTransaction,
+}
+
+/// What running a unit left in its transaction.
+#[derive(Debug)]
+pub(super) enum Applied {
+    /// The unit ended; these rows are still to be inserted.
+    Ended(Outcome, Vec<Row>),
+    /// A later claim was lost and the earlier ones stand: the transaction must be rolled back.
+    Spoiled,
 }
 
 /// How a unit ended; both ways it is durable.

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     db::immediate,
-    unit::{Batch, Outcome, Unit},
+    unit::{Applied, Batch, Outcome, Undo, Unit},
 };
 use crate::fault::Fault;
 
@@ -78,11 +78,11 @@ async fn run(connection: DatabaseConnection, mut submissions: mpsc::Receiver<Sub
             .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         let (units, answers): (Vec<Unit>, Vec<_>) = batch.drain(..).map(|s| (s.unit, s.answer)).unzip();
         let single = units.len() == 1;
-        let outcomes = match commit_together(&connection, units.clone()).await {
-            Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        let outcomes = match commit_together(&connection, units.clone(), Undo::ByTransaction).await {
+            Ok(Some(outcomes)) => outcomes.into_iter().map(Ok).collect(),
             Err(fault) if single => vec![Err(fault)],
             // One unit spoiled the batch: find out which by running them one by one.
-            Err(_) => {
+            Ok(None) | Err(_) => {
                 let mut outcomes = Vec::with_capacity(units.len());
                 for unit in units {
                     outcomes.push(commit_alone(&connection, unit).await);
@@ -97,26 +97,47 @@ async fn run(connection: DatabaseConnection, mut submissions: mpsc::Receiver<Sub
     }
 }
 
-/// All units in one transaction: claims one by one, inserts gathered by table.
-async fn commit_together(connection: &DatabaseConnection, units: Vec<Unit>) -> Result<Vec<Outcome>, Fault> {
+/// All units in one transaction: claims one by one, inserts gathered by table. `None` when nothing was committed because
+/// a unit must be undone in part, which only [`Undo::BySavepoint`] can.
+async fn commit_together(
+    connection: &DatabaseConnection,
+    units: Vec<Unit>,
+    undo: Undo,
+) -> Result<Option<Vec<Outcome>>, Fault> {
     let transaction = connection.begin_with_options(immediate()).await?;
     let mut outcomes = Vec::with_capacity(units.len());
     let mut inserts = Batch::default();
     for unit in units {
-        let (outcome, rows) = unit.apply(&transaction).await?;
-        outcomes.push(outcome);
-        for row in rows {
-            inserts.add(row);
+        match unit.apply(&transaction, undo).await? {
+            Applied::Ended(outcome, rows) => {
+                outcomes.push(outcome);
+                for row in rows {
+                    inserts.add(row);
+                }
+            }
+            Applied::Spoiled => {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
         }
     }
     inserts.insert(&transaction).await?;
     transaction.commit().await?;
-    Ok(outcomes)
+    Ok(Some(outcomes))
 }
 
 async fn commit_alone(connection: &DatabaseConnection, unit: Unit) -> Result<Outcome, Fault> {
-    let mut outcomes = commit_together(connection, vec![unit]).await?;
-    outcomes.pop().ok_or(Fault::Overloaded("the writer gave no answer"))
+    let outcomes = commit_together(connection, vec![unit], Undo::BySavepoint).await?;
+    outcomes.and_then(|mut outcomes| outcomes.pop()).ok_or(Fault::Overloaded("the writer gave no answer"))
+}
+
+/// First without a savepoint, which hardly ever turns out to be needed.
+async fn commit_hopefully(connection: &DatabaseConnection, unit: Unit) -> Result<Outcome, Fault> {
+    let outcomes = commit_together(connection, vec![unit.clone()], Undo::ByTransaction).await?;
+    match outcomes.and_then(|mut outcomes| outcomes.pop()) {
+        Some(outcome) => Ok(outcome),
+        None => commit_alone(connection, unit).await,
+    }
 }
 
 /// PostgreSQL may refuse a transaction because of its neighbours (deadlock, serialization): try again a few times.
@@ -127,7 +148,7 @@ async fn commit_retrying(connection: &DatabaseConnection, unit: Unit) -> Result<
         let outcome = if unit.claims.is_empty() && unit.changes.is_empty() && unit.rows.len() == 1 {
             insert_alone(connection, unit.clone()).await
         } else {
-            commit_alone(connection, unit.clone()).await
+            commit_hopefully(connection, unit.clone()).await
         };
         match outcome {
             Err(Fault::Database(text))
@@ -149,4 +170,36 @@ async fn insert_alone(connection: &DatabaseConnection, unit: Unit) -> Result<Out
     }
     inserts.insert(connection).await?;
     Ok(Outcome::Won)
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::store::{Database, db::DatabaseSettings, grant::revoke_jti};
+
+    #[tokio::test]
+    async fn a_lost_later_claim_takes_the_earlier_ones_back_and_spares_its_neighbours() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/store.db", folder.path().display());
+        let db = Database::connect(&DatabaseSettings::new(url)).await.unwrap();
+        db.migrate().await.unwrap();
+        let take = |jti| revoke_jti(jti, OffsetDateTime::UNIX_EPOCH);
+        let torn = Unit::new().claim(take("a")).claim(take("a")).denial_change(take("denial"));
+        let neighbour = Unit::new().claim(take("b")).claim(take("c"));
+
+        let (torn, neighbour) =
+            futures_util::future::join(db.writer().commit(torn), db.writer().commit(neighbour)).await;
+
+        assert_eq!((torn.unwrap(), neighbour.unwrap()), (Outcome::Lost(1), Outcome::Won));
+        for (jti, expected) in [
+            ("a", Outcome::Won),
+            ("b", Outcome::Lost(0)),
+            ("c", Outcome::Lost(0)),
+            ("denial", Outcome::Lost(0)),
+        ] {
+            assert_eq!(db.writer().commit(Unit::new().claim(take(jti))).await.unwrap(), expected, "{jti}");
+        }
+    }
 }

@@ -135,19 +135,27 @@ pub struct LoadedSubject {
 }
 
 impl LoadedSubject {
-    /// Loads a user with groups; absent when the user is gone. Groups are read only where a server uses them.
+    /// Loads a user with groups; absent when the user is gone.
     ///
     /// # Errors
     /// The database failed.
     pub async fn find(app: &App, server: &ServerState, user: &UserId) -> Result<Option<Self>, Fault> {
         let Some(user) = crate::store::user::find(&app.db, user).await? else { return Ok(None) };
+        Ok(Some(Self::of(app, server, user).await?))
+    }
+
+    /// Adds the groups to a user who was loaded already. Groups are read only where a server uses them.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn of(app: &App, server: &ServerState, user: User) -> Result<Self, Fault> {
         let groups = if server.needs_groups {
             crate::store::group::of_user(&app.db, &user.id).await?
         } else {
             Vec::new()
         };
         let group_names = groups.iter().map(|group| group.name.clone()).collect();
-        Ok(Some(Self { user, groups, group_names }))
+        Ok(Self { user, groups, group_names })
     }
 }
 

@@ -153,7 +153,7 @@ async fn sec_v01_a_key_is_published_before_it_signs_and_after_it_signed(app: Tes
     // The longest lifetime is a day, the skew a minute.
     assert!(!job_after(&app, DAY + 50).await);
     assert!(kids(&app).await.contains(&first));
-    assert!(job_after(&app, 20).await);
+    assert!(job_after(&app, 80).await);
     assert!(!kids(&app).await.contains(&first));
     assert_eq!(kid(&app.app, KeyState::Retired).await, None);
     assert!(app.logged("app.oauth2.as.key.rollover", None).await);
@@ -195,7 +195,8 @@ async fn sec_v01_a_late_job_still_publishes_before_it_activates(app: TestApp) {
         let token = machine_token(&app).await;
         assert!(kid_of(&token) == first && verifies(&token, &copy));
     }
-    assert!(job_after(&app, 30).await);
+    // Beyond the hour of the caches, the skew: another node may notice the key late.
+    assert!(job_after(&app, 90).await);
     assert_ne!(kid_of(&machine_token(&app).await), first);
 }
 
@@ -210,7 +211,7 @@ async fn sec_v01_a_rotation_on_demand_waits_until_the_key_is_known(app: TestApp)
     assert!(kids(&app).await.contains(&next));
     assert!(!job_after(&app, 3590).await);
     assert_eq!(kid_of(&machine_token(&app).await), first);
-    assert!(job_after(&app, 20).await);
+    assert!(job_after(&app, 80).await);
     assert_eq!(kid_of(&machine_token(&app).await), next);
     assert!(kids(&app).await.contains(&first));
     // In haste it signs at once, and the old one stays published all the same.
