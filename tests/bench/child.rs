@@ -269,7 +269,7 @@ pub(crate) struct Server {
     child: Child,
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    /// From the start of the process to the first byte it accepted.
+    /// From the start of the process to its first 200.
     pub(crate) started_in: Duration,
 }
 
@@ -277,18 +277,15 @@ impl Server {
     /// Starts a server and waits until `probe` is answered with 200.
     pub(crate) async fn start(role: Role, url: &str, port: u16, probe: &str) -> Self {
         let begun = Instant::now();
-        let child = spawn(role, url, port);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut server = Self { child: spawn(role, url, port), address, started_in: Duration::ZERO };
         let request = super::scenarios::get(address, probe, "");
-        loop {
-            if let Ok(mut connection) = load::Connection::open(address, Ipv4Addr::LOCALHOST).await
-                && connection.exchange(&request).await.is_ok_and(|answer| answer.status == 200)
-            {
-                return Self { child, address, started_in: begun.elapsed() };
-            }
+        while !answers(address, &request).await {
             assert!(begun.elapsed() < START_LIMIT, "the server did not start");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        server.started_in = begun.elapsed();
+        server
     }
 
     /// Its process.
@@ -302,6 +299,13 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0.0);
         kib / 1024.0
+    }
+}
+
+async fn answers(address: SocketAddr, request: &[u8]) -> bool {
+    match load::Connection::open(address, Ipv4Addr::LOCALHOST).await {
+        Ok(mut connection) => connection.exchange(request).await.is_ok_and(|answer| answer.status == 200),
+        Err(_) => false,
     }
 }
 

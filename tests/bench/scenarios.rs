@@ -122,7 +122,7 @@ impl World {
             Scenario::Refresh => measure(target, self.refreshing(CONNECTIONS).await?).await,
             Scenario::Login => {
                 let pages = Page::several(to, logins.min(USERS)).await?;
-                measure(target, logins_of(to, pages)).await
+                measure(target, logins_of(to, &pages)).await
             }
         })
     }
@@ -363,7 +363,7 @@ impl Lane for Login {
     }
 }
 
-fn logins_of(to: SocketAddr, pages: Vec<Page>) -> Vec<Login> {
+fn logins_of(to: SocketAddr, pages: &[Page]) -> Vec<Login> {
     let mut lanes: Vec<Login> = (0..CONNECTIONS).map(|_| Login(Vec::new())).collect();
     for (number, page) in pages.iter().enumerate() {
         if let Some(Login(requests)) = lanes.get_mut(number % CONNECTIONS) {
