@@ -9,6 +9,7 @@ mod policy;
 mod relying_party;
 mod revoke;
 mod token;
+mod transport;
 mod userinfo;
 
 use crate::support::Test;
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Test> {
         relying_party::trials(),
         revoke::trials(),
         token::trials(),
+        transport::trials(),
         userinfo::trials(),
     ]
     .into_iter()
