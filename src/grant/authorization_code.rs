@@ -141,6 +141,7 @@ fn redeemed(context: &Context<'_>, hash: &TokenHash, code: AuthorizationCode, fa
         refresh_token,
         nonce: code.nonce,
         kind: GrantType::AuthorizationCode,
+        user: facts.user,
         grant: Some(grant),
     }
 }

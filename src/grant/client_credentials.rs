@@ -58,6 +58,7 @@ pub(super) fn redeem(context: &Context<'_>, requested: Option<&ScopeSet>) -> Res
         unit: Unit::new(),
         lost: |_| GrantError::InvalidGrant("unexpected"),
         grant: None,
+        user: None,
         access_lifetime: granted.lifetimes.access(),
         scope,
         refresh_token: None,

@@ -19,7 +19,7 @@ use crate::{
     claims::assemble::ClaimsError,
     client::{AuthenticateError, authenticate, authenticate::Endpoint},
     fault::Fault,
-    model::{client::Client, grant::Grant},
+    model::{client::Client, grant::Grant, user::User},
     protocol::{
         client_auth::ClientAuthentication,
         grant_type::GrantType,
@@ -98,6 +98,8 @@ struct Redeemed {
     lost: fn(usize) -> GrantError,
     /// The grant; client credentials have none.
     grant: Option<Grant>,
+    /// The user of the grant.
+    user: Option<User>,
     /// The scopes of the tokens.
     scope: ScopeSet,
     /// Lifetime of the access token.
@@ -232,15 +234,11 @@ async fn browser_may_ask(
 
 /// Commits what was redeemed together with its log event, then signs.
 async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
-    let Redeemed { unit, lost, grant, scope, access_lifetime, refresh_token, nonce, kind } = redeemed;
+    let Redeemed { unit, lost, grant, user, scope, access_lifetime, refresh_token, nonce, kind } = redeemed;
     let app = context.app;
     // Whatever may still be refused is refused before anything is spent.
-    let subject = match grant.as_ref().and_then(|grant| grant.user_id.as_ref()) {
-        Some(user) => Some(
-            LoadedSubject::find(app, context.server, user)
-                .await?
-                .ok_or(GrantError::InvalidGrant("user_gone"))?,
-        ),
+    let subject = match user {
+        Some(user) => Some(LoadedSubject::of(app, context.server, user).await?),
         None => None,
     };
     let mint = Mint {

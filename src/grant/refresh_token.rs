@@ -138,6 +138,7 @@ fn redeemed(
         unit,
         lost,
         access_lifetime: facts.grant.access_lifetime,
+        user: facts.user,
         grant: Some(facts.grant),
         scope,
         refresh_token: Some(refresh_token),

@@ -1,7 +1,7 @@
 //! Grants: the truth about every token issued from them, read in one statement.
 
 use entity::grant;
-use sea_orm::QueryResult;
+use sea_orm::{FromQueryResult, QueryResult};
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId, GrantId, SessionId, UserId},
-    model::{Status, grant::Grant, user::UserStatus},
+    model::{Status, grant::Grant, user::User},
     protocol::scope::ScopeSet,
 };
 
@@ -22,8 +22,8 @@ use crate::{
 pub struct GrantFacts {
     /// The grant.
     pub grant: Grant,
-    /// The user's login, status, end of a lock and `not_before`.
-    pub user: Option<UserFacts>,
+    /// The user, if one takes part and still exists.
+    pub user: Option<User>,
     /// Whether the client may act.
     pub client_status: Status,
     /// The client's `not_before`.
@@ -38,24 +38,16 @@ pub struct GrantFacts {
     pub jti_revoked: bool,
 }
 
-/// What decides whether a user may have tokens.
-#[derive(Clone, Debug)]
-pub struct UserFacts {
-    /// The login.
-    pub login: String,
-    /// The status.
-    pub status: UserStatus,
-    /// When a lock ends.
-    pub locked_until: Option<OffsetDateTime>,
-    /// Tokens issued before this moment are dead.
-    pub not_before: OffsetDateTime,
-}
-
 /// The columns of [`GrantFacts`]; `g`, `u`, `c`, `a`, `s` are grant, user, client, server and session.
 pub(super) const COLUMNS: &str = r#"g."id", g."server_id", g."client_id", g."user_id", g."session_id", g."scope", g."acr",
     g."amr", g."auth_time", g."access_lifetime", g."refresh_idle_lifetime", g."created_at", g."expires_at",
-    g."revoked_at", u."login", u."status" AS "user_status", u."locked_until", u."not_before" AS "user_not_before",
-    c."status" AS "client_status", c."not_before" AS "client_not_before", a."status" AS "server_status",
+    g."revoked_at", u."id" AS "u_id", u."status" AS "u_status", u."login" AS "u_login", u."login_key" AS "u_login_key",
+    u."profile" AS "u_profile", u."password_hash" AS "u_password_hash", u."password_changed_at" AS "u_password_changed_at",
+    u."password_failures" AS "u_password_failures", u."password_failures_total" AS "u_password_failures_total",
+    u."lockouts" AS "u_lockouts", u."locked_until" AS "u_locked_until", u."admin" AS "u_admin",
+    u."not_before" AS "u_not_before", u."created_at" AS "u_created_at", u."activated_at" AS "u_activated_at",
+    u."status_changed_at" AS "u_status_changed_at", u."last_login_at" AS "u_last_login_at",
+    u."updated_at" AS "u_updated_at", c."status" AS "client_status", c."not_before" AS "client_not_before", a."status" AS "server_status",
     a."not_before" AS "server_not_before", s."ended_at""#;
 
 /// The joins that [`COLUMNS`] needs after `"grant" g`.
@@ -65,14 +57,9 @@ pub(super) const JOINS: &str = r#"JOIN "client" c ON c."id" = g."client_id"
 
 pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, Fault> {
     let status = |text: String| Status::parse(&text).ok_or_else(|| Fault::stored("status"));
-    let user = match row.try_get::<Option<String>>("", "user_status")? {
+    let user = match row.try_get::<Option<String>>("", "u_id")? {
         None => None,
-        Some(user_status) => Some(UserFacts {
-            login: row.try_get("", "login")?,
-            status: UserStatus::parse(&user_status).ok_or_else(|| Fault::stored("user.status"))?,
-            locked_until: instant_opt(row.try_get("", "locked_until")?)?,
-            not_before: instant(row.try_get("", "user_not_before")?)?,
-        }),
+        Some(_) => Some(super::user::model(entity::user::Model::from_query_result(row, "u_")?)?),
     };
     Ok(GrantFacts {
         grant: Grant {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    access,
+    AccessTokenClaims, access,
     may_issue::{SessionRule, may_issue},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     model::{Status, client::Client},
     protocol::introspection::{ActiveToken, IntrospectionResponse},
     secret::TokenHash,
-    store,
+    store::{self, grant::GrantFacts},
 };
 
 /// Answers for one token. Unknown, expired, revoked, foreign and hidden from the caller look alike.
@@ -98,40 +98,37 @@ async fn access_token(
 }
 
 /// Whether an access token that verified still counts, by the grant's row or the client's: one statement.
+async fn is_live(app: &App, server: &ServerState, claims: &AccessTokenClaims) -> Result<bool, Fault> {
+    if claims.grant.is_some() {
+        return Ok(live_facts(app, server, claims).await?.is_some());
+    }
+    let id = &server.config.server.id;
+    let facts = store::grant::find_for_client_token(&app.db, &claims.client, id, &claims.jti).await?;
+    Ok(facts.is_some_and(|facts| {
+        facts.client_status == Status::Active
+            && !facts.jti_revoked
+            // `iat` has whole seconds: what was issued in the second of the cut is dead too.
+            && claims.issued_at >= facts.not_before
+    }))
+}
+
+/// The facts of the grant behind an access token that verified, as long as the token counts: one statement.
 ///
 /// # Errors
 /// The database failed.
-pub async fn is_live(
+pub async fn live_facts(
     app: &App,
     server: &ServerState,
-    claims: &super::AccessTokenClaims,
-) -> Result<bool, Fault> {
-    match &claims.grant {
-        Some(grant) => {
-            let facts = store::grant::find_for_token(&app.db, grant, &claims.jti).await?;
-            Ok(facts.is_some_and(|facts| {
-                !facts.jti_revoked
-                    && facts.grant.server_id == server.config.server.id
-                    && facts.grant.client_id == claims.client
-                    && may_issue(&facts, SessionRule::OfflineOutlives).is_ok()
-            }))
-        }
-        None => {
-            let facts = store::grant::find_for_client_token(
-                &app.db,
-                &claims.client,
-                &server.config.server.id,
-                &claims.jti,
-            )
-            .await?;
-            Ok(facts.is_some_and(|facts| {
-                facts.client_status == Status::Active
-                    && !facts.jti_revoked
-                    // `iat` has whole seconds: what was issued in the second of the cut is dead too.
-                    && claims.issued_at >= facts.not_before
-            }))
-        }
-    }
+    claims: &AccessTokenClaims,
+) -> Result<Option<GrantFacts>, Fault> {
+    let Some(grant) = &claims.grant else { return Ok(None) };
+    let facts = store::grant::find_for_token(&app.db, grant, &claims.jti).await?;
+    Ok(facts.filter(|facts| {
+        !facts.jti_revoked
+            && facts.grant.server_id == server.config.server.id
+            && facts.grant.client_id == claims.client
+            && may_issue(facts, SessionRule::OfflineOutlives).is_ok()
+    }))
 }
 
 async fn refresh_token(

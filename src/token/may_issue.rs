@@ -81,7 +81,7 @@ pub fn may_issue(facts: &GrantFacts, session: SessionRule) -> Result<(), Refusal
         }
         // A lock that passes by itself guards the password; if it ended grants too, whoever can guess wrongly could
         // sign everybody out. One that only a reset ends is an end.
-        if user.locked_until.is_some_and(|until| until >= UNTIL_RESET) {
+        if user.lock.locked_until.is_some_and(|until| until >= UNTIL_RESET) {
             return Err(Refusal::UserLocked);
         }
         not_before = not_before.max(user.not_before);
@@ -104,9 +104,11 @@ mod tests {
     use super::*;
     use crate::{
         id::{AuthorizationServerId, ClientId, GrantId, UserId},
-        model::grant::Grant,
+        model::{
+            grant::Grant,
+            user::{PasswordLock, Profile, User},
+        },
         protocol::scope::ScopeSet,
-        store::grant::UserFacts,
     };
 
     fn now() -> OffsetDateTime {
@@ -131,11 +133,21 @@ mod tests {
                 expires_at: None,
                 revoked_at: None,
             },
-            user: Some(UserFacts {
-                login: "a@example.com".to_owned(),
+            user: Some(User {
+                id: UserId::new("u"),
                 status: UserStatus::Active,
-                locked_until: None,
+                login: "a@example.com".to_owned(),
+                profile: Profile::default(),
+                password_hash: None,
+                password_changed_at: None,
+                lock: PasswordLock::default(),
+                admin: false,
                 not_before: OffsetDateTime::UNIX_EPOCH,
+                created_at: now(),
+                activated_at: None,
+                status_changed_at: now(),
+                last_login_at: None,
+                updated_at: now(),
             }),
             client_status: Status::Active,
             client_not_before: OffsetDateTime::UNIX_EPOCH,
@@ -158,7 +170,7 @@ mod tests {
             (Refusal::GrantRevoked, |f| f.grant.revoked_at = Some(now())),
             (Refusal::UserNotActive, |f| f.user.as_mut().unwrap().status = UserStatus::Suspended),
             (Refusal::UserNotActive, |f| f.user = None),
-            (Refusal::UserLocked, |f| f.user.as_mut().unwrap().locked_until = Some(UNTIL_RESET)),
+            (Refusal::UserLocked, |f| f.user.as_mut().unwrap().lock.locked_until = Some(UNTIL_RESET)),
             (Refusal::ClientInactive, |f| f.client_status = Status::Inactive),
             (Refusal::ServerInactive, |f| f.server_status = Status::Inactive),
             (Refusal::NotBefore, |f| f.user.as_mut().unwrap().not_before = now()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{LoadedSubject, Mint, MintError, Subject, access, introspect::is_live};
+use super::{LoadedSubject, Mint, MintError, Subject, access, introspect::live_facts};
 use crate::{
     app::App,
     cache::servers::ServerState,
@@ -45,17 +45,10 @@ pub async fn userinfo(
     if !claims.scope.contains(OPENID) {
         return Err(UserinfoError::InsufficientScope);
     }
-    if !is_live(app, server, &claims).await? {
-        return Err(UserinfoError::InvalidToken);
-    }
-    let user_id = match claims.claims.get("uid").and_then(Value::as_str) {
-        Some(uid) => uid,
-        None => claims.claims.get("sub").and_then(Value::as_str).ok_or(UserinfoError::InvalidToken)?,
-    };
+    let facts = live_facts(app, server, &claims).await?.ok_or(UserinfoError::InvalidToken)?;
+    let user = facts.user.ok_or(UserinfoError::InvalidToken)?;
     let client = app.clients.find(&app.db, &claims.client).await?.ok_or(UserinfoError::InvalidToken)?;
-    let subject = LoadedSubject::find(app, server, &crate::id::UserId::new(user_id))
-        .await?
-        .ok_or(UserinfoError::InvalidToken)?;
+    let subject = LoadedSubject::of(app, server, user).await?;
     let mint = Mint {
         server,
         client: &client,
