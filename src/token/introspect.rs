@@ -50,12 +50,18 @@ async fn access_token(
 ) -> Result<Option<ActiveToken>, Fault> {
     let now = app.now();
     let Ok(claims) = access::verify(server, token, now) else { return Ok(None) };
-    if !may_know(caller, claims.client.as_str()) || !is_live(app, server, &claims).await? {
+    if !may_know(caller, claims.client.as_str()) {
         return Ok(None);
     }
+    let username = if claims.grant.is_some() {
+        let Some(facts) = live_facts(app, server, &claims).await? else { return Ok(None) };
+        facts.user.map(|user| user.login)
+    } else if client_token_is_live(app, server, &claims).await? {
+        None
+    } else {
+        return Ok(None);
+    };
     let text = |name: &str| claims.claims.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    let sub = text("sub");
-    let is_user = claims.grant.is_some();
     const PLACED: [&str; 15] = [
         "ver",
         "jti",
@@ -77,11 +83,11 @@ async fn access_token(
         token_type: Some("Bearer".to_owned()),
         scope: Some(claims.scope.to_string()),
         client_id: Some(claims.client.to_string()),
-        username: if is_user { sub.clone() } else { None },
+        username,
         exp: Some(claims.expires_at.unix_timestamp()),
         iat: Some(claims.issued_at.unix_timestamp()),
         auth_time: claims.claims.get("auth_time").and_then(Value::as_i64),
-        sub,
+        sub: text("sub"),
         aud: claims.claims.get("aud").cloned(),
         iss: text("iss"),
         jti: Some(claims.jti.clone()),
@@ -97,11 +103,12 @@ async fn access_token(
     }))
 }
 
-/// Whether an access token that verified still counts, by the grant's row or the client's: one statement.
-async fn is_live(app: &App, server: &ServerState, claims: &AccessTokenClaims) -> Result<bool, Fault> {
-    if claims.grant.is_some() {
-        return Ok(live_facts(app, server, claims).await?.is_some());
-    }
+/// Whether an access token without a grant (client credentials) still counts: one statement.
+async fn client_token_is_live(
+    app: &App,
+    server: &ServerState,
+    claims: &AccessTokenClaims,
+) -> Result<bool, Fault> {
     let id = &server.config.server.id;
     let facts = store::grant::find_for_client_token(&app.db, &claims.client, id, &claims.jti).await?;
     Ok(facts.is_some_and(|facts| {

@@ -6,7 +6,7 @@ use http::{Method, StatusCode, header};
 use poem::{Body, Request, Response, handler, web::Data};
 
 use super::{
-    answer::{fault_page, flow_error},
+    answer::{csrf_rejected, fault_page, flow_error},
     deliver, failure_page, step,
     visit::{Visit, is_cross_site},
 };
@@ -196,8 +196,27 @@ fn not_located(visit: Visit<'_>, request: &AuthorizationRequest, error: LocateEr
     }
 }
 
-/// What a form on one of our own pages is read into; absent when another site sent it, or it cannot be read.
-pub(super) async fn own_form(request: &Request, body: Body, issuer: &str) -> Option<Params> {
+/// A form of one of our own pages, with the visit that it came in.
+///
+/// # Errors
+/// The answer to a form that another site sent, that this browser was not given for this step, or that cannot be read.
+pub(super) async fn own_form<'a>(
+    request: &Request,
+    body: Body,
+    (app, caller): (&'a App, &'a Caller),
+    step: &str,
+) -> Result<(Visit<'a>, Params), Response> {
+    let visit = match Visit::begin(app, caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return Err(no_visit(app, caller, &fault)),
+    };
+    match read_form(request, body, &app.settings.issuer).await {
+        Some(params) if visit.form_is_ours(&params, step) => Ok((visit, params)),
+        Some(_) | None => Err(csrf_rejected(visit).await),
+    }
+}
+
+async fn read_form(request: &Request, body: Body, issuer: &str) -> Option<Params> {
     if is_cross_site(request, issuer) || !is_form(request) {
         return None;
     }

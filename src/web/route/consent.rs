@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use poem::{Body, Request, Response, handler, web::Data};
 
 use super::{
-    answer::{csrf_rejected, fault_page, flow_error, target},
+    answer::{fault_page, flow_error, target},
     authorize::{no_visit, own_form},
     signin::{Waiting, flow_in},
     step,
@@ -103,16 +103,10 @@ pub(crate) async fn post(
     app: Data<&Arc<App>>,
     caller: Data<&Arc<Caller>>,
 ) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
+    let (visit, params) = match own_form(request, body, (&app, &caller), STEP).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
     };
-    let Some(params) = own_form(request, body, &app.settings.issuer).await else {
-        return csrf_rejected(visit).await;
-    };
-    if !visit.form_is_ours(&params, STEP) {
-        return csrf_rejected(visit).await;
-    }
     let mut waiting = match Waiting::load(&visit, params.one("flow_id")).await {
         Ok(waiting) => waiting,
         Err(error) => return flow_error(visit, error),

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use poem::{Body, Request, Response, handler, web::Data};
 
 use super::{
-    answer::{csrf_rejected, fault_page, target},
+    answer::{fault_page, target},
     authorize::{is_form, no_visit, own_form},
     failure_page,
     visit::{Visit, card, set_headers},
@@ -158,16 +158,10 @@ pub(crate) async fn confirmed(
     app: Data<&Arc<App>>,
     caller: Data<&Arc<Caller>>,
 ) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
+    let (visit, params) = match own_form(request, body, (&app, &caller), STEP).await {
+        Ok(sent) => sent,
+        Err(answer) => return answer,
     };
-    let Some(params) = own_form(request, body, &app.settings.issuer).await else {
-        return csrf_rejected(visit).await;
-    };
-    if !visit.form_is_ours(&params, STEP) {
-        return csrf_rejected(visit).await;
-    }
     let redirect = params.one("flow_id").and_then(unpack);
     if params.one("decision") == Some(DECISION_CONFIRM) {
         let plan = Plan { client: None, redirect, ask: Ask::No };
