@@ -120,6 +120,9 @@ async fn expired_tokens(wanted: ExpiredTokens) -> Result<(), Box<dyn Error>> {
         }),
         grant: None,
         scope: &ScopeSet::parse("openid profile email")?,
+        confirmation: None,
+        resource: &[],
+        actor: None,
         now,
     };
     let access_token = token::access::mint(&mint, LIFETIME, app.random.as_ref())?.token;

@@ -37,6 +37,14 @@ pub struct Model {
     pub revoked_at: Option<i64>,
     /// Why it was revoked.
     pub revoke_reason: Option<String>,
+    /// The key that its refresh tokens are bound to, as JSON (RFC 7800 §3.1).
+    pub confirmation: Option<String>,
+    /// The resources it is for, as a JSON array (RFC 8707).
+    pub resource: Option<String>,
+    /// The `claims` parameter, as JSON (OpenID Connect Core §5.5).
+    pub claims: Option<String>,
+    /// Who acts for the user, as JSON (RFC 8693 §4.1).
+    pub actor: Option<String>,
 }
 
 /// Joins are written out where they are used.

@@ -28,6 +28,7 @@ mod m20261121_000023_create_pairwise_subject;
 mod m20261121_000024_create_log_event;
 mod m20261121_000025_create_outbox;
 mod m20261121_000026_create_lease;
+mod m20261122_000001_extend_grant;
 
 /// All steps in order.
 pub struct Migrator;
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000024_create_log_event::Migration),
             Box::new(m20261121_000025_create_outbox::Migration),
             Box::new(m20261121_000026_create_lease::Migration),
+            Box::new(m20261122_000001_extend_grant::Migration),
         ]
     }
 }

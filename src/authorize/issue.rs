@@ -84,6 +84,10 @@ pub async fn code(
         created_at: now,
         expires_at: decision.lifetimes.refresh_absolute().map(|lifetime| now + lifetime),
         revoked_at: None,
+        confirmation: None,
+        resource: Vec::new(),
+        claims: None,
+        actor: None,
     };
     let lifetime = time::Duration::seconds(issuing.server.config.server.settings.code_lifetime.into());
     let code = opaque_token(app.random.as_ref());

@@ -257,6 +257,9 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         },
         grant: grant.as_ref().map(|grant| &grant.id),
         scope: &scope,
+        confirmation: None,
+        resource: grant.as_ref().map_or(&[], |grant| &grant.resource),
+        actor: grant.as_ref().and_then(|grant| grant.actor.as_ref()),
         now: context.now,
     };
     mint.rehearse()?;

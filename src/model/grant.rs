@@ -2,6 +2,7 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::confirmation::Confirmation;
 use crate::{
     id::{AuthorizationServerId, ClientId, GrantId, SessionId, UserId},
     protocol::scope::ScopeSet,
@@ -38,4 +39,12 @@ pub struct Grant {
     pub expires_at: Option<OffsetDateTime>,
     /// When it was revoked.
     pub revoked_at: Option<OffsetDateTime>,
+    /// The key that its refresh tokens are bound to; absent: none.
+    pub confirmation: Option<Confirmation>,
+    /// The resources it is for (RFC 8707); empty: the audience of the authorization server.
+    pub resource: Vec<String>,
+    /// The `claims` parameter of the request, as JSON (Core §5.5).
+    pub claims: Option<String>,
+    /// Who acts for the user (RFC 8693 §4.1).
+    pub actor: Option<serde_json::Value>,
 }

@@ -3,6 +3,7 @@
 
 pub mod authorization_server;
 pub mod client;
+pub mod confirmation;
 pub mod grant;
 pub mod session;
 pub mod user;

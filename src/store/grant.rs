@@ -41,7 +41,7 @@ pub struct GrantFacts {
 /// The columns of [`GrantFacts`]; `g`, `u`, `c`, `a`, `s` are grant, user, client, server and session.
 pub(super) const COLUMNS: &str = r#"g."id", g."server_id", g."client_id", g."user_id", g."session_id", g."scope", g."acr",
     g."amr", g."auth_time", g."access_lifetime", g."refresh_idle_lifetime", g."created_at", g."expires_at",
-    g."revoked_at", u."id" AS "u_id", u."status" AS "u_status", u."login" AS "u_login", u."login_key" AS "u_login_key",
+    g."revoked_at", g."confirmation", g."resource", g."claims", g."actor", u."id" AS "u_id", u."status" AS "u_status", u."login" AS "u_login", u."login_key" AS "u_login_key",
     u."profile" AS "u_profile", u."password_hash" AS "u_password_hash", u."password_changed_at" AS "u_password_changed_at",
     u."password_failures" AS "u_password_failures", u."password_failures_total" AS "u_password_failures_total",
     u."lockouts" AS "u_lockouts", u."locked_until" AS "u_locked_until", u."admin" AS "u_admin",
@@ -77,6 +77,10 @@ pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, 
             created_at: instant(row.try_get("", "created_at")?)?,
             expires_at: instant_opt(row.try_get("", "expires_at")?)?,
             revoked_at: instant_opt(row.try_get("", "revoked_at")?)?,
+            confirmation: json(row.try_get("", "confirmation")?)?,
+            resource: json(row.try_get("", "resource")?)?.unwrap_or_default(),
+            claims: row.try_get("", "claims")?,
+            actor: json(row.try_get("", "actor")?)?,
         },
         user,
         client_status: status(row.try_get("", "client_status")?)?,
@@ -86,6 +90,10 @@ pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, 
         session_ended_at: instant_opt(row.try_get("", "ended_at")?)?,
         jti_revoked,
     })
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: Option<String>) -> Result<Option<T>, Fault> {
+    Ok(text.as_deref().map(serde_json::from_str).transpose()?)
 }
 
 /// Loads a grant and all that decides about a token of it, in one statement.
@@ -163,6 +171,14 @@ pub fn row(grant: &Grant) -> Result<Row, Fault> {
         expires_at: grant.expires_at.map(millis),
         revoked_at: grant.revoked_at.map(millis),
         revoke_reason: None,
+        confirmation: grant.confirmation.as_ref().map(serde_json::to_string).transpose()?,
+        resource: if grant.resource.is_empty() {
+            None
+        } else {
+            Some(serde_json::to_string(&grant.resource)?)
+        },
+        claims: grant.claims.clone(),
+        actor: grant.actor.as_ref().map(serde_json::to_string).transpose()?,
     }
     .into())
 }

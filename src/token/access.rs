@@ -36,7 +36,7 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
             claims.insert("ver".to_owned(), json!(1));
             claims.insert("jti".to_owned(), json!(jti));
             claims.insert("iss".to_owned(), json!(mint.server.issuer));
-            claims.insert("aud".to_owned(), json!(server.audience));
+            claims.insert("aud".to_owned(), mint.audience());
             claims.insert(
                 "sub".to_owned(),
                 json!(mint.custom_subject().unwrap_or_else(|| {
@@ -56,7 +56,7 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
             // RFC 9068 §2.2
             claims.insert("iss".to_owned(), json!(mint.server.issuer));
             claims.insert("exp".to_owned(), json!(exp));
-            claims.insert("aud".to_owned(), json!(server.audience));
+            claims.insert("aud".to_owned(), mint.audience());
             claims.insert(
                 "sub".to_owned(),
                 json!(user.map_or(mint.client.id.as_str(), |subject| subject.user.id.as_str())),
@@ -76,6 +76,12 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
         if let Some(acr) = subject.acr {
             claims.insert("acr".to_owned(), json!(acr));
         }
+    }
+    if let Some(confirmation) = mint.confirmation {
+        claims.insert("cnf".to_owned(), json!(confirmation));
+    }
+    if let Some(actor) = mint.actor {
+        claims.insert("act".to_owned(), actor.clone());
     }
     for (name, value) in mint.claims(Target::AccessToken)? {
         claims.insert(name, value);

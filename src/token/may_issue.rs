@@ -132,6 +132,10 @@ mod tests {
                 created_at: now() - Duration::HOUR,
                 expires_at: None,
                 revoked_at: None,
+                confirmation: None,
+                resource: Vec::new(),
+                claims: None,
+                actor: None,
             },
             user: Some(User {
                 id: UserId::new("u"),

@@ -18,7 +18,7 @@ use crate::{
     claims::assemble::{self as claims, ClaimsError},
     fault::Fault,
     id::{ClientId, GrantId, SessionId, UserId},
-    model::{client::Client, user::User},
+    model::{client::Client, confirmation::Confirmation, user::User},
     ports::random::Random,
     protocol::scope::ScopeSet,
 };
@@ -68,6 +68,12 @@ pub struct Mint<'a> {
     pub grant: Option<&'a GrantId>,
     /// The scopes of this token.
     pub scope: &'a ScopeSet,
+    /// The key that the access token is bound to.
+    pub confirmation: Option<&'a Confirmation>,
+    /// The resources that the access token is for (RFC 8707); empty: the audience of the server.
+    pub resource: &'a [String],
+    /// Who acts for the subject (RFC 8693 §4.1).
+    pub actor: Option<&'a Value>,
     /// The time of issue.
     pub now: OffsetDateTime,
 }
@@ -84,6 +90,15 @@ impl Mint<'_> {
         self.claims(claims::Target::AccessToken)?;
         self.claims(claims::Target::IdToken { with_access_token: true })?;
         Ok(())
+    }
+
+    /// `aud` of the access token: one resource as text, several as a list (RFC 7519 §4.1.3).
+    fn audience(&self) -> Value {
+        match self.resource {
+            [] => self.server.config.server.audience.clone().into(),
+            [only] => only.clone().into(),
+            several => several.into(),
+        }
     }
 
     /// Claims that scopes and configuration bring to a target.

@@ -62,6 +62,9 @@ pub async fn userinfo(
         }),
         grant: None,
         scope: &claims.scope,
+        confirmation: None,
+        resource: &[],
+        actor: None,
         now,
     };
     let mut answer = Map::new();

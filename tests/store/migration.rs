@@ -61,7 +61,7 @@ async fn a_prepared_database_has_no_pending_migration(app: TestApp) {
 async fn the_schema_goes_down_and_up_again(app: TestApp) {
     let database = open(&app).await;
     let before = tables(&database).await;
-    assert_eq!(before.len(), Migrator::migrations().len());
+    assert!(before.contains("grant"));
     Migrator::down(&database, None).await.unwrap();
     assert_eq!(tables(&database).await, BTreeSet::new());
     let pending = app.app.db.pending_migrations().await.unwrap();

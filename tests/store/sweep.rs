@@ -66,6 +66,10 @@ fn grant(id: &str, created_at: i64) -> entity::grant::Model {
         expires_at: None,
         revoked_at: None,
         revoke_reason: None,
+        confirmation: None,
+        resource: None,
+        claims: None,
+        actor: None,
     }
 }
 

@@ -1,13 +1,13 @@
 //! Client metadata (RFC 7591 §2; OpenID Connect Registration 1.0 §2; Okta's client settings) and its consistency.
 
+mod validate;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
 
 use crate::protocol::client_auth::AuthMethod;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
-use crate::protocol::redirect_uri::{RedirectUriKind, RegisteredRedirectUri};
 use crate::protocol::response_type::ResponseType;
 use crate::protocol::wire_enum::wire_enum;
 
@@ -72,6 +72,18 @@ wire_enum! {
         OktaCompat = "okta_compat",
         /// By the FAPI 2.0 Security Profile.
         Fapi2 = "fapi2",
+    }
+}
+
+wire_enum! {
+    /// Whether a user has the same `sub` for every client (Core §8).
+    #[derive(Default)]
+    SubjectType {
+        /// The same everywhere.
+        #[default]
+        Public = "public",
+        /// One for each sector, which tells nothing of the others.
+        Pairwise = "pairwise",
     }
 }
 
@@ -151,6 +163,68 @@ pub struct ClientMetadata {
     /// `initiate_login_uri` (Registration §2; Core §4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initiate_login_uri: Option<String>,
+    /// `subject_type`: whether `sub` is the same for every client (Registration §2; Core §8).
+    pub subject_type: SubjectType,
+    /// `sector_identifier_uri`: a list of redirect URIs that share pairwise subjects (Registration §5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
+    /// `userinfo_signed_response_alg`: userinfo as a JWT (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<String>,
+    /// `id_token_encrypted_response_alg` (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_alg: Option<String>,
+    /// `id_token_encrypted_response_enc` (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encrypted_response_enc: Option<String>,
+    /// `userinfo_encrypted_response_alg` (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_alg: Option<String>,
+    /// `userinfo_encrypted_response_enc` (Registration §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encrypted_response_enc: Option<String>,
+    /// `introspection_signed_response_alg`: introspection as a JWT (RFC 9701 §6).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signed_response_alg: Option<String>,
+    /// `authorization_signed_response_alg`: authorization responses as JWTs (JARM §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signed_response_alg: Option<String>,
+    /// `request_uris`: where request objects may be fetched (Registration §2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    /// `require_signed_request_object` (RFC 9101 §10.5).
+    pub require_signed_request_object: bool,
+    /// `require_pushed_authorization_requests` (RFC 9126 §6).
+    pub require_pushed_authorization_requests: bool,
+    /// `dpop_bound_access_tokens` (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: bool,
+    /// `tls_client_certificate_bound_access_tokens` (RFC 8705 §3.4).
+    pub tls_client_certificate_bound_access_tokens: bool,
+    /// `tls_client_auth_subject_dn` (RFC 8705 §2.1.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_subject_dn: Option<String>,
+    /// `tls_client_auth_san_dns` (RFC 8705 §2.1.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_dns: Option<String>,
+    /// `tls_client_auth_san_uri` (RFC 8705 §2.1.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_uri: Option<String>,
+    /// `tls_client_auth_san_ip` (RFC 8705 §2.1.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_ip: Option<String>,
+    /// `tls_client_auth_san_email` (RFC 8705 §2.1.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_auth_san_email: Option<String>,
+    /// `frontchannel_logout_uri` (Front-Channel Logout §2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// `frontchannel_logout_session_required` (Front-Channel Logout §2).
+    pub frontchannel_logout_session_required: bool,
+    /// `backchannel_logout_uri` (Back-Channel Logout §2.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// `backchannel_logout_session_required` (Back-Channel Logout §2.2).
+    pub backchannel_logout_session_required: bool,
     /// `consent_method` (Okta).
     pub consent_method: ConsentMethod,
     /// `pkce_required` (Okta).
@@ -174,25 +248,6 @@ pub struct MetadataError {
     /// What is wrong with it.
     pub reason: &'static str,
 }
-
-/// The longest URI, in characters.
-const MAX_URI: usize = 2048;
-/// The longest name, contact or reference, in characters.
-const MAX_TEXT: usize = 255;
-/// The most redirect or post-logout redirect URIs.
-const MAX_REDIRECT_URIS: usize = 100;
-/// The most entries of any other list.
-const MAX_ENTRIES: usize = 20;
-/// The most seconds a replaced refresh token may be used again (Okta).
-const MAX_LEEWAY: u8 = 60;
-
-/// Signature algorithms with a key pair (RFC 7518 §3.1; RFC 8037 §3.1).
-const ASYMMETRIC: &[&str] =
-    &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
-/// Algorithms keyed by the client secret (RFC 7518 §3.1).
-const SYMMETRIC: &[&str] = &["HS256", "HS384", "HS512"];
-/// Algorithms of the FAPI 2.0 Security Profile §5.4.1.
-const FAPI2: &[&str] = &["PS256", "ES256", "EdDSA"];
 
 impl ClientMetadata {
     /// The authentication method: the one given, else Okta's default for the application type.
@@ -282,203 +337,6 @@ impl ClientMetadata {
         self.id_token_signed_response_alg = Some(self.id_token_alg().to_owned());
         self
     }
-
-    /// Checks every member and their consistency. Meant for metadata with defaults filled in.
-    ///
-    /// # Errors
-    ///
-    /// [`MetadataError`] for the first member that breaks a rule.
-    pub fn validate(&self) -> Result<(), MetadataError> {
-        self.check_texts()?;
-        self.check_uris()?;
-        self.check_redirect_uris()?;
-        self.check_grants()?;
-        self.check_authentication()?;
-        self.check_algorithms()?;
-        self.check_keys()?;
-        self.check_profile()
-    }
-
-    fn check_texts(&self) -> Result<(), MetadataError> {
-        if let Some(name) = &self.client_name {
-            check_text("client_name", name)?;
-        }
-        for (member, list) in [("contacts", &self.contacts), ("default_acr_values", &self.default_acr_values)]
-        {
-            ensure(list.len() <= MAX_ENTRIES, member, "has too many entries")?;
-            list.iter().try_for_each(|text| check_text(member, text))?;
-        }
-        let leeway = self.refresh_token.map_or(0, |settings| settings.leeway);
-        ensure(leeway <= MAX_LEEWAY, "refresh_token", "leeway is 0 to 60 seconds")
-    }
-
-    fn check_uris(&self) -> Result<(), MetadataError> {
-        for (member, uri) in
-            [("client_uri", &self.client_uri), ("policy_uri", &self.policy_uri), ("tos_uri", &self.tos_uri)]
-        {
-            check_uri(member, uri.as_deref(), Transport::HttpsOrLoopback)?;
-        }
-        for (member, uri) in [
-            ("logo_uri", &self.logo_uri),
-            ("jwks_uri", &self.jwks_uri),
-            // Registration §2: the initiate_login_uri must use https.
-            ("initiate_login_uri", &self.initiate_login_uri),
-        ] {
-            check_uri(member, uri.as_deref(), Transport::Https)?;
-        }
-        Ok(())
-    }
-
-    fn check_redirect_uris(&self) -> Result<(), MetadataError> {
-        for (member, list) in [
-            ("redirect_uris", &self.redirect_uris),
-            ("post_logout_redirect_uris", &self.post_logout_redirect_uris),
-        ] {
-            ensure(list.len() <= MAX_REDIRECT_URIS, member, "has too many entries")?;
-            for (index, uri) in list.iter().enumerate() {
-                let first = list.iter().position(|known| known == uri);
-                ensure(first == Some(index), member, "has an entry twice")?;
-                let Ok(uri) = RegisteredRedirectUri::parse(uri) else {
-                    return refuse(member, "has an entry that is not allowed as a redirect URI");
-                };
-                // RFC 8252 §7.1: private-use schemes belong to installed applications.
-                let native = self.application_type == ApplicationType::Native;
-                let private = uri.kind() == RedirectUriKind::PrivateUse;
-                ensure(
-                    native || !private,
-                    member,
-                    "has a private-use scheme, which only native clients may have",
-                )?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_grants(&self) -> Result<(), MetadataError> {
-        let grants = |grant_type| self.allows_grant_type(grant_type);
-        ensure(self.grant_types.len() <= MAX_ENTRIES, "grant_types", "has too many entries")?;
-        ensure(!self.grant_types.is_empty(), "grant_types", "is empty")?;
-        if self.application_type == ApplicationType::Service {
-            let only = self.grant_types.iter().all(|known| *known == GrantType::ClientCredentials);
-            ensure(only, "grant_types", "must be client_credentials only for a service")?;
-            ensure(self.redirect_uris.is_empty(), "redirect_uris", "must be empty for a service")?;
-            let empty = self.post_logout_redirect_uris.is_empty();
-            ensure(empty, "post_logout_redirect_uris", "must be empty for a service")?;
-            let only = self.response_types.iter().all(|known| *known == ResponseType::Token);
-            return ensure(only, "response_types", "must be empty for a service");
-        }
-        // Registration §2: grant types and response types correspond.
-        let code = self.response_types.iter().any(|known| known.has_code());
-        let front = self.response_types.iter().any(|known| known.is_front_channel());
-        let consistent = code == grants(GrantType::AuthorizationCode);
-        ensure(
-            consistent,
-            "response_types",
-            "code and the grant type authorization_code require each other",
-        )?;
-        let consistent = front == grants(GrantType::Implicit);
-        ensure(
-            consistent,
-            "response_types",
-            "id_token or token and the grant type implicit require each other",
-        )?;
-        let redirects = !self.redirect_uris.is_empty();
-        ensure(redirects || !(code || front), "redirect_uris", "needs at least one entry")?;
-        let refreshable = self.grant_types.iter().any(|known| {
-            !matches!(known, GrantType::RefreshToken | GrantType::ClientCredentials | GrantType::Implicit)
-        });
-        ensure(
-            refreshable || !grants(GrantType::RefreshToken),
-            "grant_types",
-            "refresh_token needs a grant that issues refresh tokens",
-        )
-    }
-
-    fn check_authentication(&self) -> Result<(), MetadataError> {
-        const METHOD: &str = "token_endpoint_auth_method";
-        let public = self.is_public();
-        match self.application_type {
-            // A browser shows its code and storage to everyone: there is nothing to authenticate with.
-            ApplicationType::Browser => ensure(public, METHOD, "must be none for a browser client")?,
-            ApplicationType::Service => ensure(!public, METHOD, "must not be none for a service")?,
-            ApplicationType::Web | ApplicationType::Native => {}
-        }
-        // RFC 6749 §4.4: only confidential clients have credentials of their own.
-        let own = self.allows_grant_type(GrantType::ClientCredentials);
-        ensure(!(public && own), "grant_types", "client_credentials needs a client that authenticates")?;
-        // RFC 9700 §2.1.1: public clients must use PKCE.
-        let without = self.pkce_required == Some(false);
-        ensure(!(public && without), "pkce_required", "must be true for a public client")?;
-        let server = self.introspect == Introspect::Server;
-        ensure(!(public && server), "introspect", "must be own for a public client")
-    }
-
-    fn check_algorithms(&self) -> Result<(), MetadataError> {
-        if let Some(alg) = self.token_endpoint_auth_signing_alg.as_deref() {
-            let fits = match self.auth_method() {
-                AuthMethod::ClientSecretJwt => SYMMETRIC.contains(&alg),
-                AuthMethod::PrivateKeyJwt => ASYMMETRIC.contains(&alg),
-                AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => false,
-            };
-            ensure(fits, "token_endpoint_auth_signing_alg", "does not fit the authentication method")?;
-        }
-        if let Some(alg) = self.id_token_signed_response_alg.as_deref() {
-            ensure(ASYMMETRIC.contains(&alg), "id_token_signed_response_alg", "is not supported")?;
-        }
-        if let Some(alg) = self.request_object_signing_alg.as_deref() {
-            // RFC 9101 §10.2: an unsigned request object proves nothing.
-            let known = ASYMMETRIC.contains(&alg) || (SYMMETRIC.contains(&alg) && !self.is_public());
-            ensure(known, "request_object_signing_alg", "is not supported")?;
-        }
-        Ok(())
-    }
-
-    fn check_keys(&self) -> Result<(), MetadataError> {
-        // RFC 7591 §2: jwks and jwks_uri must not both be present.
-        let both = self.jwks.is_some() && self.jwks_uri.is_some();
-        ensure(!both, "jwks", "must not be given together with jwks_uri")?;
-        let none = self.jwks.is_none() && self.jwks_uri.is_none();
-        let needed = self.auth_method() == AuthMethod::PrivateKeyJwt;
-        ensure(!(none && needed), "jwks", "or jwks_uri is needed for private_key_jwt")?;
-        let Some(jwks) = &self.jwks else {
-            return Ok(());
-        };
-        let Some(keys) = jwks.get("keys").and_then(Value::as_array) else {
-            return refuse("jwks", "is not a JWK set");
-        };
-        ensure(!keys.is_empty() && keys.len() <= MAX_ENTRIES, "jwks", "needs 1 to 20 keys")?;
-        for key in keys {
-            let known = matches!(key.get("kty").and_then(Value::as_str), Some("RSA" | "EC" | "OKP"));
-            ensure(known, "jwks", "has a key whose kty is not RSA, EC or OKP")?;
-            let private =
-                ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|part| key.get(part).is_some());
-            ensure(!private, "jwks", "has a private key")?;
-        }
-        Ok(())
-    }
-
-    /// FAPI 2.0 Security Profile §5.3.2.
-    fn check_profile(&self) -> Result<(), MetadataError> {
-        if self.profile != Profile::Fapi2 {
-            return Ok(());
-        }
-        let strong = self.auth_method() == AuthMethod::PrivateKeyJwt;
-        ensure(strong, "token_endpoint_auth_method", "must be private_key_jwt in the profile fapi2")?;
-        let code = self.response_types.iter().all(|known| *known == ResponseType::Code);
-        ensure(code, "response_types", "must be code only in the profile fapi2")?;
-        ensure(self.pkce_required != Some(false), "pkce_required", "must be true in the profile fapi2")?;
-        for (member, alg) in [
-            ("token_endpoint_auth_signing_alg", &self.token_endpoint_auth_signing_alg),
-            ("id_token_signed_response_alg", &self.id_token_signed_response_alg),
-            ("request_object_signing_alg", &self.request_object_signing_alg),
-        ] {
-            let fits = alg.as_deref().is_none_or(|alg| FAPI2.contains(&alg));
-            ensure(fits, member, "must be PS256, ES256 or EdDSA in the profile fapi2")?;
-        }
-        let rotated =
-            self.refresh_token.is_some_and(|settings| settings.rotation_type == RotationType::Rotate);
-        ensure(!rotated, "refresh_token", "must be STATIC in the profile fapi2")
-    }
 }
 
 /// `invalid_redirect_uri` for the two lists of redirect URIs, else `invalid_client_metadata` (RFC 7591 §3.2.2).
@@ -490,51 +348,6 @@ impl From<MetadataError> for OAuthError {
         };
         Self::new(code, error.to_string())
     }
-}
-
-#[derive(Clone, Copy)]
-enum Transport {
-    Https,
-    HttpsOrLoopback,
-}
-
-fn ensure(holds: bool, member: &'static str, reason: &'static str) -> Result<(), MetadataError> {
-    if holds { Ok(()) } else { refuse(member, reason) }
-}
-
-fn refuse(member: &'static str, reason: &'static str) -> Result<(), MetadataError> {
-    Err(MetadataError { member, reason })
-}
-
-fn check_text(member: &'static str, text: &str) -> Result<(), MetadataError> {
-    ensure(!text.trim().is_empty(), member, "is empty")?;
-    ensure(text.chars().count() <= MAX_TEXT, member, "is too long")?;
-    // Overrides of writing direction let one name look like another.
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    ensure(!text.chars().any(hidden), member, "has control characters")
-}
-
-fn check_uri(member: &'static str, uri: Option<&str>, transport: Transport) -> Result<(), MetadataError> {
-    let Some(uri) = uri else {
-        return Ok(());
-    };
-    ensure(uri.len() <= MAX_URI, member, "is too long")?;
-    ensure(uri.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'), member, "is not a URI")?;
-    let Ok(url) = Url::parse(uri) else {
-        return refuse(member, "is not a URI");
-    };
-    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    let secure = url.scheme() == "https"
-        || match transport {
-            Transport::Https => false,
-            Transport::HttpsOrLoopback => url.scheme() == "http" && loopback,
-        };
-    ensure(secure, member, "must use https")?;
-    ensure(url.username().is_empty() && url.password().is_none(), member, "has user information")?;
-    ensure(url.has_host(), member, "has no host")
 }
 
 #[cfg(test)]
