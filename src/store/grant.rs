@@ -77,10 +77,10 @@ pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, 
             created_at: instant(row.try_get("", "created_at")?)?,
             expires_at: instant_opt(row.try_get("", "expires_at")?)?,
             revoked_at: instant_opt(row.try_get("", "revoked_at")?)?,
-            confirmation: json(row.try_get("", "confirmation")?)?,
-            resource: json(row.try_get("", "resource")?)?.unwrap_or_default(),
+            confirmation: json(row, "confirmation")?,
+            resource: json(row, "resource")?.unwrap_or_default(),
             claims: row.try_get("", "claims")?,
-            actor: json(row.try_get("", "actor")?)?,
+            actor: json(row, "actor")?,
         },
         user,
         client_status: status(row.try_get("", "client_status")?)?,
@@ -92,7 +92,9 @@ pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, 
     })
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: Option<String>) -> Result<Option<T>, Fault> {
+/// A column that holds JSON, or nothing.
+fn json<T: serde::de::DeserializeOwned>(row: &QueryResult, column: &str) -> Result<Option<T>, Fault> {
+    let text: Option<String> = row.try_get("", column)?;
     Ok(text.as_deref().map(serde_json::from_str).transpose()?)
 }
 
