@@ -123,6 +123,7 @@ mod tests {
             hinted_user: hinted.map(UserId::new),
             code_challenge: None,
             ui_locales: vec![],
+            pushed: None,
         }
     }
 

@@ -282,6 +282,8 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         revocation_endpoint: Some(endpoint("revoke")),
         revocation_endpoint_auth_methods_supported: Some(auth_methods),
         revocation_endpoint_auth_signing_alg_values_supported: Some(assertion_algs),
+        pushed_authorization_request_endpoint: Some(endpoint("par")),
+        require_pushed_authorization_requests: Some(false),
         end_session_endpoint: Some(endpoint("logout")),
         claims_parameter_supported: Some(false),
         request_parameter_supported: Some(false),

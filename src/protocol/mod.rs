@@ -25,6 +25,7 @@ pub mod metadata;
 pub mod params;
 pub mod pkce;
 pub mod prompt;
+pub mod pushed;
 pub mod redirect_uri;
 pub mod response_mode;
 pub mod response_type;

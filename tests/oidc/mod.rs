@@ -6,6 +6,7 @@ mod introspect;
 mod logout;
 mod metadata;
 mod policy;
+mod pushed;
 mod relying_party;
 mod revoke;
 mod token;
@@ -22,6 +23,7 @@ pub(crate) fn trials() -> Vec<Test> {
         logout::trials(),
         metadata::trials(),
         policy::trials(),
+        pushed::trials(),
         relying_party::trials(),
         revoke::trials(),
         token::trials(),

@@ -5,6 +5,7 @@ mod id_token_hint;
 mod max_age;
 mod pkce;
 mod prompt;
+mod pushed;
 mod request_object;
 mod resource;
 mod response_type;
@@ -52,6 +53,8 @@ pub struct ValidRequest {
     pub code_challenge: Option<String>,
     /// The languages that were asked for.
     pub ui_locales: Vec<String>,
+    /// The hash of the `request_uri` that it was pushed under (RFC 9126): spent when a flow is completed.
+    pub pushed: Option<String>,
 }
 
 impl ValidRequest {
@@ -80,16 +83,29 @@ struct Draft {
 
 type Check = fn(&Facts<'_>, &mut Draft) -> Result<(), OAuthError>;
 
-/// The order matters: what cannot be understood at all comes before what is not allowed.
-const CHECKS: [Check; 8] = [
-    request_object::check,
-    response_type::check,
-    scope::check,
-    prompt::check,
-    max_age::check,
-    pkce::check,
-    resource::check,
-    id_token_hint::check,
+/// Where a request comes in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// By the browser (RFC 6749 §3.1).
+    Authorize,
+    /// Pushed by its client (RFC 9126).
+    Pushed,
+}
+
+const EVERYWHERE: &[Entry] = &[Entry::Authorize, Entry::Pushed];
+
+/// What is checked, and where. The order matters: what cannot be understood at all comes before what is not allowed.
+const CHECKS: [(Check, &[Entry]); 10] = [
+    (pushed::direct, &[Entry::Authorize]),
+    (pushed::redirect_uri, &[Entry::Pushed]),
+    (request_object::check, EVERYWHERE),
+    (response_type::check, EVERYWHERE),
+    (scope::check, EVERYWHERE),
+    (prompt::check, EVERYWHERE),
+    (max_age::check, EVERYWHERE),
+    (pkce::check, EVERYWHERE),
+    (resource::check, EVERYWHERE),
+    (id_token_hint::check, EVERYWHERE),
 ];
 
 /// Validates a request whose destination is known.
@@ -101,6 +117,7 @@ pub fn validate(
     client: &Client,
     server: &ServerState,
     destination: Destination,
+    entry: Entry,
 ) -> Result<ValidRequest, OAuthError> {
     let request = &parsed.request;
     // RFC 6749 §3.1: parameters must not be included more than once.
@@ -109,7 +126,7 @@ pub fn validate(
     }
     let facts = Facts { request, client, server };
     let mut draft = Draft::default();
-    for check in CHECKS {
+    for (check, _) in CHECKS.iter().filter(|(_, entries)| entries.contains(&entry)) {
         check(&facts, &mut draft)?;
     }
     let acr_values = if request.acr_values.is_some() {
@@ -138,5 +155,6 @@ pub fn validate(
             .iter()
             .map(|tag| tag.as_str().to_owned())
             .collect(),
+        pushed: None,
     })
 }
