@@ -95,7 +95,7 @@ mod tests {
     use crate::{
         authorize::destination::Destination,
         id::{AuthorizationServerId, ClientId, SessionId, UserId},
-        protocol::{response_mode::ResponseMode, response_type::ResponseType},
+        protocol::{claims_request::ClaimsRequest, response_mode::ResponseMode, response_type::ResponseType},
     };
 
     fn at(seconds: i64) -> OffsetDateTime {
@@ -124,6 +124,7 @@ mod tests {
             code_challenge: None,
             ui_locales: vec![],
             pushed: None,
+            claims: ClaimsRequest::default(),
         }
     }
 

@@ -86,7 +86,7 @@ pub async fn code(
         revoked_at: None,
         confirmation: None,
         resource: Vec::new(),
-        claims: None,
+        claims: if request.claims.is_empty() { None } else { Some(serde_json::to_string(&request.claims)?) },
         actor: None,
     };
     let lifetime = time::Duration::seconds(issuing.server.config.server.settings.code_lifetime.into());

@@ -13,6 +13,7 @@ pub mod acr;
 pub mod amr;
 pub mod authorization_request;
 pub mod bearer;
+pub mod claims_request;
 pub mod client_auth;
 pub mod client_metadata;
 pub mod display;

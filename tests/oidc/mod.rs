@@ -1,6 +1,7 @@
 //! OAuth 2.0 and OpenID Connect as clients meet them.
 
 mod authorization_request;
+mod claims_parameter;
 mod code_flow;
 mod introspect;
 mod logout;
@@ -18,6 +19,7 @@ use crate::support::Test;
 pub(crate) fn trials() -> Vec<Test> {
     [
         authorization_request::trials(),
+        claims_parameter::trials(),
         code_flow::trials(),
         introspect::trials(),
         logout::trials(),

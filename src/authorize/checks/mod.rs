@@ -1,6 +1,7 @@
 //! What makes a request valid: one ordered table of pure functions. Client, server and keys are loaded before; a check
 //! reads the request and writes what it learned into the [`Draft`].
 
+pub(super) mod claims;
 mod id_token_hint;
 mod max_age;
 mod pkce;
@@ -19,8 +20,8 @@ use crate::{
     id::{AuthorizationServerId, ClientId, UserId},
     model::client::Client,
     protocol::{
-        authorization_request::AuthorizationRequest, error::OAuthError, locale::LanguageTag,
-        prompt::PromptSet, response_type::ResponseType, scope::ScopeSet,
+        authorization_request::AuthorizationRequest, claims_request::ClaimsRequest, error::OAuthError,
+        locale::LanguageTag, prompt::PromptSet, response_type::ResponseType, scope::ScopeSet,
     },
 };
 
@@ -43,11 +44,11 @@ pub struct ValidRequest {
     pub prompt: Option<String>,
     /// The greatest age of the sign-in in seconds.
     pub max_age: Option<u32>,
-    /// `acr_values`, or the client's defaults.
+    /// What `claims` prefers for `acr`, then `acr_values`; without either, the client's defaults.
     pub acr_values: Vec<String>,
     /// `login_hint`.
     pub login_hint: Option<String>,
-    /// The user that a verified `id_token_hint` names.
+    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names.
     pub hinted_user: Option<UserId>,
     /// S256 challenge (RFC 7636).
     pub code_challenge: Option<String>,
@@ -55,6 +56,9 @@ pub struct ValidRequest {
     pub ui_locales: Vec<String>,
     /// The hash of the `request_uri` that it was pushed under (RFC 9126): spent when a flow is completed.
     pub pushed: Option<String>,
+    /// `claims` (Core §5.5).
+    #[serde(default)]
+    pub claims: ClaimsRequest,
 }
 
 impl ValidRequest {
@@ -79,6 +83,7 @@ struct Draft {
     max_age: Option<u32>,
     hinted_user: Option<UserId>,
     code_challenge: Option<String>,
+    claims: ClaimsRequest,
 }
 
 type Check = fn(&Facts<'_>, &mut Draft) -> Result<(), OAuthError>;
@@ -95,7 +100,7 @@ pub enum Entry {
 const EVERYWHERE: &[Entry] = &[Entry::Authorize, Entry::Pushed];
 
 /// What is checked, and where. The order matters: what cannot be understood at all comes before what is not allowed.
-const CHECKS: [(Check, &[Entry]); 10] = [
+const CHECKS: [(Check, &[Entry]); 11] = [
     (pushed::direct, &[Entry::Authorize]),
     (pushed::redirect_uri, &[Entry::Pushed]),
     (request_object::check, EVERYWHERE),
@@ -106,6 +111,7 @@ const CHECKS: [(Check, &[Entry]); 10] = [
     (pkce::check, EVERYWHERE),
     (resource::check, EVERYWHERE),
     (id_token_hint::check, EVERYWHERE),
+    (claims::check, EVERYWHERE),
 ];
 
 /// Validates a request whose destination is known.
@@ -129,11 +135,11 @@ pub fn validate(
     for (check, _) in CHECKS.iter().filter(|(_, entries)| entries.contains(&entry)) {
         check(&facts, &mut draft)?;
     }
-    let acr_values = if request.acr_values.is_some() {
-        request.acr_values().into_iter().map(ToOwned::to_owned).collect()
-    } else {
-        client.metadata.default_acr_values.clone()
-    };
+    let mut acr_values: Vec<String> =
+        draft.claims.acr_values().into_iter().chain(request.acr_values()).map(ToOwned::to_owned).collect();
+    if acr_values.is_empty() {
+        acr_values.clone_from(&client.metadata.default_acr_values);
+    }
     Ok(ValidRequest {
         server_id: server.config.server.id.clone(),
         client_id: client.id.clone(),
@@ -156,5 +162,6 @@ pub fn validate(
             .map(|tag| tag.as_str().to_owned())
             .collect(),
         pushed: None,
+        claims: draft.claims,
     })
 }
