@@ -124,6 +124,7 @@ mod tests {
             code_challenge: None,
             ui_locales: vec![],
             claims: ClaimsRequest::default(),
+            resource: vec![],
         }
     }
 

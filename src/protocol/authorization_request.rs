@@ -8,9 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::params::{ParamError, Params};
-
-/// The most `resource` parameters.
-pub const MAX_RESOURCES: usize = 10;
+use crate::protocol::resource::{MAX_RESOURCE, MAX_RESOURCES};
 
 /// The largest `max_age`, in seconds (Okta).
 pub const MAX_MAX_AGE: u32 = 2_147_483_647;
@@ -86,7 +84,7 @@ impl AuthorizationRequest {
         };
         let sent = |name| params.contains(name);
         let resource: Vec<String> = params.all("resource").map(str::to_owned).collect();
-        if resource.len() > MAX_RESOURCES || resource.iter().any(|uri| uri.len() > 2048) {
+        if resource.len() > MAX_RESOURCES || resource.iter().any(|uri| uri.len() > MAX_RESOURCE) {
             return Err(ParamError::TooLong("resource"));
         }
         Ok(Self {

@@ -27,6 +27,7 @@ pub mod params;
 pub mod pkce;
 pub mod prompt;
 pub mod redirect_uri;
+pub mod resource;
 pub mod response_mode;
 pub mod response_type;
 pub mod revocation;

@@ -6,8 +6,10 @@ mod code_flow;
 mod introspect;
 mod logout;
 mod metadata;
+mod pairwise;
 mod policy;
 mod relying_party;
+mod resource;
 mod revoke;
 mod token;
 mod transport;
@@ -23,8 +25,10 @@ pub(crate) fn trials() -> Vec<Test> {
         introspect::trials(),
         logout::trials(),
         metadata::trials(),
+        pairwise::trials(),
         policy::trials(),
         relying_party::trials(),
+        resource::trials(),
         revoke::trials(),
         token::trials(),
         transport::trials(),

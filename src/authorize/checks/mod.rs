@@ -47,7 +47,8 @@ pub struct ValidRequest {
     pub acr_values: Vec<String>,
     /// `login_hint`.
     pub login_hint: Option<String>,
-    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names.
+    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names. Until the journey begins, it is the subject that
+    /// the client sees.
     pub hinted_user: Option<UserId>,
     /// S256 challenge (RFC 7636).
     pub code_challenge: Option<String>,
@@ -56,6 +57,9 @@ pub struct ValidRequest {
     /// `claims` (Core §5.5).
     #[serde(default)]
     pub claims: ClaimsRequest,
+    /// `resource`, all of which are served here (RFC 8707 §2).
+    #[serde(default)]
+    pub resource: Vec<String>,
 }
 
 impl ValidRequest {
@@ -81,6 +85,7 @@ struct Draft {
     hinted_user: Option<UserId>,
     code_challenge: Option<String>,
     claims: ClaimsRequest,
+    resource: Vec<String>,
 }
 
 type Check = fn(&Facts<'_>, &mut Draft) -> Result<(), OAuthError>;
@@ -145,5 +150,6 @@ pub fn validate(
             .map(|tag| tag.as_str().to_owned())
             .collect(),
         claims: draft.claims,
+        resource: draft.resource,
     })
 }
