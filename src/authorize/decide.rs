@@ -24,6 +24,8 @@ use crate::{
 pub struct Decision {
     /// The user.
     pub user: User,
+    /// `sub` as the client sees it (Core §8).
+    pub sub: String,
     /// The names of the user's groups, where the authorization server uses them.
     pub groups: Vec<String>,
     /// What is granted.
@@ -61,7 +63,7 @@ pub async fn decide(
     (session, user): (&Session, User),
 ) -> Result<Decision, DecideError> {
     let denied = |text: &'static str| OAuthError::new(ErrorCode::AccessDenied, text);
-    let subject = LoadedSubject::of(app, server, user).await?;
+    let subject = LoadedSubject::of(app, (server, client), user).await?;
     let groups = match (&client.assignment, server.needs_groups) {
         (Some(_), false) => crate::store::group::of_user(&app.db, &session.user_id).await?,
         _ => subject.groups,
@@ -101,6 +103,7 @@ pub async fn decide(
     let requested: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
     Ok(Decision {
         user: subject.user,
+        sub: subject.sub,
         lifetimes: granted.unwrap_or(app.settings.token_lifetimes),
         groups: subject.group_names,
         acr: acr::choose(&requested, &earned),

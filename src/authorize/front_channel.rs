@@ -31,6 +31,7 @@ pub fn tokens(
         client: issuing.client,
         subject: Some(Subject {
             user: &decision.user,
+            sub: &decision.sub,
             groups: &decision.groups,
             auth_time: decision.auth_time,
             acr: grant.acr.as_deref(),
@@ -39,6 +40,7 @@ pub fn tokens(
         }),
         grant: Some(&grant.id),
         scope: &grant.scope,
+        requested: &request.claims,
         confirmation: None,
         resource: &grant.resource,
         actor: None,

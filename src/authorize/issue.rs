@@ -6,6 +6,7 @@ use super::{
 use crate::{
     app::App,
     cache::servers::ServerState,
+    fault::Fault,
     id::GrantId,
     model::{client::Client, grant::Grant, session::Session},
     protocol::error::OAuthError,
@@ -71,7 +72,7 @@ pub async fn issue(
     unit: Unit,
 ) -> Result<Option<AuthorizationResponse>, MintError> {
     let now = app.now();
-    let grant = grant(app, issuing, request, &decision);
+    let grant = grant(app, issuing, request, &decision)?;
     let code = request.response_type.has_code().then(|| opaque_token(app.random.as_ref()));
     let code_text = code.as_ref().map(|code| code.expose().as_str());
     // Signed before anything is spent: what fails here leaves nothing behind.
@@ -92,9 +93,14 @@ pub async fn issue(
 }
 
 /// The grant that everything in the response, and everything that its code buys, belongs to.
-fn grant(app: &App, issuing: &Issuing<'_>, request: &ValidRequest, decision: &Decision) -> Grant {
+fn grant(
+    app: &App,
+    issuing: &Issuing<'_>,
+    request: &ValidRequest,
+    decision: &Decision,
+) -> Result<Grant, Fault> {
     let now = app.now();
-    Grant {
+    Ok(Grant {
         id: GrantId::generate(app.random.as_ref()),
         server_id: request.server_id.clone(),
         client_id: request.client_id.clone(),
@@ -110,10 +116,10 @@ fn grant(app: &App, issuing: &Issuing<'_>, request: &ValidRequest, decision: &De
         expires_at: decision.lifetimes.refresh_absolute().map(|lifetime| now + lifetime),
         revoked_at: None,
         confirmation: None,
-        resource: Vec::new(),
+        resource: request.resource.clone(),
         claims: if request.claims.is_empty() { None } else { Some(serde_json::to_string(&request.claims)?) },
         actor: None,
-    }
+    })
 }
 
 fn code_row(issuing: &Issuing<'_>, request: &ValidRequest, grant: &Grant) -> AuthorizationCode {

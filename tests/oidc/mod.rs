@@ -6,9 +6,11 @@ mod code_flow;
 mod introspect;
 mod logout;
 mod metadata;
+mod pairwise;
 mod policy;
 mod pushed;
 mod relying_party;
+mod resource;
 mod response_types;
 mod revoke;
 mod token;
@@ -25,10 +27,12 @@ pub(crate) fn trials() -> Vec<Test> {
         introspect::trials(),
         logout::trials(),
         metadata::trials(),
+        pairwise::trials(),
         policy::trials(),
         pushed::trials(),
         relying_party::trials(),
         response_types::trials(),
+        resource::trials(),
         revoke::trials(),
         token::trials(),
         transport::trials(),

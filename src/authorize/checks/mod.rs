@@ -49,7 +49,8 @@ pub struct ValidRequest {
     pub acr_values: Vec<String>,
     /// `login_hint`.
     pub login_hint: Option<String>,
-    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names.
+    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names. Until the journey begins, it is the subject that
+    /// the client sees.
     pub hinted_user: Option<UserId>,
     /// S256 challenge (RFC 7636).
     pub code_challenge: Option<String>,
@@ -60,6 +61,9 @@ pub struct ValidRequest {
     /// `claims` (Core §5.5).
     #[serde(default)]
     pub claims: ClaimsRequest,
+    /// `resource`, all of which are served here (RFC 8707 §2).
+    #[serde(default)]
+    pub resource: Vec<String>,
 }
 
 impl ValidRequest {
@@ -85,6 +89,7 @@ struct Draft {
     hinted_user: Option<UserId>,
     code_challenge: Option<String>,
     claims: ClaimsRequest,
+    resource: Vec<String>,
 }
 
 type Check = fn(&Facts<'_>, &mut Draft) -> Result<(), OAuthError>;
@@ -101,7 +106,7 @@ pub enum Entry {
 const EVERYWHERE: &[Entry] = &[Entry::Authorize, Entry::Pushed];
 
 /// What is checked, and where. The order matters: what cannot be understood at all comes before what is not allowed.
-const CHECKS: [(Check, &[Entry]); 11] = [
+const CHECKS: [(Check, &[Entry]); 12] = [
     (pushed::direct, &[Entry::Authorize]),
     (pushed::redirect_uri, &[Entry::Pushed]),
     (request_object::check, EVERYWHERE),
@@ -165,5 +170,6 @@ pub fn validate(
             .collect(),
         pushed: None,
         claims: draft.claims,
+        resource: draft.resource,
     })
 }
