@@ -71,6 +71,8 @@ pub struct Settings {
     pub clock_skew: Duration,
     /// How long a pending authorization request waits for its user.
     pub flow_lifetime: Duration,
+    /// How long a pushed authorization request can be opened (RFC 9126 §2.2).
+    pub pushed_request_lifetime: Duration,
     /// How long system log events are kept.
     pub log_retention: Duration,
     /// The client that the playground uses, in `dev`.
@@ -115,6 +117,7 @@ impl Settings {
             form: (64 * 1024, std::time::Duration::from_secs(30)),
             clock_skew,
             flow_lifetime: Duration::minutes(15),
+            pushed_request_lifetime: Duration::minutes(1),
             log_retention: Duration::days(90),
             playground_client: None,
             demo: None,

@@ -161,6 +161,7 @@ async fn expired_tokens(wanted: ExpiredTokens) -> Result<(), Box<dyn Error>> {
         }),
         grant: None,
         scope: &ScopeSet::parse("openid profile email")?,
+        requested: stepgate::protocol::claims_request::ClaimsRequest::nothing(),
         confirmation: None,
         resource: &[],
         actor: None,

@@ -19,6 +19,7 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
+pub mod pushed_request;
 pub mod refresh_token;
 pub mod revoked_jti;
 pub mod scope;

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::checks::ValidRequest;
+use super::checks::{ValidRequest, claims::unmet};
 use crate::{
     app::App,
     cache::servers::ServerState,
@@ -83,6 +83,11 @@ pub async fn decide(
         .map_err(|_| denied("No access policy of this authorization server allows the request."))?;
     let amr = session.amr();
     let earned: Vec<Amr> = amr.iter().filter_map(|method| method.parse().ok()).collect();
+    // Core §5.5.1.1: what is essential and was not reached is a failed authentication.
+    let essential = request.claims.essential_acr();
+    if !essential.is_empty() && acr::first_satisfied(&essential, &earned).is_none() {
+        return Err(unmet().into());
+    }
     let requested: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
     Ok(Decision {
         user: subject.user,

@@ -48,6 +48,9 @@ pub enum LocateError {
         /// What was sent.
         sent: String,
     },
+    /// `request_uri` is unknown, expired, spent, or another client's.
+    #[error("the request_uri is not one that this client can open now")]
+    InvalidRequestUri,
     /// No verdict was reached.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -62,12 +65,32 @@ pub async fn locate(
     server: &ServerState,
     request: &AuthorizationRequest,
 ) -> Result<(Arc<Client>, Destination), LocateError> {
-    let client = app
-        .clients
-        .find(&app.db, &ClientId::new(&request.client_id))
+    let client = active_client(app, &request.client_id).await?;
+    let destination = destination(server, &client, request)?;
+    Ok((client, destination))
+}
+
+/// Finds a client that may act.
+///
+/// # Errors
+/// There is none of that id.
+pub async fn active_client(app: &App, client_id: &str) -> Result<Arc<Client>, LocateError> {
+    app.clients
+        .find(&app.db, &ClientId::new(client_id))
         .await?
         .filter(|client| client.is_active())
-        .ok_or(LocateError::UnknownClient)?;
+        .ok_or(LocateError::UnknownClient)
+}
+
+/// Where a client is to be answered.
+///
+/// # Errors
+/// Its redirect URI is not certain.
+pub fn destination(
+    server: &ServerState,
+    client: &Arc<Client>,
+    request: &AuthorizationRequest,
+) -> Result<Destination, LocateError> {
     let registered = &client.metadata.redirect_uris;
     let redirect_uri = match request.redirect_uri.as_deref() {
         Some(sent) => {
@@ -75,24 +98,23 @@ pub async fn locate(
             let any_port = client.metadata.application_type == ApplicationType::Native;
             if !registered.iter().any(|uri| redirect_uri::matches(uri, sent, any_port)) {
                 let sent = sent.to_owned();
-                return Err(LocateError::UnregisteredRedirectUri { client, sent });
+                return Err(LocateError::UnregisteredRedirectUri { client: Arc::clone(client), sent });
             }
             sent.to_owned()
         }
         // OpenID Connect Core §3.1.2.1 requires it; RFC 6749 §3.1.2.3 only when several are registered.
         None => match registered.as_slice() {
             [only] if !asks_for_openid(request) => only.clone(),
-            _ => return Err(LocateError::MissingRedirectUri(client)),
+            _ => return Err(LocateError::MissingRedirectUri(Arc::clone(client))),
         },
     };
-    let destination = Destination {
+    Ok(Destination {
         redirect_uri,
         redirect_uri_sent: request.redirect_uri.is_some(),
         response_mode: error_mode(request),
         state: request.state.clone(),
         iss: server.issuer.clone(),
-    };
-    Ok((client, destination))
+    })
 }
 
 fn asks_for_openid(request: &AuthorizationRequest) -> bool {

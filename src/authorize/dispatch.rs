@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     checks::ValidRequest,
     decide::{DecideError, decide},
-    flow::{Flow, FlowError, Pending, Progress, freeze},
+    flow::{Flow, FlowError, Pending, Progress, complete, freeze},
     interact::{Needs, needs, without_asking},
     issue::{self, AuthorizationResponse, Issuing},
 };
@@ -111,6 +111,10 @@ pub async fn dispatch(
     if request.prompts().is_none()
         && let Err(error) = without_asking(&needs)
     {
+        // A pushed request is answered once, whatever the answer (RFC 9126 §4).
+        if request.pushed.is_some() {
+            return deny(app, &journey, &error, browser.caller).await;
+        }
         return Ok(respond(issue::error(request.destination.clone(), &error)));
     }
     match (needs, signed_in) {
@@ -238,10 +242,9 @@ pub async fn deny(
         .server(&request.server_id)
         .client(&request.client_id)
         .with("description", error.description());
-    let mut unit = Unit::new().row(event.row(caller, app.random.as_ref(), app.now()));
-    if let Some(flow) = journey.flow() {
-        unit = unit.claim(flow.complete());
-    }
+    let now = app.now();
+    let unit = Unit::new().row(event.row(caller, app.random.as_ref(), now));
+    let unit = complete(unit, request, journey.flow(), now);
     match app.db.writer().commit(unit).await? {
         store::unit::Outcome::Won => Ok(respond(issue::error(request.destination.clone(), error))),
         store::unit::Outcome::Lost(_) => Err(FlowError::Unknown),

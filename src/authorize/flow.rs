@@ -13,7 +13,7 @@ use crate::{
     secret::TokenHash,
     store::{
         self,
-        unit::{Change, Row},
+        unit::{Change, Row, Unit},
     },
     syslog::Caller,
 };
@@ -95,6 +95,19 @@ impl Flow {
     }
 }
 
+/// Adds what completing a request spends: the flow that it waits in, and the pushed request that it began as
+/// (RFC 9126 §4). Each is spent once.
+pub fn complete(unit: Unit, request: &ValidRequest, flow: Option<&Flow>, now: OffsetDateTime) -> Unit {
+    let unit = match flow {
+        Some(flow) => unit.claim(flow.complete()),
+        None => unit,
+    };
+    match &request.pushed {
+        Some(pushed) => unit.claim(store::pushed_request::claim_completion(pushed, now)),
+        None => unit,
+    }
+}
+
 /// Freezes a request for a browser. Anonymous requests are capped per address.
 ///
 /// # Errors
@@ -156,7 +169,7 @@ pub async fn unpark(app: &App, ticket: &str) -> Result<String, FlowError> {
     if !stored.browser.is(&TokenHash::of(secret)) {
         return Err(FlowError::Unknown);
     }
-    let unit = store::unit::Unit::new().claim(store::flow::claim_completion(&id, stored.version));
+    let unit = Unit::new().claim(store::flow::claim_completion(&id, stored.version));
     match app.db.writer().commit(unit).await? {
         store::unit::Outcome::Won => Ok(stored.payload),
         store::unit::Outcome::Lost(_) => Err(FlowError::Unknown),

@@ -95,7 +95,7 @@ mod tests {
     use crate::{
         authorize::destination::Destination,
         id::{AuthorizationServerId, ClientId, SessionId, UserId},
-        protocol::{response_mode::ResponseMode, response_type::ResponseType},
+        protocol::{claims_request::ClaimsRequest, response_mode::ResponseMode, response_type::ResponseType},
     };
 
     fn at(seconds: i64) -> OffsetDateTime {
@@ -123,6 +123,8 @@ mod tests {
             hinted_user: hinted.map(UserId::new),
             code_challenge: None,
             ui_locales: vec![],
+            pushed: None,
+            claims: ClaimsRequest::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The answer to an authorization request: the code with its grant in one unit with the log event, or an error.
 
-use super::{checks::ValidRequest, decide::Decision, destination::Destination, flow::Flow};
+use super::{checks::ValidRequest, decide::Decision, destination::Destination, flow, flow::Flow};
 use crate::{
     app::App,
     cache::servers::ServerState,
@@ -86,7 +86,7 @@ pub async fn code(
         revoked_at: None,
         confirmation: None,
         resource: Vec::new(),
-        claims: None,
+        claims: if request.claims.is_empty() { None } else { Some(serde_json::to_string(&request.claims)?) },
         actor: None,
     };
     let lifetime = time::Duration::seconds(issuing.server.config.server.settings.code_lifetime.into());
@@ -110,10 +110,7 @@ pub async fn code(
         .session(&issuing.session.id)
         .with("grant", grant.id.as_str())
         .with("scopes", grant.scope.to_string());
-    if let Some(flow) = issuing.flow {
-        unit = unit.claim(flow.complete());
-    }
-    unit = unit
+    unit = flow::complete(unit, request, issuing.flow, now)
         .row(store::grant::row(&grant)?)
         .row(store::authorization_code::row(&TokenHash::of(code.expose()), &row, now))
         .row(event.row(issuing.caller, app.random.as_ref(), now));

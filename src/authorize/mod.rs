@@ -3,7 +3,7 @@
 //!
 //! | stage | file | errors go |
 //! |---|---|---|
-//! | parse | [`parse`] | to a page |
+//! | parse | [`parse`], [`pushed`] | to a page |
 //! | locate client and redirect URI | [`destination`] | to a page |
 //! | validate | [`checks`] | to the redirect URI, from here on |
 //! | interact | [`interact`] | `prompt=none` cannot |
@@ -21,3 +21,4 @@ pub mod flow;
 pub mod interact;
 pub mod issue;
 pub mod parse;
+pub mod pushed;

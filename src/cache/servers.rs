@@ -18,7 +18,7 @@ use crate::{
         client::Client,
     },
     protocol::{
-        acr::Acr,
+        acr,
         client_auth::AuthMethod,
         client_metadata::Profile,
         grant_type::GrantType,
@@ -268,7 +268,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
                 .collect(),
         }),
         acr_values_supported: openid(Some(
-            [Acr::OneFactorPassword, Acr::OneFactorAny].iter().map(|acr| acr.as_str().to_owned()).collect(),
+            acr::SUPPORTED.iter().map(|acr| acr.as_str().to_owned()).collect(),
         )),
         display_values_supported: openid(texts(&["page", "popup", "touch", "wap"])),
         prompt_values_supported: openid(Some(
@@ -282,8 +282,10 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         revocation_endpoint: Some(endpoint("revoke")),
         revocation_endpoint_auth_methods_supported: Some(auth_methods),
         revocation_endpoint_auth_signing_alg_values_supported: Some(assertion_algs),
+        pushed_authorization_request_endpoint: Some(endpoint("par")),
+        require_pushed_authorization_requests: Some(false),
         end_session_endpoint: Some(endpoint("logout")),
-        claims_parameter_supported: Some(false),
+        claims_parameter_supported: Some(true),
         request_parameter_supported: Some(false),
         request_uri_parameter_supported: Some(false),
         authorization_response_iss_parameter_supported: Some(true),

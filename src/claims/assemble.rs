@@ -7,15 +7,19 @@
 //! | userinfo | all | `IDENTITY` |
 //! | access token | none | `RESOURCE` |
 //!
-//! Claims that the `claims` parameter names are added wherever they are named (Core §5.5). A custom claim wins
+//! Claims that the `claims` parameter names are added to the ID token or userinfo, wherever they are named, if they have
+//! an acceptable value (Core §5.5); a custom claim that needs a scope still needs it. A custom claim wins
 //! over a scope claim of the same name, in every target alike; nothing wins over the protocol's own claims.
 
 use serde_json::{Map, Value};
 
 use super::{by_scope, custom, groups, standard};
-use crate::model::{
-    authorization_server::{Claim, ClaimType, ServerConfig},
-    user::User,
+use crate::{
+    model::{
+        authorization_server::{Claim, ClaimType, ServerConfig},
+        user::User,
+    },
+    protocol::claims_request::Requested,
 };
 
 /// What the claims are for.
@@ -41,8 +45,8 @@ pub struct Facts<'a> {
     pub groups: &'a [String],
     /// The granted scopes.
     pub scopes: &'a [&'a str],
-    /// Claim names that the `claims` parameter asks for in this target (Core §5.5).
-    pub requested: &'a [&'a str],
+    /// What the `claims` parameter asks for in this target (Core §5.5).
+    pub requested: &'a Requested,
     /// The authorization server.
     pub server: &'a ServerConfig,
     /// Whether the client gets Okta's thin set (`okta_compat`); counts on the org server only.
@@ -120,11 +124,10 @@ fn scope_claims(target: Target, facts: &Facts<'_>) -> Result<Map<String, Value>,
         .into_iter()
         .filter(|scope| facts.has_scope(scope))
         .flat_map(claims_of)
-        .chain(facts.requested)
         .copied()
         .collect();
     for (name, value) in standard::standard(user) {
-        if wanted.contains(&name.as_str()) {
+        if wanted.contains(&name.as_str()) || facts.requested.wants(&name, &value) {
             claims.insert(name, value);
         }
     }
@@ -139,15 +142,24 @@ fn scope_claims(target: Target, facts: &Facts<'_>) -> Result<Map<String, Value>,
 
 fn custom_claims(target: Target, facts: &Facts<'_>) -> Result<Map<String, Value>, ClaimsError> {
     let mut claims = Map::new();
-    for claim in facts.server.claims.iter().filter(|claim| goes_into(claim, target)) {
-        if is_reserved(&claim.name) || !custom::applies(claim, facts) {
+    for claim in &facts.server.claims {
+        let asked = facts.requested.get(&claim.name).is_some() && may_be_asked_for(claim, target);
+        if !(asked || goes_into(claim, target)) || is_reserved(&claim.name) || !custom::applies(claim, facts)
+        {
             continue;
         }
-        if let Some(value) = custom::value(&claim.value, facts)? {
+        if let Some(value) = custom::value(&claim.value, facts)?
+            && (goes_into(claim, target) || facts.requested.wants(&claim.name, &value))
+        {
             claims.insert(claim.name.clone(), value);
         }
     }
     Ok(claims)
+}
+
+/// What is kept out of an ID token for brevity alone.
+fn may_be_asked_for(claim: &Claim, target: Target) -> bool {
+    claim.claim_type == ClaimType::Identity && matches!(target, Target::IdToken { .. })
 }
 
 fn goes_into(claim: &Claim, target: Target) -> bool {
@@ -220,6 +232,7 @@ mod tests {
                 AccessTokenProfile, AuthorizationServer, ClaimValue, GroupFilter, ServerSettings,
             },
         },
+        protocol::claims_request::ClaimsRequest,
     };
 
     const ALONE: Target = Target::IdToken { with_access_token: false };
@@ -262,7 +275,14 @@ mod tests {
     fn names(target: Target, server: &ServerConfig, scopes: &[&str], thin_okta: bool) -> Vec<String> {
         let user = user(full_profile());
         let groups = ["Everyone".to_owned(), "Sales".to_owned()];
-        let facts = Facts { user: Some(&user), groups: &groups, scopes, requested: &[], server, thin_okta };
+        let facts = Facts {
+            user: Some(&user),
+            groups: &groups,
+            scopes,
+            requested: &Requested::default(),
+            server,
+            thin_okta,
+        };
         assemble(target, &facts).unwrap().into_iter().map(|(name, _)| name).collect()
     }
 
@@ -378,7 +398,7 @@ mod tests {
             user: Some(&user),
             groups: &groups,
             scopes: &[],
-            requested: &[],
+            requested: &Requested::default(),
             server: &server,
             thin_okta: false,
         };
@@ -403,7 +423,7 @@ mod tests {
                 user: Some(&user),
                 groups: &groups,
                 scopes: &["groups"],
-                requested: &[],
+                requested: &Requested::default(),
                 server,
                 thin_okta: false,
             };
@@ -415,11 +435,14 @@ mod tests {
     fn the_claims_parameter_is_honoured_beside_an_access_token() {
         let server = server("default", vec![]);
         let user = user(full_profile());
+        let asked =
+            r#"{"id_token": {"name": null, "sub": null, "unheard_of": null, "email": {"value": "x"}}}"#;
+        let requested = ClaimsRequest::parse(asked).unwrap().id_token;
         let facts = Facts {
             user: Some(&user),
             groups: &[],
             scopes: &["openid", "email"],
-            requested: &["name", "sub", "unheard_of"],
+            requested: &requested,
             server: &server,
             thin_okta: false,
         };
@@ -437,7 +460,7 @@ mod tests {
             user: Some(&user),
             groups: &[],
             scopes: &["openid", "email"],
-            requested: &[],
+            requested: &Requested::default(),
             server: &server,
             thin_okta: false,
         };
@@ -457,7 +480,7 @@ mod tests {
                 user: Some(&user),
                 groups: &[],
                 scopes: &[],
-                requested: &[],
+                requested: &Requested::default(),
                 server,
                 thin_okta: false,
             })

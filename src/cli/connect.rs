@@ -169,6 +169,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
         },
         clock_skew,
         form: (config.limits.body.form, config.limits.timeouts.body),
+        pushed_request_lifetime: duration(config.tokens.pushed_request)?,
         log_retention: duration(config.logs.system_log_retention)?,
         server_defaults: ServerSettings {
             code_lifetime: seconds(config.tokens.authorization_code),

@@ -407,6 +407,7 @@ mod tests {
             ("[limits.argon2]\nlanes = 0", "limits.argon2"),
             ("[limits.timeouts]\nheader = \"0s\"", "limits.timeouts"),
             ("[tokens]\nauthorization_code = \"11m\"", "tokens.authorization_code"),
+            ("[tokens]\npushed_request = \"10m\"", "tokens.pushed_request"),
             ("[database]\nurl = \"mysql://x\"", "database.url"),
             ("[redis]\nurl = \"http://x\"", "redis.url"),
             ("[fetch]\nallow_hosts = [\"https://x/\"]", "fetch.allow_hosts"),

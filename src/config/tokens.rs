@@ -25,6 +25,9 @@ pub struct Tokens {
     /// Authorization codes (RFC 6749 §4.1.2).
     #[serde(with = "super::duration")]
     pub authorization_code: Duration,
+    /// Pushed authorization requests, until they are opened (RFC 9126 §2.2).
+    #[serde(with = "super::duration")]
+    pub pushed_request: Duration,
     /// How far ahead or behind other parties' clocks may be.
     #[serde(with = "super::duration")]
     pub clock_skew: Duration,
@@ -38,6 +41,7 @@ impl Default for Tokens {
             refresh_token_idle: Duration::from_secs(7 * 86_400),
             refresh_token_absolute: Duration::from_secs(90 * 86_400),
             authorization_code: Duration::from_secs(60),
+            pushed_request: Duration::from_secs(60),
             clock_skew: Duration::from_secs(60),
         }
     }
@@ -51,6 +55,13 @@ impl Tokens {
             return Err(ConfigError::invalid(
                 "tokens.authorization_code",
                 "must be above 0 and at most 10m (RFC 6749 §4.1.2)",
+            ));
+        }
+        // FAPI 2.0 Security Profile §5.3.2.2: less than ten minutes; RFC 9126 §2.2: long enough for a browser to get here.
+        if self.pushed_request < Duration::from_secs(5) || self.pushed_request >= 10 * minute {
+            return Err(ConfigError::invalid(
+                "tokens.pushed_request",
+                "must be at least 5s and below 10m (RFC 9126 §2.2)",
             ));
         }
         if self.refresh_token_idle > self.refresh_token_absolute {

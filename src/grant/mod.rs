@@ -21,6 +21,7 @@ use crate::{
     fault::Fault,
     model::{client::Client, grant::Grant, user::User},
     protocol::{
+        claims_request::ClaimsRequest,
         client_auth::ClientAuthentication,
         grant_type::GrantType,
         redirect_uri::origin_of,
@@ -241,6 +242,10 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         Some(user) => Some(LoadedSubject::of(app, context.server, user).await?),
         None => None,
     };
+    let requested = match &grant {
+        Some(grant) => grant.requested_claims()?,
+        None => ClaimsRequest::default(),
+    };
     let mint = Mint {
         server: context.server,
         client: context.client,
@@ -257,6 +262,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         },
         grant: grant.as_ref().map(|grant| &grant.id),
         scope: &scope,
+        requested: &requested,
         confirmation: None,
         resource: grant.as_ref().map_or(&[], |grant| &grant.resource),
         actor: grant.as_ref().and_then(|grant| grant.actor.as_ref()),

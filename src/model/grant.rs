@@ -4,8 +4,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::confirmation::Confirmation;
 use crate::{
+    fault::Fault,
     id::{AuthorizationServerId, ClientId, GrantId, SessionId, UserId},
-    protocol::scope::ScopeSet,
+    protocol::{claims_request::ClaimsRequest, scope::ScopeSet},
 };
 
 /// What was authorized once.
@@ -47,4 +48,15 @@ pub struct Grant {
     pub claims: Option<String>,
     /// Who acts for the user (RFC 8693 §4.1).
     pub actor: Option<serde_json::Value>,
+}
+
+impl Grant {
+    /// The claims that were asked for one by one (Core §5.5).
+    ///
+    /// # Errors
+    /// What is stored is not what was once written.
+    pub fn requested_claims(&self) -> Result<ClaimsRequest, Fault> {
+        let stored = self.claims.as_deref().map(serde_json::from_str).transpose();
+        Ok(stored.map_err(Fault::stored)?.unwrap_or_default())
+    }
 }

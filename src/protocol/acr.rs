@@ -21,6 +21,9 @@ wire_enum! {
     }
 }
 
+/// What a sign-in here can reach; metadata lists the same.
+pub const SUPPORTED: [Acr; 2] = [Acr::OneFactorPassword, Acr::OneFactorAny];
+
 impl Acr {
     /// Whether the methods used for the session reach this level.
     pub fn satisfied_by(self, earned: &[Amr]) -> bool {

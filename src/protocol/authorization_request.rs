@@ -12,6 +12,9 @@ use crate::protocol::params::{ParamError, Params};
 /// The most `resource` parameters.
 pub const MAX_RESOURCES: usize = 10;
 
+/// The longest request object, in bytes.
+pub const MAX_REQUEST: usize = 16_384;
+
 /// The largest `max_age`, in seconds (Okta).
 pub const MAX_MAX_AGE: u32 = 2_147_483_647;
 
@@ -61,10 +64,10 @@ pub struct AuthorizationRequest {
     /// Every `resource` (RFC 8707 §2).
     #[serde(default)]
     pub resource: Vec<String>,
-    /// Whether a request object was sent in `request` (Core §6.1).
-    pub request: bool,
-    /// Whether `request_uri` was sent (Core §6.2; RFC 9126 §4).
-    pub request_uri: bool,
+    /// `request`: a request object by value (Core §6.1).
+    pub request: Option<String>,
+    /// `request_uri`: a request object by reference (Core §6.2), or the name of a pushed request (RFC 9126 §4).
+    pub request_uri: Option<String>,
     /// Whether `registration` was sent (Core §7.2.1).
     pub registration: bool,
     /// Whether `sessionToken` was sent (Okta). The token itself is a credential and not part of the request.
@@ -79,6 +82,15 @@ impl AuthorizationRequest {
     /// [`ParamError`] when `client_id` is missing or a parameter is too long. The client is not known then: the answer
     /// is a page, never a redirect.
     pub fn from_params(params: &Params) -> Result<Self, ParamError> {
+        Self::of_client(params.required("client_id", 255)?, params)
+    }
+
+    /// Reads the request of a client that is known already: what else names a client is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamError`] when a parameter is too long.
+    pub fn of_client(client_id: &str, params: &Params) -> Result<Self, ParamError> {
         let take = |name, max| params.optional(name, max).map(|value| value.map(str::to_owned));
         let take_even_empty = |name, max| {
             let value = take(name, max)?;
@@ -90,7 +102,7 @@ impl AuthorizationRequest {
             return Err(ParamError::TooLong("resource"));
         }
         Ok(Self {
-            client_id: params.required("client_id", 255)?.to_owned(),
+            client_id: client_id.to_owned(),
             redirect_uri: take("redirect_uri", 2048)?,
             response_type: take("response_type", 64)?,
             response_mode: take("response_mode", 64)?,
@@ -111,8 +123,8 @@ impl AuthorizationRequest {
             dpop_jkt: take("dpop_jkt", 255)?,
             idp: take("idp", 255)?,
             resource,
-            request: sent("request"),
-            request_uri: sent("request_uri"),
+            request: take("request", MAX_REQUEST)?,
+            request_uri: take("request_uri", 2048)?,
             registration: sent("registration"),
             session_token: sent("sessionToken"),
         })
@@ -174,7 +186,7 @@ mod tests {
         assert_eq!(request.state.as_deref(), Some("a b"));
         assert_eq!(request.resource, ["https://a", "https://b"]);
         assert_eq!(request.acr_values(), ["urn:okta:loa:2fa:any", "phr"]);
-        assert!(request.session_token && !request.request && !request.request_uri);
+        assert!(request.session_token && request.request.is_none() && request.request_uri.is_none());
         let json = serde_json::to_string(&request).unwrap();
         assert!(!json.contains("secret-token"));
         assert_eq!(serde_json::from_str::<AuthorizationRequest>(&json).unwrap(), request);

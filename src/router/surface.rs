@@ -52,6 +52,7 @@ impl Surface {
                 Some("token") => surface("token", Bucket::Token, Cors::Client, Format::OAuth),
                 Some("introspect") => surface("introspect", Bucket::Introspect, Cors::Client, Format::OAuth),
                 Some("revoke") => surface("revoke", Bucket::Revoke, Cors::Client, Format::OAuth),
+                Some("par") => surface("par", Bucket::PushedAuthorization, Cors::Client, Format::OAuth),
                 Some("userinfo") => surface("userinfo", Bucket::Userinfo, Cors::Client, Format::OAuth),
                 Some("keys") => surface("keys", Bucket::Documents, Cors::Anyone, Format::Okta),
                 Some("authorize") => surface("authorize", Bucket::Authorize, Cors::Nobody, Format::Page),
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn custom_servers_have_the_surfaces_of_the_org_server() {
-        for name in ["token", "introspect", "revoke", "userinfo", "keys", "authorize", "logout"] {
+        for name in ["token", "introspect", "revoke", "par", "userinfo", "keys", "authorize", "logout"] {
             let org = Surface::of(&format!("/oauth2/v1/{name}"));
             assert_eq!(org, Surface::of(&format!("/oauth2/default/v1/{name}")));
             assert_eq!(org.route, name);

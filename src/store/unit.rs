@@ -175,6 +175,8 @@ rows! {
     Session(session);
     /// A pending authorization request.
     Flow(flow);
+    /// A pushed authorization request.
+    PushedRequest(pushed_request);
     /// A grant.
     Grant(grant);
     /// An authorization code.

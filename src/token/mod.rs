@@ -20,7 +20,7 @@ use crate::{
     id::{ClientId, GrantId, SessionId, UserId},
     model::{client::Client, confirmation::Confirmation, user::User},
     ports::random::Random,
-    protocol::scope::ScopeSet,
+    protocol::{claims_request::ClaimsRequest, scope::ScopeSet},
 };
 
 /// Why no token could be made.
@@ -68,6 +68,8 @@ pub struct Mint<'a> {
     pub grant: Option<&'a GrantId>,
     /// The scopes of this token.
     pub scope: &'a ScopeSet,
+    /// The claims that are asked for one by one (Core §5.5).
+    pub requested: &'a ClaimsRequest,
     /// The key that the access token is bound to.
     pub confirmation: Option<&'a Confirmation>,
     /// The resources that the access token is for (RFC 8707); empty: the audience of the server.
@@ -104,7 +106,12 @@ impl Mint<'_> {
     /// Claims that scopes and configuration bring to a target.
     fn claims(&self, target: claims::Target) -> Result<Map<String, Value>, ClaimsError> {
         let scopes: Vec<&str> = self.scope.iter().collect();
-        claims::assemble(target, &self.facts(&scopes))
+        let requested = match target {
+            claims::Target::IdToken { .. } => &self.requested.id_token,
+            claims::Target::Userinfo => &self.requested.userinfo,
+            claims::Target::AccessToken => &ClaimsRequest::nothing().userinfo,
+        };
+        claims::assemble(target, &claims::Facts { requested, ..self.facts(&scopes) })
     }
 
     /// `sub` of an access token where a claim of the server sets it.
@@ -118,7 +125,7 @@ impl Mint<'_> {
             user: self.subject.as_ref().map(|subject| subject.user),
             groups: self.subject.as_ref().map_or(&[], |subject| subject.groups),
             scopes,
-            requested: &[],
+            requested: &ClaimsRequest::nothing().userinfo,
             server: &self.server.config,
             thin_okta: self.client.is_okta_compat() && self.server.config.server.is_org(),
         }

@@ -46,6 +46,7 @@ pub async fn userinfo(
         return Err(UserinfoError::InsufficientScope);
     }
     let facts = live_facts(app, server, &claims).await?.ok_or(UserinfoError::InvalidToken)?;
+    let requested = facts.grant.requested_claims()?;
     let user = facts.user.ok_or(UserinfoError::InvalidToken)?;
     let client = app.clients.find(&app.db, &claims.client).await?.ok_or(UserinfoError::InvalidToken)?;
     let subject = LoadedSubject::of(app, server, user).await?;
@@ -62,6 +63,7 @@ pub async fn userinfo(
         }),
         grant: None,
         scope: &claims.scope,
+        requested: &requested,
         confirmation: None,
         resource: &[],
         actor: None,

@@ -148,6 +148,8 @@ async fn oidc_d2_d5_required_members_are_present_and_of_their_type(app: TestApp)
                 "claims_parameter_supported"
                 | "request_parameter_supported"
                 | "request_uri_parameter_supported"
+                | "require_pushed_authorization_requests"
+                | "require_request_uri_registration"
                 | "authorization_response_iss_parameter_supported" => value.is_boolean(),
                 _ => {
                     value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string))
@@ -267,7 +269,9 @@ async fn every_advertised_endpoint_answers(app: TestApp) {
             let client = app.client();
             let form = [("token", "x"), ("grant_type", "client_credentials")];
             let response = match kind {
-                "token" | "introspection" | "revocation" => client.post_form(path, &form).await,
+                "token" | "introspection" | "revocation" | "pushed_authorization_request" => {
+                    client.post_form(path, &form).await
+                }
                 _ => client.get(path).await,
             };
             let (status, media_type) = match kind {
@@ -275,7 +279,9 @@ async fn every_advertised_endpoint_answers(app: TestApp) {
                 "authorization" => (400, "text/html; charset=utf-8"),
                 "end_session" => (200, "text/html; charset=utf-8"),
                 "userinfo" => (401, ""),
-                "token" | "introspection" | "revocation" => (401, "application/json;charset=UTF-8"),
+                "token" | "introspection" | "revocation" | "pushed_authorization_request" => {
+                    (401, "application/json;charset=UTF-8")
+                }
                 other => panic!("`{other}` is advertised and not known to this test"),
             };
             assert_eq!(response.status, status, "{member}: {}", response.text());

@@ -1,11 +1,13 @@
 //! OAuth 2.0 and OpenID Connect as clients meet them.
 
 mod authorization_request;
+mod claims_parameter;
 mod code_flow;
 mod introspect;
 mod logout;
 mod metadata;
 mod policy;
+mod pushed;
 mod relying_party;
 mod revoke;
 mod token;
@@ -17,11 +19,13 @@ use crate::support::Test;
 pub(crate) fn trials() -> Vec<Test> {
     [
         authorization_request::trials(),
+        claims_parameter::trials(),
         code_flow::trials(),
         introspect::trials(),
         logout::trials(),
         metadata::trials(),
         policy::trials(),
+        pushed::trials(),
         relying_party::trials(),
         revoke::trials(),
         token::trials(),

@@ -19,6 +19,7 @@ use crate::support::{
     },
     http::{Browser, Response},
     op::{VERIFIER, answer, base, claims},
+    par::request_uri,
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -398,7 +399,11 @@ async fn oidc_e8_refresh_tokens_of_confidential_fapi2_clients_do_not_rotate(app:
         let claims = app.assertion_claims("fapi", app.url("/oauth2/default"));
         ok(&present(&app.client(), TOKEN, &key.sign_jwt(None, &claims).unwrap(), form).await)
     };
-    let code = app.code("fapi", "openid offline_access", ALICE).await;
+    let scope = [("scope", "openid offline_access")];
+    let pushed = request_uri(&app.push_by_assertion("fapi", &key, &scope).await);
+    let mut browser = Browser::new();
+    app.sign_in(&mut browser, &app.pushed_url("fapi", &pushed), ALICE).await;
+    let code = answer(&browser)["code"].clone();
     let tokens = ask(&redemption(&code)).await;
     let form = [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token"))];
     for _ in 0..3 {

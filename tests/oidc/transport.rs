@@ -154,7 +154,7 @@ async fn oidc_d4_refresh_tokens_are_issued_and_advertised(app: TestApp) {
 
 /// RFC 8414 §2: strings, booleans and arrays of strings, under names of the IANA registry.
 async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestApp) {
-    const REGISTERED: [&str; 33] = [
+    const REGISTERED: [&str; 38] = [
         "issuer",
         "authorization_endpoint",
         "token_endpoint",
@@ -188,13 +188,18 @@ async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestAp
         "request_uri_parameter_supported",
         "authorization_response_iss_parameter_supported",
         "service_documentation",
+        "pushed_authorization_request_endpoint",
+        "require_pushed_authorization_requests",
+        "request_object_signing_alg_values_supported",
+        "require_request_uri_registration",
+        "authorization_signing_alg_values_supported",
     ];
     for path in
         ["/.well-known/openid-configuration", "/oauth2/default/.well-known/oauth-authorization-server"]
     {
         for (name, value) in app.client().get(path).await.json().as_object().unwrap() {
             assert!(REGISTERED.contains(&name.as_str()), "{name}");
-            let fits = if name.ends_with("parameter_supported") {
+            let fits = if name.ends_with("parameter_supported") || name.starts_with("require_") {
                 value.is_boolean()
             } else if name.ends_with("_supported") {
                 value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string))

@@ -561,6 +561,7 @@ async fn sec_x06_a_large_body_is_refused_before_it_is_sent(app: TestApp) {
     for path in [
         "/oauth2/default/v1/token",
         "/oauth2/default/v1/introspect",
+        "/oauth2/default/v1/par",
         "/oauth2/default/v1/authorize",
         "/signin",
         "/oauth2/default/v1/logout",
@@ -581,7 +582,13 @@ async fn sec_x06_a_large_body_is_refused_before_it_is_sent(app: TestApp) {
 
 /// A body that never ends is read as far as its limit.
 async fn sec_x06_an_endless_body_is_cut_off(app: TestApp) {
-    for path in ["/oauth2/default/v1/token", "/oauth2/default/v1/authorize", "/signin", "/nothing"] {
+    for path in [
+        "/oauth2/default/v1/token",
+        "/oauth2/default/v1/par",
+        "/oauth2/default/v1/authorize",
+        "/signin",
+        "/nothing",
+    ] {
         let head = format!(
             "POST {path} HTTP/1.1\r\ncontent-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked\r\n"
         );

@@ -13,6 +13,7 @@ mod input;
 mod issuer;
 mod keys;
 mod pkce;
+mod pushed;
 mod redirect_uri;
 mod refresh;
 mod sign_in;
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> Vec<Test> {
         issuer::trials(),
         keys::trials(),
         pkce::trials(),
+        pushed::trials(),
         redirect_uri::trials(),
         refresh::trials(),
         sign_in::trials(),
@@ -54,15 +56,8 @@ fn own_trials() -> Vec<Test> {
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("A8", "redirect URIs with a wildcard subdomain"),
     ("A11", "clients that registered themselves, whose errors stop at a page of ours"),
-    ("B7", "pushed authorization requests and request objects"),
     ("C10", "codes bound to a DPoP key"),
     ("D11", "refresh tokens bound to a DPoP key or a certificate"),
-    ("F1", "pushed authorization requests"),
-    ("F2", "pushed authorization requests"),
-    ("F3", "pushed authorization requests"),
-    ("F4", "pushed authorization requests"),
-    ("F5", "pushed authorization requests"),
-    ("F6", "pushed authorization requests"),
     ("F7", "request objects"),
     ("F8", "encrypted request objects"),
     ("F9", "request objects by reference"),
@@ -155,7 +150,7 @@ pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("A14", "response modes that are JWTs"),
     ("B8", "updates by dynamic client registration"),
-    ("C4", "a request_uri, device code, state token or recovery token presented as a code"),
+    ("C4", "a device code, state token or recovery token presented as a code"),
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
     ("G1", "iss inside a JWT response"),
     ("X1", "user codes, organisation names and templates of operators"),

@@ -118,6 +118,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         log_event,
         outbox,
         pairwise_subject,
+        pushed_request,
         refresh_token,
         revoked_jti,
         scope,

@@ -131,6 +131,21 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 };
                 insert::<entity::flow::Entity>(&database, numbered(at).map(flow).collect()).await;
             }
+            Expired::PushedRequests => {
+                // Kept for a day: a flow that one began still has to be completed.
+                let pushed = |(request_hash, expires_at)| entity::pushed_request::Model {
+                    request_hash,
+                    client_id: WEB.to_owned(),
+                    server_id: "default".to_owned(),
+                    payload: "{}".to_owned(),
+                    client_ip: "192.0.2.1".to_owned(),
+                    created_at: 0,
+                    expires_at,
+                    consumed_at: None,
+                };
+                let rows = numbered(at - DAY).map(pushed).collect();
+                insert::<entity::pushed_request::Entity>(&database, rows).await;
+            }
             Expired::AuthorizationCodes => {
                 // Kept for a day, so that a late replay is recognised.
                 let rows = numbered(at - DAY).map(|(id, end)| code(&id, "kept", end)).collect();
@@ -209,6 +224,7 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
 async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
     vec![
         (Expired::Flows, count::<entity::flow::Entity>(database).await),
+        (Expired::PushedRequests, count::<entity::pushed_request::Entity>(database).await),
         (Expired::AuthorizationCodes, count::<entity::authorization_code::Entity>(database).await),
         (Expired::RefreshTokens, count::<entity::refresh_token::Entity>(database).await),
         (Expired::Sessions, count::<entity::session::Entity>(database).await),
@@ -222,6 +238,7 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
 async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool {
     let (table, key) = match kind {
         Expired::Flows => ("flow", "id"),
+        Expired::PushedRequests => ("pushed_request", "request_hash"),
         Expired::AuthorizationCodes => ("authorization_code", "code_hash"),
         Expired::RefreshTokens => ("refresh_token", "token_hash"),
         Expired::Sessions => ("session", "id"),

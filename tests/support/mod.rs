@@ -15,6 +15,7 @@ pub(crate) mod fixtures;
 pub(crate) mod html;
 pub(crate) mod http;
 pub(crate) mod op;
+pub(crate) mod par;
 pub(crate) mod peer;
 mod postgres;
 pub(crate) mod process;

@@ -19,6 +19,30 @@ pub(crate) fn base(server: &str) -> String {
     if server == "org" { "/oauth2".to_owned() } else { format!("/oauth2/{server}") }
 }
 
+/// The parameters of an authorization request; `more` replaces or adds some, and takes one out when its value is `-`.
+pub(crate) fn authorization_request<'a>(
+    client: &'a str,
+    more: &[(&'a str, &'a str)],
+) -> Vec<(&'a str, &'a str)> {
+    let mut params = vec![
+        ("client_id", client),
+        ("redirect_uri", REDIRECT_URI),
+        ("response_type", "code"),
+        ("scope", "openid"),
+        ("state", "a-state"),
+        ("nonce", "a-nonce"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    for &(name, value) in more {
+        params.retain(|(known, _)| *known != name);
+        if value != "-" {
+            params.push((name, value));
+        }
+    }
+    params
+}
+
 impl TestApp {
     /// The URL of an authorization request at the `default` server; `more` replaces or adds parameters, and takes one
     /// out when its value is `-`.
@@ -28,22 +52,7 @@ impl TestApp {
 
     /// The URL of an authorization request at an authorization server.
     pub(crate) fn authorize_url_at(&self, server: &str, client: &str, more: &[(&str, &str)]) -> String {
-        let mut params = vec![
-            ("client_id", client),
-            ("redirect_uri", REDIRECT_URI),
-            ("response_type", "code"),
-            ("scope", "openid"),
-            ("state", "a-state"),
-            ("nonce", "a-nonce"),
-            ("code_challenge", CHALLENGE),
-            ("code_challenge_method", "S256"),
-        ];
-        for &(name, value) in more {
-            params.retain(|(known, _)| *known != name);
-            if value != "-" {
-                params.push((name, value));
-            }
-        }
+        let params = authorization_request(client, more);
         let mut url = Url::parse(&self.url(&format!("{}/v1/authorize", base(server)))).unwrap();
         url.query_pairs_mut().extend_pairs(params);
         url.into()

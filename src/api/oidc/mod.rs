@@ -4,6 +4,7 @@
 mod introspect;
 mod keys;
 mod metadata;
+mod par;
 mod revoke;
 mod schema;
 mod token;
@@ -16,8 +17,8 @@ use poem::{Request, Response, web::Data};
 use poem_openapi::{OpenApi, param::Path};
 
 use self::schema::{
-    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm,
-    UserinfoDoc,
+    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc,
+    TokenForm, UserinfoDoc,
 };
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
@@ -237,6 +238,31 @@ impl Endpoints {
     ) -> Answer<RevokeDoc> {
         Answer::new(
             revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
+        )
+    }
+
+    /// Pushed authorization requests of the org authorization server (RFC 9126)
+    #[oai(path = "/oauth2/v1/par", method = "post", operation_id = "par")]
+    async fn par(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<ParForm>,
+    ) -> Answer<ParDoc> {
+        Answer::new(par::par(self.server(ORG).await, request, &caller, &form.params).await)
+    }
+
+    /// Pushed authorization requests of a custom authorization server (RFC 9126)
+    #[oai(path = "/oauth2/:authorization_server_id/v1/par", method = "post", operation_id = "parCustom")]
+    async fn par_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<ParForm>,
+    ) -> Answer<ParDoc> {
+        Answer::new(
+            par::par(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
     }
 

@@ -102,6 +102,44 @@ pub(super) struct RevokeForm {
     client_secret: Option<String>,
 }
 
+/// A pushed authorization request (RFC 9126 §2.1); every parameter of an authorization request but `request_uri`.
+#[derive(Object)]
+pub(super) struct ParForm {
+    /// What is asked for (RFC 6749 §3.1.1).
+    response_type: Option<String>,
+    /// Where the answer goes (RFC 6749 §3.1.2).
+    redirect_uri: Option<String>,
+    /// Scopes, space separated.
+    scope: Option<String>,
+    /// Returned byte for byte.
+    state: Option<String>,
+    /// Returned in the ID token.
+    nonce: Option<String>,
+    /// How the answer travels.
+    response_mode: Option<String>,
+    /// The code challenge (RFC 7636 §4.3).
+    code_challenge: Option<String>,
+    /// `S256`.
+    code_challenge_method: Option<String>,
+    /// The client, unless it authenticates by header or assertion.
+    client_id: Option<String>,
+    /// The secret (`client_secret_post`).
+    client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    client_assertion_type: Option<String>,
+    /// The assertion (`private_key_jwt`, `client_secret_jwt`).
+    client_assertion: Option<String>,
+}
+
+/// A request that was taken (RFC 9126 §2.2).
+#[derive(Object)]
+pub(super) struct Pushed {
+    /// Names the request at the authorization endpoint.
+    request_uri: String,
+    /// Seconds until it can no longer be opened.
+    expires_in: u32,
+}
+
 /// A JWK Set.
 #[derive(Object)]
 pub(super) struct JwkSet {
@@ -146,6 +184,14 @@ documentation! {
         (404, "No such authorization server"),
         (429, "Too many requests"),
         (503, "It could not be revoked now"),
+    ];
+    /// Of the pushed authorization request endpoint.
+    ParDoc: Pushed => [
+        (201, "The request was taken"),
+        (400, "OAuth error"),
+        (401, "The client could not be authenticated"),
+        (404, "No such authorization server"),
+        (429, "Too many requests"),
     ];
     /// Of the userinfo endpoint.
     UserinfoDoc: Any<serde_json::Value> => [

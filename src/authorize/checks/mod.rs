@@ -1,10 +1,12 @@
 //! What makes a request valid: one ordered table of pure functions. Client, server and keys are loaded before; a check
 //! reads the request and writes what it learned into the [`Draft`].
 
+pub(super) mod claims;
 mod id_token_hint;
 mod max_age;
 mod pkce;
 mod prompt;
+mod pushed;
 mod request_object;
 mod resource;
 mod response_type;
@@ -18,8 +20,8 @@ use crate::{
     id::{AuthorizationServerId, ClientId, UserId},
     model::client::Client,
     protocol::{
-        authorization_request::AuthorizationRequest, error::OAuthError, locale::LanguageTag,
-        prompt::PromptSet, response_type::ResponseType, scope::ScopeSet,
+        authorization_request::AuthorizationRequest, claims_request::ClaimsRequest, error::OAuthError,
+        locale::LanguageTag, prompt::PromptSet, response_type::ResponseType, scope::ScopeSet,
     },
 };
 
@@ -42,16 +44,21 @@ pub struct ValidRequest {
     pub prompt: Option<String>,
     /// The greatest age of the sign-in in seconds.
     pub max_age: Option<u32>,
-    /// `acr_values`, or the client's defaults.
+    /// What `claims` prefers for `acr`, then `acr_values`; without either, the client's defaults.
     pub acr_values: Vec<String>,
     /// `login_hint`.
     pub login_hint: Option<String>,
-    /// The user that a verified `id_token_hint` names.
+    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names.
     pub hinted_user: Option<UserId>,
     /// S256 challenge (RFC 7636).
     pub code_challenge: Option<String>,
     /// The languages that were asked for.
     pub ui_locales: Vec<String>,
+    /// The hash of the `request_uri` that it was pushed under (RFC 9126): spent when a flow is completed.
+    pub pushed: Option<String>,
+    /// `claims` (Core §5.5).
+    #[serde(default)]
+    pub claims: ClaimsRequest,
 }
 
 impl ValidRequest {
@@ -76,20 +83,35 @@ struct Draft {
     max_age: Option<u32>,
     hinted_user: Option<UserId>,
     code_challenge: Option<String>,
+    claims: ClaimsRequest,
 }
 
 type Check = fn(&Facts<'_>, &mut Draft) -> Result<(), OAuthError>;
 
-/// The order matters: what cannot be understood at all comes before what is not allowed.
-const CHECKS: [Check; 8] = [
-    request_object::check,
-    response_type::check,
-    scope::check,
-    prompt::check,
-    max_age::check,
-    pkce::check,
-    resource::check,
-    id_token_hint::check,
+/// Where a request comes in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Entry {
+    /// By the browser (RFC 6749 §3.1).
+    Authorize,
+    /// Pushed by its client (RFC 9126).
+    Pushed,
+}
+
+const EVERYWHERE: &[Entry] = &[Entry::Authorize, Entry::Pushed];
+
+/// What is checked, and where. The order matters: what cannot be understood at all comes before what is not allowed.
+const CHECKS: [(Check, &[Entry]); 11] = [
+    (pushed::direct, &[Entry::Authorize]),
+    (pushed::redirect_uri, &[Entry::Pushed]),
+    (request_object::check, EVERYWHERE),
+    (response_type::check, EVERYWHERE),
+    (scope::check, EVERYWHERE),
+    (prompt::check, EVERYWHERE),
+    (max_age::check, EVERYWHERE),
+    (pkce::check, EVERYWHERE),
+    (resource::check, EVERYWHERE),
+    (id_token_hint::check, EVERYWHERE),
+    (claims::check, EVERYWHERE),
 ];
 
 /// Validates a request whose destination is known.
@@ -101,6 +123,7 @@ pub fn validate(
     client: &Client,
     server: &ServerState,
     destination: Destination,
+    entry: Entry,
 ) -> Result<ValidRequest, OAuthError> {
     let request = &parsed.request;
     // RFC 6749 §3.1: parameters must not be included more than once.
@@ -109,14 +132,14 @@ pub fn validate(
     }
     let facts = Facts { request, client, server };
     let mut draft = Draft::default();
-    for check in CHECKS {
+    for (check, _) in CHECKS.iter().filter(|(_, entries)| entries.contains(&entry)) {
         check(&facts, &mut draft)?;
     }
-    let acr_values = if request.acr_values.is_some() {
-        request.acr_values().into_iter().map(ToOwned::to_owned).collect()
-    } else {
-        client.metadata.default_acr_values.clone()
-    };
+    let mut acr_values: Vec<String> =
+        draft.claims.acr_values().into_iter().chain(request.acr_values()).map(ToOwned::to_owned).collect();
+    if acr_values.is_empty() {
+        acr_values.clone_from(&client.metadata.default_acr_values);
+    }
     Ok(ValidRequest {
         server_id: server.config.server.id.clone(),
         client_id: client.id.clone(),
@@ -138,5 +161,7 @@ pub fn validate(
             .iter()
             .map(|tag| tag.as_str().to_owned())
             .collect(),
+        pushed: None,
+        claims: draft.claims,
     })
 }

@@ -274,6 +274,11 @@ impl ClientMetadata {
             ))
     }
 
+    /// Whether authorization requests must be pushed: as given, and always under FAPI 2.0 (RFC 9126 §6).
+    pub fn requires_pushed_request(&self) -> bool {
+        self.require_pushed_authorization_requests || self.profile == Profile::Fapi2
+    }
+
     /// Rotation of refresh tokens: as given, else replaced with 30 seconds of leeway for public clients and not
     /// replaced for confidential ones (RFC 9700 §4.14.2; Okta).
     pub fn refresh_token_settings(&self) -> RefreshTokenSettings {

@@ -13,16 +13,17 @@ use super::{
 use crate::{
     app::App,
     authorize::{
-        checks::validate,
+        checks::{Entry, validate},
         destination::{LocateError, locate},
         dispatch::{Journey, dispatch},
         flow::{park, unpark},
         issue,
         parse::{ParseError, parse},
+        pushed::open,
     },
     cache::servers::ServerState,
     model::authorization_server::AuthorizationServer,
-    protocol::{authorization_request::AuthorizationRequest, params::Params},
+    protocol::{authorization_request::AuthorizationRequest, params::Params, pushed::is_pushed},
     store::unit::Unit,
     syslog::Caller,
     web::error::DeveloperPanel,
@@ -123,13 +124,33 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
         Ok(parsed) => parsed,
         Err(error) => return unreadable(visit, &error),
     };
+    if let Some(request_uri) = parsed.request.request_uri.as_deref().filter(|uri| is_pushed(uri)) {
+        return pushed(visit, server, &parsed.request, request_uri).await;
+    }
     let (client, destination) = match locate(app, server, &parsed.request).await {
         Ok(located) => located,
         Err(error) => return not_located(visit, &parsed.request, error),
     };
-    let request = match validate(&parsed, &client, server, destination.clone()) {
+    let request = match validate(&parsed, &client, server, destination.clone(), Entry::Authorize) {
         Ok(request) => request,
         Err(error) => return deliver(visit, &issue::error(destination, &error), &Method::GET),
+    };
+    let browser = visit.browser();
+    let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
+    step(visit, next, &Method::GET)
+}
+
+/// A pushed request (RFC 9126 §4): of what the browser sent, `client_id` and `request_uri` count and nothing else.
+async fn pushed(
+    visit: Visit<'_>,
+    server: &Arc<ServerState>,
+    sent: &AuthorizationRequest,
+    request_uri: &str,
+) -> Response {
+    let app = visit.app;
+    let (client, request) = match open(app, server, &sent.client_id, request_uri).await {
+        Ok(opened) => opened,
+        Err(error) => return not_located(visit, sent, error),
     };
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
@@ -191,6 +212,11 @@ fn not_located(visit: Visit<'_>, request: &AuthorizationRequest, error: LocateEr
                 Some(&client),
                 Some(developer),
             )
+        }
+        LocateError::InvalidRequestUri => {
+            let text =
+                "This sign-in is over or has taken too long. Go back to the application and start again.";
+            failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request_uri", text), None, None)
         }
         LocateError::Fault(fault) => fault_page(visit, &fault),
     }
