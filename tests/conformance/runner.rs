@@ -12,7 +12,7 @@ use crate::support::Test;
 use crate::support::process::command;
 
 pub(super) fn trials() -> Vec<Test> {
-    trials![plain:
+    trials![python:
         passed_and_reviewed_modules_make_a_good_run,
         a_failed_module_is_told_with_its_conditions,
         a_warning_that_is_not_explained_is_a_failure,
