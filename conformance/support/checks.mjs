@@ -87,7 +87,7 @@ export class Browser {
         return new Request(destination, { method: 'POST', body: new URLSearchParams(answer.fields) });
       }
       const id = Object.keys(FORMS).find((name) => findForm(page, name));
-      assert(id, `stopped at ${url}: ${response.status} ${page.slice(0, 2000)}`);
+      assert(id, `stopped at ${url.origin}${url.pathname}: ${response.status} ${summary(page)}`);
       const form = findForm(page, id);
       url = new URL(form.action, url);
       const body = new URLSearchParams({ ...form.fields, ...FORMS[id](userCode, decision) });
@@ -114,6 +114,12 @@ export class Browser {
     }
     return response;
   }
+}
+
+/** What a page is about: its error code, or the beginning of its text. */
+function summary(page) {
+  const code = page.match(/id="error-code">([^<]*)</)?.[1];
+  return code ?? page.replaceAll(/<(style|script)\b.*?<\/\1>|<[^>]*>/gs, ' ').replaceAll(/\s+/g, ' ').trim().slice(0, 300);
 }
 
 /** The form of a page that has an id: where it goes and its hidden fields. */
@@ -162,6 +168,10 @@ async function command([program, ...words]) {
 
 export function headerOf(token) {
   return JSON.parse(Buffer.from(token.split('.')[0], 'base64url'));
+}
+
+export function payloadOf(token) {
+  return JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 }
 
 /** The token with another subject under the same signature. */

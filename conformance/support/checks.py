@@ -6,6 +6,7 @@ import hashlib
 import html.parser
 import inspect
 import json
+import re
 import secrets
 import subprocess
 import sys
@@ -88,7 +89,8 @@ class Browser:
                 )
             else:
                 break
-        raise AssertionError(f"stopped at {response.url}: {response.status_code} {response.text[:2000]}")
+        stopped = response.url.split("?")[0]
+        raise AssertionError(f"stopped at {stopped}: {response.status_code} {summary(response.text)}")
 
     def _filled_in(self, text, device):
         """The form of a page with what a user would put in."""
@@ -113,6 +115,14 @@ class Browser:
         if not url.startswith(self.context.origin + "/"):
             raise AssertionError(f"sent to a foreign address: {url}")
         return self.session.get(url, allow_redirects=False, timeout=LIMIT)
+
+
+def summary(page):
+    """What a page is about: its error code, or the beginning of its text."""
+    if code := re.search(r'id="error-code">([^<]*)<', page):
+        return code[1]
+    text = re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^>]*>", " ", page)
+    return " ".join(text.split())[:300]
 
 
 class Form(html.parser.HTMLParser):
