@@ -1,4 +1,4 @@
-"""PyPI Authlib: devices, JWT assertions and clients that register themselves, at the org server and at a custom server."""
+"""PyPI Authlib: devices, JWT assertions and clients that register themselves, at the org and at a custom server."""
 
 import json
 import time

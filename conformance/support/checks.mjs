@@ -119,7 +119,8 @@ export class Browser {
 /** What a page is about: its error code, or the beginning of its text. */
 function summary(page) {
   const code = page.match(/id="error-code">([^<]*)</)?.[1];
-  return code ?? page.replaceAll(/<(style|script)\b.*?<\/\1>|<[^>]*>/gs, ' ').replaceAll(/\s+/g, ' ').trim().slice(0, 300);
+  const text = page.replaceAll(/<(style|script)\b.*?<\/\1>|<[^>]*>/gs, ' ').replaceAll(/\s+/g, ' ');
+  return code ?? text.trim().slice(0, 300);
 }
 
 /** The form of a page that has an id: where it goes and its hidden fields. */
