@@ -23,6 +23,7 @@ use crate::{
     },
     store::{self, unit::Unit},
     syslog::{Caller, Event, EventType},
+    token::MintError,
 };
 
 /// Where the browser goes next.
@@ -220,9 +221,14 @@ async fn finish(
         Err(DecideError::Fault(fault)) => return Err(fault.into()),
     };
     let issuing = Issuing { server, client, session, flow: journey.flow(), caller: browser.caller };
-    match issue::code(app, &issuing, request, decision, unit).await? {
-        Some(response) => Ok(respond(response)),
-        None => Err(FlowError::Unknown),
+    match issue::issue(app, &issuing, request, decision, unit).await {
+        Ok(Some(response)) => Ok(respond(response)),
+        Ok(None) => Err(FlowError::Unknown),
+        Err(MintError::Claims(error)) => {
+            tracing::error!(%error, "a claim could not be computed");
+            deny(app, journey, &OAuthError::server_error(), browser.caller).await
+        }
+        Err(MintError::Fault(fault)) => Err(fault.into()),
     }
 }
 

@@ -62,7 +62,9 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
         // Core §3.3.2.11
         claims.insert("c_hash".to_owned(), json!(signer.algorithm().left_half_hash(code.as_bytes())));
     }
-    let target = Target::IdToken { with_access_token: binding.access_token.is_some() };
+    // Core §5.4: userinfo tells the rest, if an access token leads there: this one, or that which the code buys.
+    let with_access_token = binding.access_token.is_some() || binding.code.is_some();
+    let target = Target::IdToken { with_access_token };
     for (name, value) in mint.claims(target)? {
         claims.insert(name, value);
     }

@@ -9,6 +9,7 @@ mod metadata;
 mod policy;
 mod pushed;
 mod relying_party;
+mod response_types;
 mod revoke;
 mod token;
 mod transport;
@@ -27,6 +28,7 @@ pub(crate) fn trials() -> Vec<Test> {
         policy::trials(),
         pushed::trials(),
         relying_party::trials(),
+        response_types::trials(),
         revoke::trials(),
         token::trials(),
         transport::trials(),

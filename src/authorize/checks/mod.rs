@@ -4,6 +4,7 @@
 pub(super) mod claims;
 mod id_token_hint;
 mod max_age;
+mod nonce;
 mod pkce;
 mod prompt;
 mod pushed;
@@ -105,6 +106,7 @@ const CHECKS: [(Check, &[Entry]); 11] = [
     (pushed::redirect_uri, &[Entry::Pushed]),
     (request_object::check, EVERYWHERE),
     (response_type::check, EVERYWHERE),
+    (nonce::check, EVERYWHERE),
     (scope::check, EVERYWHERE),
     (prompt::check, EVERYWHERE),
     (max_age::check, EVERYWHERE),
