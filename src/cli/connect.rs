@@ -64,7 +64,13 @@ async fn open_dev(data: &Path) -> Result<App, CliError> {
         ));
     }
     let master = super::dev::read_master_key(&data.join("master.key"))?;
-    let options = DevOptions { port: 8080, listen: None, issuer: None, data: data.to_owned() };
+    let options = DevOptions {
+        port: 8080,
+        listen: None,
+        issuer: None,
+        data: data.to_owned(),
+        fetch: config::Fetch::default(),
+    };
     let config = Config::dev(options)?;
     let app = build(&config, database_of(&config).await?, master)?;
     require_schema(&app.db).await?;

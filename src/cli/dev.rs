@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{App, Demo},
-    config::{Address, Config, DevOptions},
+    config::{Address, Config, DevOptions, Fetch},
     fault::Fault,
     id::base62,
     jobs,
@@ -47,13 +47,21 @@ pub(super) struct Dev {
     /// Apply this YAML file instead of making demo data
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// A host that may be fetched from although its address is private; may be repeated
+    #[arg(long, value_name = "HOST")]
+    fetch_allow_host: Vec<String>,
+    /// A PEM file with certificates to trust when fetching, beside the public authorities
+    #[arg(long, value_name = "FILE")]
+    fetch_ca: Option<PathBuf>,
 }
 
 pub(super) async fn run(command: Dev) -> Result<(), CliError> {
     // The port first: nothing is made for a server that cannot start.
     let (listeners, port) = bind(command.port, command.listen)?;
     let (data, folder) = data_folder(&command.data)?;
-    let options = DevOptions { port, listen: command.listen, issuer: command.issuer, data };
+    let fetch =
+        Fetch { allow_hosts: command.fetch_allow_host, extra_ca: command.fetch_ca, ..Fetch::default() };
+    let options = DevOptions { port, listen: command.listen, issuer: command.issuer, data, fetch };
     let mut config = Config::dev(options)?;
     // The steps of the schema are of no interest here.
     config.logs.filter = "info,sea_orm_migration=warn".to_owned();

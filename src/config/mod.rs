@@ -107,6 +107,8 @@ pub struct DevOptions {
     pub issuer: Option<String>,
     /// Folder for the embedded database and the generated master key.
     pub data: PathBuf,
+    /// What the server may fetch.
+    pub fetch: Fetch,
 }
 
 impl Config {
@@ -149,8 +151,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The issuer is neither https nor on localhost.
+    /// The issuer is neither https nor on localhost, or a host to fetch from is none.
     pub fn dev(options: DevOptions) -> Result<Self, ConfigError> {
+        options.fetch.validate()?;
         let issuer = options.issuer.unwrap_or_else(|| format!("http://localhost:{}", options.port));
         let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Ok(Self {
@@ -168,7 +171,7 @@ impl Config {
             limits: Limits::default(),
             cookies: Cookies::default(),
             logs: Logs { format: LogFormat::Pretty, ..Logs::default() },
-            fetch: Fetch::default(),
+            fetch: options.fetch,
             sessions: Sessions::default(),
             tokens: Tokens::default(),
         })
@@ -514,7 +517,13 @@ mod tests {
 
     #[test]
     fn development_listens_on_loopback_with_a_matching_issuer() {
-        let options = DevOptions { port: 8080, listen: None, issuer: None, data: PathBuf::from("data") };
+        let options = DevOptions {
+            port: 8080,
+            listen: None,
+            issuer: None,
+            data: PathBuf::from("data"),
+            fetch: Fetch::default(),
+        };
         let config = Config::dev(options.clone()).unwrap();
         assert_eq!(config.issuer.as_str(), "http://localhost:8080");
         assert_eq!(config.listen.addresses, [Address::Tcp("127.0.0.1:8080".parse().unwrap())]);

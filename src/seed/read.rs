@@ -293,8 +293,9 @@ fn password(members: &Members<'_>) -> Result<Option<Password>, SeedError> {
 /// Keys of a client beside its metadata.
 const CLIENT_KEYS: [&str; 5] = ["client_id", "client_secret", "force", "status", "assignment"];
 
-/// Client metadata (RFC 7591 §2, OpenID Connect Registration §2) and Okta's settings.
-const METADATA: [&str; 26] = [
+/// Client metadata (RFC 7591 §2, OpenID Connect Registration §2 and the specifications that add to them) and Okta's
+/// settings.
+const METADATA: [&str; 49] = [
     "client_name",
     "client_uri",
     "logo_uri",
@@ -316,6 +317,29 @@ const METADATA: [&str; 26] = [
     "require_auth_time",
     "default_acr_values",
     "initiate_login_uri",
+    "subject_type",
+    "sector_identifier_uri",
+    "userinfo_signed_response_alg",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "introspection_signed_response_alg",
+    "authorization_signed_response_alg",
+    "request_uris",
+    "require_signed_request_object",
+    "require_pushed_authorization_requests",
+    "dpop_bound_access_tokens",
+    "tls_client_certificate_bound_access_tokens",
+    "tls_client_auth_subject_dn",
+    "tls_client_auth_san_dns",
+    "tls_client_auth_san_uri",
+    "tls_client_auth_san_ip",
+    "tls_client_auth_san_email",
+    "frontchannel_logout_uri",
+    "frontchannel_logout_session_required",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
     "consent_method",
     "pkce_required",
     "refresh_token",
