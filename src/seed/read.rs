@@ -418,8 +418,7 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
         id_token_lifetime: lifetime("id_token_lifetime", 86_400)?,
         resources: settings
             .map_or(Ok(None), |settings| settings.opt("resources", |place| resources(&place)))?,
-        userinfo: settings
-            .map_or(Ok(None), |settings| settings.opt("userinfo", |place| userinfo(&place)))?,
+        userinfo: settings.map_or(Ok(None), |settings| settings.opt("userinfo", |place| userinfo(&place)))?,
         scopes: list(&members, "scopes", "name", scope)?,
         claims: list(&members, "claims", "name", claim)?,
         policies: list(&members, "policies", "name", |place| Ok(place.clone()))?
@@ -437,7 +436,11 @@ fn resources(place: &Place<'_>) -> Result<Vec<String>, SeedError> {
     }
     let resource = |place: &Place<'_>| {
         let text = place.text()?;
-        if is_resource(&text) { Ok(text) } else { Err(place.error("must be an absolute URI without a fragment")) }
+        if is_resource(&text) {
+            Ok(text)
+        } else {
+            Err(place.error("must be an absolute URI without a fragment"))
+        }
     };
     resources.iter().map(resource).collect()
 }

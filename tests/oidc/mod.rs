@@ -3,7 +3,9 @@
 mod authorization_request;
 mod claims_parameter;
 mod code_flow;
+mod encrypted_response;
 mod introspect;
+mod introspection_jwt;
 mod logout;
 mod metadata;
 mod pairwise;
@@ -11,6 +13,8 @@ mod policy;
 mod relying_party;
 mod resource;
 mod revoke;
+mod signed_userinfo;
+mod step_up;
 mod token;
 mod transport;
 mod userinfo;
@@ -22,7 +26,9 @@ pub(crate) fn trials() -> Vec<Test> {
         authorization_request::trials(),
         claims_parameter::trials(),
         code_flow::trials(),
+        encrypted_response::trials(),
         introspect::trials(),
+        introspection_jwt::trials(),
         logout::trials(),
         metadata::trials(),
         pairwise::trials(),
@@ -30,6 +36,8 @@ pub(crate) fn trials() -> Vec<Test> {
         relying_party::trials(),
         resource::trials(),
         revoke::trials(),
+        signed_userinfo::trials(),
+        step_up::trials(),
         token::trials(),
         transport::trials(),
         userinfo::trials(),
