@@ -75,7 +75,7 @@ async fn honest(target: Target, world: &World) -> Result<Measured, Failure> {
         lanes.spawn(paced(target, (began, slot), refresh));
     }
     for slot in 0..LANES {
-        let machine = Repeat(client_credentials(target.address, "default"));
+        let machine = Repeat::ok(client_credentials(target.address, "default"));
         lanes.spawn(paced(target, (began, slot), machine));
     }
     let mut together = Measured::default();
