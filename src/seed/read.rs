@@ -294,7 +294,7 @@ fn password(members: &Members<'_>) -> Result<Option<Password>, SeedError> {
 const CLIENT_KEYS: [&str; 5] = ["client_id", "client_secret", "force", "status", "assignment"];
 
 /// Client metadata (RFC 7591 §2, OpenID Connect Registration §2) and Okta's settings.
-const METADATA: [&str; 26] = [
+const METADATA: &[&str] = &[
     "client_name",
     "client_uri",
     "logo_uri",
@@ -309,6 +309,14 @@ const METADATA: [&str; 26] = [
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",
     "id_token_signed_response_alg",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_signed_response_alg",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "introspection_signed_response_alg",
+    "subject_type",
+    "sector_identifier_uri",
     "request_object_signing_alg",
     "jwks",
     "jwks_uri",
@@ -324,7 +332,7 @@ const METADATA: [&str; 26] = [
 ];
 
 fn client(place: &Place<'_>, force: bool) -> Result<Client, SeedError> {
-    let known: Vec<&str> = CLIENT_KEYS.iter().chain(&METADATA).copied().collect();
+    let known: Vec<&str> = CLIENT_KEYS.iter().chain(METADATA).copied().collect();
     let members = place.members(&known)?;
     let id = members.load("client_id")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
