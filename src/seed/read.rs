@@ -295,7 +295,7 @@ const CLIENT_KEYS: [&str; 5] = ["client_id", "client_secret", "force", "status",
 
 /// Client metadata (RFC 7591 §2, OpenID Connect Registration §2 and the specifications that add to them) and Okta's
 /// settings.
-const METADATA: [&str; 49] = [
+const METADATA: &[&str] = &[
     "client_name",
     "client_uri",
     "logo_uri",
@@ -310,6 +310,14 @@ const METADATA: [&str; 49] = [
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",
     "id_token_signed_response_alg",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_signed_response_alg",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "introspection_signed_response_alg",
+    "subject_type",
+    "sector_identifier_uri",
     "request_object_signing_alg",
     "jwks",
     "jwks_uri",
@@ -348,7 +356,7 @@ const METADATA: [&str; 49] = [
 ];
 
 fn client(place: &Place<'_>, force: bool) -> Result<Client, SeedError> {
-    let known: Vec<&str> = CLIENT_KEYS.iter().chain(&METADATA).copied().collect();
+    let known: Vec<&str> = CLIENT_KEYS.iter().chain(METADATA).copied().collect();
     let members = place.members(&known)?;
     let id = members.load("client_id")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');

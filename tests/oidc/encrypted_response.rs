@@ -30,7 +30,8 @@ pub(crate) fn trials() -> Vec<Test> {
             without_a_usable_key_nothing_is_issued,
             a_refused_encryption_spends_nothing,
             an_encrypted_id_token_is_opened_by_its_client_alone,
-            metadata_names_the_algorithms;
+            metadata_names_the_algorithms,
+            sec_x07_a_compressed_jwe_is_refused_unread;
         plain: alg_and_enc_are_registered_together;
     ]
 }
@@ -70,7 +71,7 @@ impl Kind {
     }
 }
 
-fn public(key: &Jwk, more: Value) -> Value {
+fn public(key: &Jwk, more: &Value) -> Value {
     let mut public: Map<String, Value> = key.to_public_key().unwrap().as_ref().clone();
     public.extend(more.as_object().unwrap().clone());
     public.into()
@@ -92,8 +93,8 @@ async fn an_id_token_is_signed_and_then_encrypted(app: TestApp) {
     for kind in [Kind::Rsa, Kind::Ec] {
         for enc in ["A128GCM", "A256GCM"] {
             let key = kind.generate();
-            let signing = public(&Kind::Ec.generate(), json!({"kid": "s", "use": "sig"}));
-            let keys = [signing, public(&key, json!({"kid": "e", "use": "enc"}))];
+            let signing = public(&Kind::Ec.generate(), &json!({"kid": "s", "use": "sig"}));
+            let keys = [signing, public(&key, &json!({"kid": "e", "use": "enc"}))];
             client(
                 &app,
                 json!({
@@ -123,7 +124,7 @@ async fn userinfo_is_encrypted_signed_or_not(app: TestApp) {
         client(
             &app,
             json!({
-                "jwks": {"keys": [public(&key, json!({}))]},
+                "jwks": {"keys": [public(&key, &json!({}))]},
                 "userinfo_signed_response_alg": signed,
                 "userinfo_encrypted_response_alg": "ECDH-ES",
                 "userinfo_encrypted_response_enc": "A256GCM",
@@ -155,7 +156,7 @@ async fn userinfo_is_encrypted_signed_or_not(app: TestApp) {
 /// Core §12.2.
 async fn a_refreshed_id_token_is_encrypted_too(app: TestApp) {
     let key = Kind::Ec.generate();
-    client(&app, id_token_to(&json!([public(&key, json!({}))]))).await;
+    client(&app, id_token_to(&json!([public(&key, &json!({}))]))).await;
     let tokens = app.tokens("sealed", "openid offline_access", ALICE).await;
     let refreshed = app.refresh("sealed", tokens["refresh_token"].as_str().unwrap()).await.json();
     let (first, _) = Kind::Ec.decrypt(&key, tokens["id_token"].as_str().unwrap());
@@ -174,7 +175,7 @@ fn id_token_to(keys: &Value) -> Value {
 /// Core §10.2, §10.2.1: the key in use is the one that the client publishes.
 async fn the_key_is_fetched_from_the_jwks_uri(app: TestApp) {
     let (key, uri) = (Kind::Rsa.generate(), "https://app.example.com/keys.json");
-    let set = json!({"keys": [public(&key, json!({"use": "enc", "kid": "now"}))]});
+    let set = json!({"keys": [public(&key, &json!({"use": "enc", "kid": "now"}))]});
     app.fetch.put(uri, set.to_string());
     client(
         &app,
@@ -190,7 +191,7 @@ async fn the_key_is_fetched_from_the_jwks_uri(app: TestApp) {
     assert_eq!(header.key_id(), Some("now"));
     // Rotated: seen once the set is read again.
     let next = Kind::Rsa.generate();
-    let set = json!({"keys": [public(&next, json!({"use": "enc", "kid": "next"}))]});
+    let set = json!({"keys": [public(&next, &json!({"use": "enc", "kid": "next"}))]});
     app.fetch.put(uri, set.to_string());
     app.clock.advance(3601);
     let tokens = app.tokens("sealed", "openid", ALICE).await;
@@ -208,10 +209,10 @@ async fn without_a_usable_key_nothing_is_issued(app: TestApp) {
     });
     app.fetch.answer("https://app.example.com/gone.json", Err(FetchError::Timeout));
     for metadata in [
-        id_token_to(&json!([public(&ec, json!({"use": "sig"}))])),
-        id_token_to(&json!([public(&ec, json!({"alg": "ES256"}))])),
-        id_token_to(&json!([public(&ec, json!({"y": "AAAA"}))])),
-        id_token_to(&json!([public(&Kind::Rsa.generate(), json!({}))])),
+        id_token_to(&json!([public(&ec, &json!({"use": "sig"}))])),
+        id_token_to(&json!([public(&ec, &json!({"alg": "ES256"}))])),
+        id_token_to(&json!([public(&ec, &json!({"y": "AAAA"}))])),
+        id_token_to(&json!([public(&Kind::Rsa.generate(), &json!({}))])),
         fetch_fails,
     ] {
         client(&app, metadata.clone()).await;
@@ -224,7 +225,7 @@ async fn without_a_usable_key_nothing_is_issued(app: TestApp) {
     client(
         &app,
         json!({
-            "jwks": {"keys": [public(&ec, json!({"use": "sig"}))]},
+            "jwks": {"keys": [public(&ec, &json!({"use": "sig"}))]},
             "userinfo_encrypted_response_alg": "ECDH-ES",
             "userinfo_encrypted_response_enc": "A128GCM",
         }),
@@ -240,17 +241,17 @@ async fn without_a_usable_key_nothing_is_issued(app: TestApp) {
 /// Nothing changes on refusal: with a key, the same code is good.
 async fn a_refused_encryption_spends_nothing(app: TestApp) {
     let key = Kind::Ec.generate();
-    client(&app, id_token_to(&json!([public(&key, json!({"use": "sig"}))]))).await;
+    client(&app, id_token_to(&json!([public(&key, &json!({"use": "sig"}))]))).await;
     let code = app.code("sealed", "openid", ALICE).await;
     assert_refused(&app.redeem("sealed", &code).await, 400, "invalid_request");
-    client(&app, id_token_to(&json!([public(&key, json!({"use": "enc"}))]))).await;
+    client(&app, id_token_to(&json!([public(&key, &json!({"use": "enc"}))]))).await;
     assert_eq!(app.redeem("sealed", &code).await.status, 200);
 }
 
 /// What we cannot read ourselves is no token of ours to anybody; what is inside is.
 async fn an_encrypted_id_token_is_opened_by_its_client_alone(app: TestApp) {
     let key = Kind::Ec.generate();
-    client(&app, id_token_to(&json!([public(&key, json!({}))]))).await;
+    client(&app, id_token_to(&json!([public(&key, &json!({}))]))).await;
     let tokens = app.tokens("sealed", "openid", ALICE).await;
     let token = tokens["id_token"].as_str().unwrap();
     assert_eq!(app.introspect(token).await, json!({"active": false}));
@@ -276,9 +277,31 @@ async fn metadata_names_the_algorithms(app: TestApp) {
     }
 }
 
+/// RFC 7516 §4.1.3: nobody here inflates what a caller compressed, nor decrypts what a caller encrypted.
+async fn sec_x07_a_compressed_jwe_is_refused_unread(app: TestApp) {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    for header in [
+        r#"{"alg":"RSA-OAEP-256","enc":"A128GCM","zip":"DEF"}"#,
+        r#"{"alg":"dir","enc":"A256GCM","zip":"DEF"}"#,
+        r#"{"alg":"PBES2-HS256+A128KW","enc":"A256GCM","p2c":1000000,"p2s":"AAAAAAAAAAA"}"#,
+    ] {
+        let jwe =
+            format!("{}.AAAA.AAAAAAAAAAAAAAAA.{}.AAAA", URL_SAFE_NO_PAD.encode(header), "A".repeat(4096));
+        assert_eq!(app.userinfo(&jwe).await.status, 401);
+        assert_eq!(app.introspect(&jwe).await, json!({"active": false}));
+        let mut browser = Browser::new();
+        browser.open(&app.authorize_url(fixtures::WEB, &[("id_token_hint", &jwe)])).await;
+        assert_eq!(answer(&browser)["error"], "invalid_request");
+        let form = [("grant_type", "client_credentials"), ("scope", "car:drive")];
+        let path = "/oauth2/default/v1/token";
+        let refused = crate::support::assertion::present(&app.client(), path, &jwe, &form).await;
+        assert_refused(&refused, 401, "invalid_client");
+    }
+}
+
 /// Registration §2: `enc` needs `alg`; its default, A128CBC-HS256, is not supported, so `alg` needs `enc`.
 fn alg_and_enc_are_registered_together() {
-    let key = public(&Kind::Ec.generate(), json!({}));
+    let key = public(&Kind::Ec.generate(), &json!({}));
     for what in ["id_token", "userinfo"] {
         let (alg, enc) = (format!("{what}_encrypted_response_alg"), format!("{what}_encrypted_response_enc"));
         let check = |members: Value| {
