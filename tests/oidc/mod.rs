@@ -8,6 +8,7 @@ mod metadata;
 mod policy;
 mod pushed;
 mod relying_party;
+mod request_object;
 mod response_types;
 mod revoke;
 mod token;
@@ -26,6 +27,7 @@ pub(crate) fn trials() -> Vec<Test> {
         policy::trials(),
         pushed::trials(),
         relying_party::trials(),
+        request_object::trials(),
         response_types::trials(),
         revoke::trials(),
         token::trials(),
