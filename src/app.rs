@@ -13,6 +13,7 @@ use crate::{
         memory::MemoryCounter,
         origins::Origins,
         remote_jwks::RemoteJwks,
+        request_objects::RequestObjects,
         servers::{ServerState, Servers},
     },
     fault::Fault,
@@ -213,6 +214,8 @@ pub struct App {
     pub repeats: Repeats,
     /// Clients' key sets fetched from their `jwks_uri`.
     pub remote_jwks: RemoteJwks,
+    /// Request objects fetched from clients' `request_uris`.
+    pub request_objects: RequestObjects,
     /// Whether this process takes requests: set once it is prepared, cleared when it begins to stop.
     pub ready: AtomicBool,
 }
@@ -243,6 +246,7 @@ impl App {
             origins: Origins::default(),
             repeats: Repeats::default(),
             remote_jwks: RemoteJwks::default(),
+            request_objects: RequestObjects::default(),
             ready: AtomicBool::new(false),
         }
     }

@@ -56,20 +56,6 @@ pub enum LocateError {
     Fault(#[from] Fault),
 }
 
-/// Finds the client and where it is to be answered.
-///
-/// # Errors
-/// The client or its redirect URI is not certain.
-pub async fn locate(
-    app: &App,
-    server: &ServerState,
-    request: &AuthorizationRequest,
-) -> Result<(Arc<Client>, Destination), LocateError> {
-    let client = active_client(app, &request.client_id).await?;
-    let destination = destination(server, &client, request)?;
-    Ok((client, destination))
-}
-
 /// Finds a client that may act.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //!
 //! | stage | file | errors go |
 //! |---|---|---|
-//! | parse | [`parse`], [`pushed`] | to a page |
+//! | parse | [`parse`], [`pushed`], [`request_object`] | to a page |
 //! | locate client and redirect URI | [`destination`] | to a page |
 //! | validate | [`checks`] | to the redirect URI, from here on |
 //! | interact | [`interact`] | `prompt=none` cannot |
@@ -23,3 +23,4 @@ pub mod interact;
 pub mod issue;
 pub mod parse;
 pub mod pushed;
+pub mod request_object;

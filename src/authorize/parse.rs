@@ -12,6 +12,19 @@ pub struct Parsed {
     pub request: AuthorizationRequest,
     /// A parameter that was sent twice (RFC 6749 §3.1), but not one that says where errors go.
     pub repeated: Option<String>,
+    /// The parameters that it was read from.
+    pub params: Params,
+    /// Who vouches for them.
+    pub source: Source,
+}
+
+/// Where the parameters of a request stood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// In the query or form.
+    Parameters,
+    /// In an object that the client signed (RFC 9101).
+    RequestObject,
 }
 
 /// Why a request cannot be read; shown on a page, since nothing says where else to send it.
@@ -39,5 +52,5 @@ pub fn parse(encoded: &[u8]) -> Result<Parsed, ParseError> {
         return Err(ParseError::Repeated(name.clone()));
     }
     let request = AuthorizationRequest::from_params(&params)?;
-    Ok(Parsed { request, repeated: repeated.into_iter().next() })
+    Ok(Parsed { request, repeated: repeated.into_iter().next(), params, source: Source::Parameters })
 }

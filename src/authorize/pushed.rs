@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use super::{
     checks::{Entry, ValidRequest, validate},
     destination::{LocateError, active_client, destination},
-    parse::Parsed,
+    parse::{Parsed, Source},
+    request_object::{RequestObjectError, resolve},
 };
 use crate::{
     app::App,
@@ -48,6 +49,17 @@ impl From<ParamError> for PushError {
     }
 }
 
+impl From<RequestObjectError> for PushError {
+    fn from(error: RequestObjectError) -> Self {
+        match error {
+            RequestObjectError::Fault(fault) => Self::Fault(fault),
+            RequestObjectError::Request(_) | RequestObjectError::Uri(_) | RequestObjectError::Object(_) => {
+                Self::Refused(error.into())
+            }
+        }
+    }
+}
+
 /// Takes a request from a client that was authenticated.
 ///
 /// # Errors
@@ -65,7 +77,8 @@ pub async fn push(
     }
     may_wait(app, client, caller).await?;
     let request = AuthorizationRequest::of_client(client.id.as_str(), params)?;
-    let parsed = Parsed { request, repeated: None };
+    let parsed = Parsed { request, repeated: None, params: params.clone(), source: Source::Parameters };
+    let parsed = resolve(app, server, client, parsed, Entry::Pushed).await?;
     let destination = match destination(server, client, &parsed.request) {
         Ok(destination) => destination,
         Err(LocateError::Fault(fault)) => return Err(fault.into()),

@@ -12,6 +12,7 @@ pub mod memory;
 pub mod origins;
 pub mod redis;
 pub mod remote_jwks;
+pub mod request_objects;
 pub mod servers;
 
 /// Counts hits per key in fixed windows that start at multiples of the window since the epoch.

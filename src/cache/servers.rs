@@ -237,6 +237,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
     let auth_methods: Vec<String> = AUTH_METHODS.iter().map(|method| method.as_str().to_owned()).collect();
     let mut assertion_algs: Vec<String> = vec!["HS256".to_owned(), "HS384".to_owned(), "HS512".to_owned()];
     assertion_algs.extend(Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()));
+    let request_object_algs = assertion_algs.clone();
     let signing: Vec<String> = config
         .server
         .settings
@@ -305,8 +306,10 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         require_pushed_authorization_requests: Some(false),
         end_session_endpoint: Some(endpoint("logout")),
         claims_parameter_supported: Some(true),
-        request_parameter_supported: Some(false),
-        request_uri_parameter_supported: Some(false),
+        request_parameter_supported: Some(true),
+        request_uri_parameter_supported: Some(true),
+        require_request_uri_registration: Some(true),
+        request_object_signing_alg_values_supported: Some(request_object_algs),
         authorization_response_iss_parameter_supported: Some(true),
         ..Metadata::default()
     }

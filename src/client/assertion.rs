@@ -1,17 +1,17 @@
 //! JWT client assertions (RFC 7523 §3; OpenID Connect Core §9): `private_key_jwt` and `client_secret_jwt`.
 
-use keys::{Algorithm, Claims, ClientKeys, Limits, MacAlgorithm, MacKey, UnverifiedToken};
+use keys::{Claims, Limits, UnverifiedToken};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::secret;
+use super::signature::{self, SignatureError};
 use crate::{
     app::App,
     cache::servers::ServerState,
     fault::Fault,
     id::ClientId,
     model::client::Client,
-    protocol::{client_auth::AuthMethod, client_metadata::Profile},
+    protocol::{client_auth::AuthMethod, client_metadata::Profile, numeric_date::numeric_date},
     secret::{Secret, TokenHash},
     store::{self, unit::Outcome, unit::Unit},
 };
@@ -113,6 +113,16 @@ pub enum VerifyError {
     Fault(#[from] Fault),
 }
 
+impl From<SignatureError> for VerifyError {
+    fn from(error: SignatureError) -> Self {
+        match error {
+            SignatureError::Algorithm => Self::Refused(AssertionError::Algorithm),
+            SignatureError::Unverified => Self::Refused(AssertionError::Signature),
+            SignatureError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
 /// Verifies an assertion against the client's keys, then uses its `jti` up.
 ///
 /// # Errors
@@ -131,8 +141,8 @@ pub async fn verify(
         return Err(AssertionError::Algorithm.into());
     }
     let claims = match method {
-        AuthMethod::PrivateKeyJwt => by_key(app, client, &presented.token).await?,
-        AuthMethod::ClientSecretJwt => by_secret(app, client, &presented.token)?,
+        AuthMethod::PrivateKeyJwt => signature::by_key(app, client, &presented.token).await?,
+        AuthMethod::ClientSecretJwt => signature::by_secret(app, client, &presented.token)?,
         AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {
             return Err(AssertionError::Algorithm.into());
         }
@@ -155,42 +165,6 @@ pub async fn verify(
         }
         None => Err(AssertionError::JtiMissing.into()),
     }
-}
-
-async fn by_key(app: &App, client: &Client, token: &UnverifiedToken) -> Result<Claims, AssertionError> {
-    let algorithm: Algorithm = token.header().alg().parse().map_err(|_| AssertionError::Algorithm)?;
-    if client.metadata.profile == Profile::Fapi2
-        && !matches!(algorithm, Algorithm::Ps256 | Algorithm::Es256 | Algorithm::EdDsa)
-    {
-        return Err(AssertionError::Algorithm);
-    }
-    let kid = token.header().kid();
-    let verify =
-        |keys: &ClientKeys| keys.select(kid, algorithm).iter().find_map(|key| key.verify(token).ok());
-    if let Some(jwks) = &client.metadata.jwks {
-        let keys = ClientKeys::parse(jwks).map_err(|_| AssertionError::Signature)?;
-        return verify(&keys).ok_or(AssertionError::Signature);
-    }
-    let uri = client.metadata.jwks_uri.as_deref().ok_or(AssertionError::Signature)?;
-    let keys = app
-        .remote_jwks
-        .find(app.fetch.as_ref(), (&client.id, uri), app.now(), |keys| {
-            !keys.select(kid, algorithm).is_empty()
-        })
-        .await
-        .ok_or(AssertionError::Signature)?;
-    verify(&keys).ok_or(AssertionError::Signature)
-}
-
-fn by_secret(app: &App, client: &Client, token: &UnverifiedToken) -> Result<Claims, VerifyError> {
-    let algorithm: MacAlgorithm = token.header().alg().parse().map_err(|_| AssertionError::Algorithm)?;
-    for secret in secret::unsealed(app, client)? {
-        let Ok(key) = MacKey::new(algorithm, secret.expose()) else { continue };
-        if let Ok(claims) = key.verify(token) {
-            return Ok(claims);
-        }
-    }
-    Err(AssertionError::Signature.into())
 }
 
 /// `fapi2`: the issuer as the only string. Otherwise: the issuer, the token endpoint or the endpoint that was called;
@@ -225,12 +199,7 @@ fn check_times(
 ) -> Result<OffsetDateTime, AssertionError> {
     let time = |name: &str| match claims.get(name) {
         None => Ok(None),
-        Some(value) => value
-            .as_i64()
-            .or_else(|| value.as_f64().filter(|at| at.fract() == 0.0 && at.abs() < 1e15).and_then(whole))
-            .and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok())
-            .map(Some)
-            .ok_or(AssertionError::Lifetime),
+        Some(value) => numeric_date(value).map(Some).ok_or(AssertionError::Lifetime),
     };
     let expires_at = time("exp")?.ok_or(AssertionError::Lifetime)?;
     let ahead = now + skew;
@@ -241,13 +210,9 @@ fn check_times(
     if in_time { Ok(expires_at) } else { Err(AssertionError::Lifetime) }
 }
 
-/// A number of seconds that some encoders write as `1.8e9`.
-fn whole(at: f64) -> Option<i64> {
-    format!("{at:.0}").parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use keys::{MacAlgorithm, MacKey};
     use serde_json::json;
 
     use super::*;

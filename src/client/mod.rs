@@ -5,5 +5,6 @@ pub mod authenticate;
 pub mod encryption;
 pub mod secret;
 pub mod sector;
+pub mod signature;
 
 pub use authenticate::{AuthenticateError, authenticate};

@@ -165,6 +165,16 @@ impl Params {
         Ok(Self { pairs: taken })
     }
 
+    /// Adds what others have under names that these do not have, as far as it is wanted.
+    #[must_use]
+    pub fn or(mut self, others: &Self, wanted: impl Fn(&str) -> bool) -> Self {
+        let missing = |name: &str| !self.pairs.iter().any(|(known, _)| known == name);
+        let added: Vec<_> =
+            others.pairs.iter().filter(|(name, _)| wanted(name) && missing(name)).cloned().collect();
+        self.pairs.extend(added);
+        self
+    }
+
     /// The value of a parameter that was sent with one.
     pub fn one(&self, name: &str) -> Option<&str> {
         self.all(name).next()

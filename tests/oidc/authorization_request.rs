@@ -50,7 +50,6 @@ pub(crate) fn trials() -> Vec<Test> {
             oidc_a13_a_challenge_is_enforced_for_every_client,
             oidc_a14_what_is_known_of_the_client_is_shown,
             oidc_a15_offline_access_needs_a_client_that_refreshes_and_consent,
-            oidc_j01_request_objects_are_refused_and_not_ignored,
             oidc_p01_the_answer_to_a_code_request_is_in_the_query,
             oidc_p02_form_post_carries_success_and_errors,
             oidc_p03_an_error_has_no_other_parameters,
@@ -565,30 +564,6 @@ async fn oidc_a15_offline_access_needs_a_client_that_refreshes_and_consent(app: 
     let tokens = app.redeem("online", &code).await.json();
     assert!(tokens.get("refresh_token").is_none(), "{tokens}");
     assert_eq!(tokens["scope"], "openid");
-}
-
-/// J1: not supported is an error of its own, at the registered redirect URI (Core §3.1.2.6, §6).
-async fn oidc_j01_request_objects_are_refused_and_not_ignored(app: TestApp) {
-    let metadata = app.client().get("/oauth2/default/.well-known/openid-configuration").await.json();
-    assert_eq!(metadata["request_parameter_supported"], false);
-    assert_eq!(metadata["request_uri_parameter_supported"], false);
-    let mut browser = Browser::new();
-    signed_in(&app, &mut browser).await;
-    for (name, value, error) in [
-        ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
-        ("request_uri", "https://app.example.com/request.jwt#x", "request_uri_not_supported"),
-        ("registration", "{}", "registration_not_supported"),
-    ] {
-        browser.open(&app.authorize_url(WEB, &[(name, value)])).await;
-        let refused = at_client(&browser);
-        assert_eq!(
-            (refused["error"].as_str(), refused["state"].as_str()),
-            (error, "a-state"),
-            "{name}={value}"
-        );
-        let elsewhere = [(name, value), ("redirect_uri", "https://evil.example/")];
-        assert_page(&browser.open(&app.authorize_url(WEB, &elsewhere)).await, "invalid_redirect_uri");
-    }
 }
 
 /// P1: `code` in the query, nothing in the fragment (Multiple Response Types §2.1).

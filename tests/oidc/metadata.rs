@@ -19,7 +19,7 @@ pub(crate) fn trials() -> Vec<Test> {
         oidc_d1_every_iss_is_the_issuer,
         oidc_d2_d5_required_members_are_present_and_of_their_type,
         oidc_d6_scopes_and_locales_are_well_formed,
-        oidc_d7_request_objects_are_denied_explicitly,
+        oidc_d7_request_objects_are_offered_explicitly,
         oidc_d9_client_authentication_methods_are_listed,
         oidc_d11_iss_and_s256_are_advertised,
         oidc_d12_standard_scopes_are_listed,
@@ -178,13 +178,15 @@ async fn oidc_d6_scopes_and_locales_are_well_formed(app: TestApp) {
     assert_eq!(texts(&document(&app, OPENID).await, "ui_locales_supported"), ["en"]);
 }
 
-/// Discovery §3: `request_uri_parameter_supported` defaults to true, so it is denied explicitly.
-async fn oidc_d7_request_objects_are_denied_explicitly(app: TestApp) {
+/// Discovery §3: `request_uri_parameter_supported` defaults to true, so either answer is given explicitly.
+async fn oidc_d7_request_objects_are_offered_explicitly(app: TestApp) {
     for (path, _) in DOCUMENTS {
         let document = document(&app, path).await;
-        assert_eq!(document["request_parameter_supported"], false, "{path}");
-        assert_eq!(document["request_uri_parameter_supported"], false, "{path}");
-        assert_eq!(document.get("request_object_signing_alg_values_supported"), None, "{path}");
+        assert_eq!(document["request_parameter_supported"], true, "{path}");
+        assert_eq!(document["request_uri_parameter_supported"], true, "{path}");
+        assert_eq!(document["require_request_uri_registration"], true, "{path}");
+        let algorithms = texts(&document, "request_object_signing_alg_values_supported");
+        assert!(algorithms.contains(&"RS256") && !algorithms.contains(&"none"), "{path}: {algorithms:?}");
     }
 }
 

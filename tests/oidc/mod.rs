@@ -12,6 +12,7 @@ mod pairwise;
 mod policy;
 mod pushed;
 mod relying_party;
+mod request_object;
 mod resource;
 mod response_types;
 mod revoke;
@@ -37,6 +38,7 @@ pub(crate) fn trials() -> Vec<Test> {
         policy::trials(),
         pushed::trials(),
         relying_party::trials(),
+        request_object::trials(),
         response_types::trials(),
         resource::trials(),
         revoke::trials(),

@@ -16,6 +16,7 @@ mod pkce;
 mod pushed;
 mod redirect_uri;
 mod refresh;
+mod request_object;
 mod sign_in;
 mod throttling;
 mod traps;
@@ -39,6 +40,7 @@ pub(crate) fn trials() -> Vec<Test> {
         pushed::trials(),
         redirect_uri::trials(),
         refresh::trials(),
+        request_object::trials(),
         sign_in::trials(),
         throttling::trials(),
         traps::trials(),
@@ -58,9 +60,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("A11", "clients that registered themselves, whose errors stop at a page of ours"),
     ("C10", "codes bound to a DPoP key"),
     ("D11", "refresh tokens bound to a DPoP key or a certificate"),
-    ("F7", "request objects"),
-    ("F8", "encrypted request objects"),
-    ("F9", "request objects by reference"),
     ("H1", "DPoP proofs"),
     ("H2", "DPoP proofs"),
     ("H3", "DPoP nonces"),

@@ -15,7 +15,10 @@ mod scope;
 
 use serde::{Deserialize, Serialize};
 
-use super::{destination::Destination, parse::Parsed};
+use super::{
+    destination::Destination,
+    parse::{Parsed, Source},
+};
 use crate::{
     cache::servers::ServerState,
     id::{AuthorizationServerId, ClientId, UserId},
@@ -78,6 +81,7 @@ struct Facts<'a> {
     request: &'a AuthorizationRequest,
     client: &'a Client,
     server: &'a ServerState,
+    source: Source,
 }
 
 /// What checks write.
@@ -137,7 +141,7 @@ pub fn validate(
     if parsed.repeated.is_some() {
         return Err(OAuthError::invalid_request("A parameter was sent more than once."));
     }
-    let facts = Facts { request, client, server };
+    let facts = Facts { request, client, server, source: parsed.source };
     let mut draft = Draft::default();
     for (check, _) in CHECKS.iter().filter(|(_, entries)| entries.contains(&entry)) {
         check(&facts, &mut draft)?;

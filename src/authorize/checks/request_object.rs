@@ -1,18 +1,20 @@
-//! Request objects are not supported yet, and never silently ignored (OpenID Connect Core §3.1.2.6).
+//! Whether the request had to be signed (RFC 9101 §10.5); the object itself was verified before.
 
 use super::{Draft, Facts};
-use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::{
+    authorize::parse::Source,
+    protocol::error::{ErrorCode, OAuthError},
+};
 
 pub(super) fn check(facts: &Facts<'_>, _: &mut Draft) -> Result<(), OAuthError> {
-    let refuse = |code, text: &'static str| Err(OAuthError::new(code, text));
-    if facts.request.request.is_some() {
-        return refuse(ErrorCode::RequestNotSupported, "The parameter request is not supported.");
-    }
-    if facts.request.request_uri.is_some() {
-        return refuse(ErrorCode::RequestUriNotSupported, "The parameter request_uri is not supported.");
-    }
     if facts.request.registration {
-        return refuse(ErrorCode::RegistrationNotSupported, "The parameter registration is not supported.");
+        return Err(OAuthError::new(
+            ErrorCode::RegistrationNotSupported,
+            "The parameter registration is not supported.",
+        ));
+    }
+    if facts.client.metadata.require_signed_request_object && facts.source == Source::Parameters {
+        return Err(OAuthError::invalid_request("The client must sign its authorization requests."));
     }
     Ok(())
 }

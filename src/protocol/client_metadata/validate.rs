@@ -82,6 +82,10 @@ impl ClientMetadata {
         ] {
             check_uri(member, uri.as_deref(), Transport::Https)?;
         }
+        ensure(self.request_uris.len() <= MAX_ENTRIES, "request_uris", "has too many entries")?;
+        for uri in &self.request_uris {
+            check_uri("request_uris", Some(uri.as_str()), Transport::Https)?;
+        }
         Ok(())
     }
 
@@ -189,7 +193,9 @@ impl ClientMetadata {
         }
         if let Some(alg) = self.request_object_signing_alg.as_deref() {
             // RFC 9101 §10.2: an unsigned request object proves nothing.
-            let known = ASYMMETRIC.contains(&alg) || (SYMMETRIC.contains(&alg) && !self.is_public());
+            // Only the secret of client_secret_jwt is kept in a form that can verify a MAC.
+            let keyed = self.auth_method() == AuthMethod::ClientSecretJwt;
+            let known = ASYMMETRIC.contains(&alg) || (SYMMETRIC.contains(&alg) && keyed);
             ensure(known, "request_object_signing_alg", "is not supported")?;
         }
         Ok(())

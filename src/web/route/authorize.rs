@@ -14,16 +14,19 @@ use crate::{
     app::App,
     authorize::{
         checks::{Entry, validate},
-        destination::{LocateError, locate},
+        destination::{LocateError, active_client, destination},
         dispatch::{Journey, dispatch},
         flow::{park, unpark},
         issue,
         parse::{ParseError, parse},
         pushed::open,
+        request_object::{RequestObjectError, resolve},
     },
     cache::servers::ServerState,
-    model::authorization_server::AuthorizationServer,
-    protocol::{authorization_request::AuthorizationRequest, params::Params, pushed::is_pushed},
+    model::{authorization_server::AuthorizationServer, client::Client},
+    protocol::{
+        authorization_request::AuthorizationRequest, error::OAuthError, params::Params, pushed::is_pushed,
+    },
     store::unit::Unit,
     syslog::Caller,
     web::error::DeveloperPanel,
@@ -127,8 +130,18 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     if let Some(request_uri) = parsed.request.request_uri.as_deref().filter(|uri| is_pushed(uri)) {
         return pushed(visit, server, &parsed.request, request_uri).await;
     }
-    let (client, destination) = match locate(app, server, &parsed.request).await {
-        Ok(located) => located,
+    let client = match active_client(app, &parsed.request.client_id).await {
+        Ok(client) => client,
+        Err(error) => return not_located(visit, &parsed.request, error),
+    };
+    let outside = parsed.request.clone();
+    let parsed = match resolve(app, server, &client, parsed, Entry::Authorize).await {
+        Ok(parsed) => parsed,
+        Err(RequestObjectError::Fault(fault)) => return fault_page(visit, &fault),
+        Err(error) => return object_refused(visit, (server, &client), &outside, error.into()),
+    };
+    let destination = match destination(server, &client, &parsed.request) {
+        Ok(destination) => destination,
         Err(error) => return not_located(visit, &parsed.request, error),
     };
     let request = match validate(&parsed, &client, server, destination.clone(), Entry::Authorize) {
@@ -138,6 +151,28 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
     step(visit, next, &Method::GET)
+}
+
+/// A request object that is not taken: its client is told where the parameters around it say, if that is registered
+/// (OpenID Connect Core §6).
+fn object_refused(
+    visit: Visit<'_>,
+    (server, client): (&ServerState, &Arc<Client>),
+    outside: &AuthorizationRequest,
+    error: OAuthError,
+) -> Response {
+    match destination(server, client, outside) {
+        Ok(destination) => deliver(visit, &issue::error(destination, &error), &Method::GET),
+        Err(_) => {
+            let developer = DeveloperPanel::Facts {
+                advice: "Check the request object, its signature and its address.".to_owned(),
+                facts: vec![("Problem".to_owned(), error.description().to_owned())],
+            };
+            let text = "The application sent a sign-in request that cannot be read.";
+            let code = error.code.as_str();
+            failure_page(visit, (StatusCode::BAD_REQUEST, code, text), Some(client), Some(developer))
+        }
+    }
 }
 
 /// A pushed request (RFC 9126 §4): of what the browser sent, `client_id` and `request_uri` count and nothing else.
