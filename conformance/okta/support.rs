@@ -104,7 +104,7 @@ async fn expired_tokens(wanted: ExpiredTokens) -> Result<(), Box<dyn Error>> {
     let client = client.ok_or("there is no such client")?;
     let login = LoginKey::normalize(&wanted.user)?;
     let user = store::user::find_by_login(&app.db, login.as_str()).await?.ok_or("there is no such user")?;
-    let subject = LoadedSubject::find(&app, &server, &user.id).await?.ok_or("the user is gone")?;
+    let subject = LoadedSubject::find(&app, (&server, &client), &user.id).await?.ok_or("the user is gone")?;
     let now = app.now();
     let amr = [Amr::Pwd.as_str().to_owned()];
     let mint = Mint {
@@ -112,6 +112,7 @@ async fn expired_tokens(wanted: ExpiredTokens) -> Result<(), Box<dyn Error>> {
         client: &client,
         subject: Some(Subject {
             user: &subject.user,
+            sub: &subject.sub,
             groups: &subject.group_names,
             auth_time: now,
             acr: Some(Acr::OneFactorPassword.as_str()),

@@ -59,7 +59,7 @@ pub async fn decide(
     (session, user): (&Session, User),
 ) -> Result<Decision, DecideError> {
     let denied = |text: &'static str| OAuthError::new(ErrorCode::AccessDenied, text);
-    let subject = LoadedSubject::of(app, server, user).await?;
+    let subject = LoadedSubject::of(app, (server, client), user).await?;
     let groups = match (&client.assignment, server.needs_groups) {
         (Some(_), false) => crate::store::group::of_user(&app.db, &session.user_id).await?,
         _ => subject.groups,

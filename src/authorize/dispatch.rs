@@ -12,9 +12,10 @@ use super::{
 use crate::{
     app::App,
     cache::servers::ServerState,
+    claims::subject,
     consent,
     fault::Fault,
-    id::{ConsentId, FlowId},
+    id::{ConsentId, FlowId, UserId},
     model::{client::Client, session::Session, user::User},
     protocol::{
         error::{ErrorCode, OAuthError},
@@ -91,6 +92,7 @@ pub async fn dispatch(
     browser: &Browser<'_>,
 ) -> Result<Step, FlowError> {
     let now = app.now();
+    let journey = knowing_the_hinted_user(app, client, journey).await?;
     let request = journey.request();
     let progress = journey.progress();
     // Core §3.1.2.2: somebody else than the hinted user signed in; that is not what the client asked for.
@@ -134,6 +136,25 @@ pub async fn dispatch(
         (Needs::Login | Needs::Nothing | Needs::Consent(_), _) => {
             Ok(Step::SignIn(frozen(app, journey, browser).await?))
         }
+    }
+}
+
+/// Puts the user in the place of the pairwise subject that a hint names (Core §8.1). Whoever is named otherwise, by the
+/// user's own id or by the subject of another sector, is replaced by nobody: the client learns nothing by guessing.
+async fn knowing_the_hinted_user<'a>(
+    app: &App,
+    client: &Client,
+    journey: Journey<'a>,
+) -> Result<Journey<'a>, Fault> {
+    match journey {
+        Journey::Fresh(mut request) if client.is_pairwise() => {
+            if let Some(hinted) = request.hinted_user.take() {
+                let user = subject::user_behind(app, client, hinted.as_str()).await?;
+                request.hinted_user = Some(user.unwrap_or_else(|| UserId::new("nobody")));
+            }
+            Ok(Journey::Fresh(request))
+        }
+        Journey::Fresh(_) | Journey::Frozen(_) => Ok(journey),
     }
 }
 

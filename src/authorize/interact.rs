@@ -125,6 +125,7 @@ mod tests {
             ui_locales: vec![],
             pushed: None,
             claims: ClaimsRequest::default(),
+            resource: vec![],
         }
     }
 

@@ -85,7 +85,7 @@ pub async fn code(
         expires_at: decision.lifetimes.refresh_absolute().map(|lifetime| now + lifetime),
         revoked_at: None,
         confirmation: None,
-        resource: Vec::new(),
+        resource: request.resource.clone(),
         claims: if request.claims.is_empty() { None } else { Some(serde_json::to_string(&request.claims)?) },
         actor: None,
     };

@@ -255,7 +255,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
             ResponseMode::ALL.iter().map(|mode| mode.as_str().to_owned()).collect(),
         ),
         grant_types_supported: Some(GRANT_TYPES.iter().map(|grant| grant.as_str().to_owned()).collect()),
-        subject_types_supported: texts(&["public"]),
+        subject_types_supported: texts(&["public", "pairwise"]),
         id_token_signing_alg_values_supported: openid(Some(signing)),
         scopes_supported: Some(scopes),
         token_endpoint_auth_methods_supported: Some(auth_methods.clone()),

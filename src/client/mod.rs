@@ -3,5 +3,6 @@
 pub mod assertion;
 pub mod authenticate;
 pub mod secret;
+pub mod sector;
 
 pub use authenticate::{AuthenticateError, authenticate};

@@ -25,6 +25,7 @@ use crate::{
         client_auth::ClientAuthentication,
         grant_type::GrantType,
         redirect_uri::origin_of,
+        resource::InvalidTarget,
         scope::{OPENID, ScopeSet},
         token_request::TokenRequest,
         token_response::TokenResponse,
@@ -59,6 +60,9 @@ pub enum GrantError {
     /// A scope needs a user's consent and nobody can be asked.
     #[error("a scope needs consent")]
     ConsentRequired,
+    /// A resource is unknown or not what was granted.
+    #[error(transparent)]
+    InvalidTarget(#[from] InvalidTarget),
     /// No access policy allows it.
     #[error("denied by access policy")]
     AccessDenied,
@@ -87,6 +91,8 @@ pub struct Request<'a> {
     pub authentication: ClientAuthentication,
     /// The `Origin` header of a browser.
     pub origin: Option<&'a str>,
+    /// Every `resource` (RFC 8707 §2.2).
+    pub resource: &'a [String],
     /// Who sent it.
     pub caller: &'a Caller,
 }
@@ -118,6 +124,7 @@ struct Context<'a> {
     app: &'a App,
     server: &'a ServerState,
     client: &'a Client,
+    resource: &'a [String],
     caller: &'a Caller,
     now: OffsetDateTime,
 }
@@ -149,8 +156,14 @@ pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) 
         Ok(client) => client,
         Err(error) => return (None, Err(error.into())),
     };
-    let context =
-        Context { app, server: request.server, client: &client, caller: request.caller, now: app.now() };
+    let context = Context {
+        app,
+        server: request.server,
+        client: &client,
+        resource: request.resource,
+        caller: request.caller,
+        now: app.now(),
+    };
     let mut answer = answer(&context, request.origin, token_request).await;
     if let Err(error) = &answer
         && let Err(fault) = record_refusal(&context, token_request.grant_type(), error).await
@@ -168,6 +181,7 @@ async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantErr
         GrantError::BrowserRefused => "origin_not_allowed",
         GrantError::InvalidScope(_) => "invalid_scope",
         GrantError::ConsentRequired => "consent_required",
+        GrantError::InvalidTarget(_) => "invalid_target",
         GrantError::AccessDenied => "access_denied",
         GrantError::Claims(_) => "claim_failed",
         GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
@@ -233,13 +247,35 @@ async fn browser_may_ask(
     }
 }
 
+/// The resources of the access token (RFC 8707 §2.2): those asked for, which must be among those granted, else all that
+/// were granted; empty: the audience of the server. What the server no longer serves is not granted any more.
+fn target(context: &Context<'_>, grant: Option<&Grant>) -> Result<Vec<String>, InvalidTarget> {
+    let server = &context.server.config.server;
+    let granted: Option<Vec<String>> = grant.map(|grant| {
+        let of_server = std::slice::from_ref(&server.audience);
+        let granted = if grant.resource.is_empty() { of_server } else { &grant.resource };
+        granted.iter().filter(|resource| server.serves(resource)).cloned().collect()
+    });
+    match granted {
+        Some(granted) if granted.is_empty() => Err(InvalidTarget),
+        Some(granted) if context.resource.is_empty() => Ok(granted),
+        Some(granted) if context.resource.iter().all(|resource| granted.contains(resource)) => {
+            Ok(context.resource.to_vec())
+        }
+        // A machine acts for itself: nothing was granted before.
+        None if context.resource.iter().all(|resource| server.serves(resource)) => Ok(context.resource.to_vec()),
+        Some(_) | None => Err(InvalidTarget),
+    }
+}
+
 /// Commits what was redeemed together with its log event, then signs.
 async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
     let Redeemed { unit, lost, grant, user, scope, access_lifetime, refresh_token, nonce, kind } = redeemed;
     let app = context.app;
     // Whatever may still be refused is refused before anything is spent.
+    let resource = target(context, grant.as_ref())?;
     let subject = match user {
-        Some(user) => Some(LoadedSubject::of(app, context.server, user).await?),
+        Some(user) => Some(LoadedSubject::of(app, (context.server, context.client), user).await?),
         None => None,
     };
     let requested = match &grant {
@@ -252,6 +288,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         subject: match (&subject, &grant) {
             (Some(subject), Some(grant)) => Some(Subject {
                 user: &subject.user,
+                sub: &subject.sub,
                 groups: &subject.group_names,
                 auth_time: grant.auth_time.unwrap_or(grant.created_at),
                 acr: grant.acr.as_deref(),
@@ -264,7 +301,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         scope: &scope,
         requested: &requested,
         confirmation: None,
-        resource: grant.as_ref().map_or(&[], |grant| &grant.resource),
+        resource: &resource,
         actor: grant.as_ref().and_then(|grant| grant.actor.as_ref()),
         now: context.now,
     };

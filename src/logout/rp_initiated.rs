@@ -5,12 +5,14 @@ use std::sync::Arc;
 use crate::{
     app::App,
     cache::servers::ServerState,
+    claims::subject,
     fault::Fault,
+    id::UserId,
     model::{client::Client, session::Session},
     protocol::{logout::LogoutRequest, redirect_uri::append_query},
     store::{self, unit::Unit},
     syslog::{Caller, Event, EventType},
-    token::id::{Hint, verify_hint},
+    token::id::verify_hint,
 };
 
 /// What a logout request amounts to.
@@ -63,15 +65,20 @@ pub async fn plan(
     session: Option<&Session>,
 ) -> Result<Plan, LogoutError> {
     let hint = request.id_token_hint.as_deref().and_then(|token| verify_hint(server, token));
-    let client = match &hint {
+    let known = match &hint {
         Some(hint) => {
             if request.client_id.as_deref().is_some_and(|id| id != hint.client.as_str()) {
                 return Err(LogoutError::ClientMismatch);
             }
-            app.clients.find(&app.db, &hint.client).await?.filter(|client| client.is_active())
+            app.clients.find(&app.db, &hint.client).await?
         }
         None => None,
     };
+    let hinted = match (&hint, &known) {
+        (Some(hint), Some(client)) => subject::user_behind(app, client, &hint.subject).await?,
+        (None, _) | (_, None) => None,
+    };
+    let client = known.filter(|client| client.is_active());
     // Without proof of who asks there is no redirect (§3).
     let redirect = match (&client, request.post_logout_redirect_uri.as_deref()) {
         (Some(client), Some(sent)) => {
@@ -87,13 +94,13 @@ pub async fn plan(
         }
         (None, _) | (_, None) => None,
     };
-    Ok(Plan { client, redirect, ask: ask(hint.as_ref(), session) })
+    Ok(Plan { client, redirect, ask: ask(hinted.as_ref(), session) })
 }
 
-fn ask(hint: Option<&Hint>, session: Option<&Session>) -> Ask {
-    match (hint, session) {
+fn ask(hinted: Option<&UserId>, session: Option<&Session>) -> Ask {
+    match (hinted, session) {
         (_, None) => Ask::No,
-        (Some(hint), Some(session)) if hint.user == session.user_id => Ask::No,
+        (Some(hinted), Some(session)) if *hinted == session.user_id => Ask::No,
         (_, Some(_)) => Ask::Yes,
     }
 }

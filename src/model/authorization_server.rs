@@ -29,6 +29,20 @@ pub struct ServerSettings {
     pub code_lifetime: u32,
     /// Lifetime of ID tokens in seconds.
     pub id_token_lifetime: u32,
+    /// Resources beside the audience that access tokens may be asked for (RFC 8707): absolute URIs without a fragment.
+    pub resources: Vec<String>,
+    /// What userinfo asks of the authentication behind an access token.
+    pub userinfo: UserinfoSettings,
+}
+
+/// What userinfo asks of the authentication behind an access token (RFC 9470 §3); by default nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserinfoSettings {
+    /// One of these must have been reached; empty: any will do.
+    pub acr_values: Vec<String>,
+    /// The greatest age of the authentication, in seconds; absent: any.
+    pub max_age: Option<u32>,
 }
 
 impl Default for ServerSettings {
@@ -37,6 +51,8 @@ impl Default for ServerSettings {
             signing_algorithms: vec![Algorithm::Rs256, Algorithm::Es256],
             code_lifetime: 60,
             id_token_lifetime: 3600,
+            resources: Vec::new(),
+            userinfo: UserinfoSettings::default(),
         }
     }
 }
@@ -75,6 +91,12 @@ impl AuthorizationServer {
     /// Whether this is the org authorization server.
     pub fn is_org(&self) -> bool {
         self.id.as_str() == Self::ORG
+    }
+
+    /// Whether access tokens may be for this resource (RFC 8707 §2): its own audience, or one of the others it is set up
+    /// for, byte for byte.
+    pub fn serves(&self, resource: &str) -> bool {
+        resource == self.audience || self.settings.resources.iter().any(|known| known == resource)
     }
 
     /// The issuer identifier (OpenID Connect Discovery §3), from configuration alone.

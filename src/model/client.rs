@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::Status;
 use crate::{
     id::{ClientId, ClientSecretId, GroupId, UserId},
-    protocol::client_metadata::{ClientMetadata, Introspect, Profile, RotationType},
+    protocol::client_metadata::{ClientMetadata, Introspect, Profile, RotationType, SubjectType},
 };
 
 /// Who may use a client, where that is restricted.
@@ -76,6 +76,12 @@ impl Client {
     /// Whether it is held to Okta's habits where those differ from the standards.
     pub fn is_okta_compat(&self) -> bool {
         self.metadata.profile == Profile::OktaCompat
+    }
+
+    /// Whether it sees subjects that clients of other sectors do not (Core §8.1). Then nothing that it is given names the
+    /// user in any other way than what the user consented to.
+    pub fn is_pairwise(&self) -> bool {
+        self.metadata.subject_type == SubjectType::Pairwise
     }
 
     /// Whether it may introspect every token of a server, not only its own.

@@ -8,9 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::params::{ParamError, Params};
-
-/// The most `resource` parameters.
-pub const MAX_RESOURCES: usize = 10;
+use crate::protocol::resource::{MAX_RESOURCE, MAX_RESOURCES};
 
 /// The longest request object, in bytes.
 pub const MAX_REQUEST: usize = 16_384;
@@ -98,7 +96,7 @@ impl AuthorizationRequest {
         };
         let sent = |name| params.contains(name);
         let resource: Vec<String> = params.all("resource").map(str::to_owned).collect();
-        if resource.len() > MAX_RESOURCES || resource.iter().any(|uri| uri.len() > 2048) {
+        if resource.len() > MAX_RESOURCES || resource.iter().any(|uri| uri.len() > MAX_RESOURCE) {
             return Err(ParamError::TooLong("resource"));
         }
         Ok(Self {

@@ -28,6 +28,7 @@ pub mod pkce;
 pub mod prompt;
 pub mod pushed;
 pub mod redirect_uri;
+pub mod resource;
 pub mod response_mode;
 pub mod response_type;
 pub mod revocation;

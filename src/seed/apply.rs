@@ -324,6 +324,12 @@ impl Apply<'_> {
         }
         settings.code_lifetime = wanted.code_lifetime.unwrap_or(settings.code_lifetime);
         settings.id_token_lifetime = wanted.id_token_lifetime.unwrap_or(settings.id_token_lifetime);
+        if let Some(resources) = &wanted.resources {
+            settings.resources.clone_from(resources);
+        }
+        if let Some(userinfo) = &wanted.userinfo {
+            settings.userinfo.clone_from(userinfo);
+        }
         server.status = wanted.status.unwrap_or(server.status);
         server.access_token_profile = wanted.access_token_profile.unwrap_or(server.access_token_profile);
         if *server == before {

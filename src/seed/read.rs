@@ -12,10 +12,14 @@ use crate::{
         Status,
         authorization_server::{
             AccessTokenProfile, ClaimType, ClaimValue, GroupFilter, ScopeConsent, TokenLifetimes,
+            UserinfoSettings,
         },
         user::UserStatus,
     },
-    protocol::{client_metadata::ClientMetadata, grant_type::GrantType},
+    protocol::{
+        acr::Acr, authorization_request::MAX_MAX_AGE, client_metadata::ClientMetadata, grant_type::GrantType,
+        resource::is_resource,
+    },
     secret::Secret,
     user::{credentials::MAX_PASSWORD_BYTES, login::LoginKey},
 };
@@ -78,6 +82,8 @@ pub(super) struct Server {
     pub(super) signing_algorithms: Option<Vec<::keys::Algorithm>>,
     pub(super) code_lifetime: Option<u32>,
     pub(super) id_token_lifetime: Option<u32>,
+    pub(super) resources: Option<Vec<String>>,
+    pub(super) userinfo: Option<UserinfoSettings>,
     pub(super) scopes: Vec<Scope>,
     pub(super) claims: Vec<Claim>,
     pub(super) policies: Vec<Policy>,
@@ -392,7 +398,7 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
         return Err(id.error("has at most 100 letters, digits, `-` or `_`, and is not `v1`"));
     }
     let settings = members.opt("settings", |place| {
-        place.members(&["signing_algorithms", "code_lifetime", "id_token_lifetime"])
+        place.members(&["signing_algorithms", "code_lifetime", "id_token_lifetime", "resources", "userinfo"])
     })?;
     let settings = settings.as_ref();
     let lifetime = |key: &str, most: u32| {
@@ -410,6 +416,10 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
             .map_or(Ok(None), |settings| settings.opt("signing_algorithms", |place| algorithms(&place)))?,
         code_lifetime: lifetime("code_lifetime", 600)?,
         id_token_lifetime: lifetime("id_token_lifetime", 86_400)?,
+        resources: settings
+            .map_or(Ok(None), |settings| settings.opt("resources", |place| resources(&place)))?,
+        userinfo: settings
+            .map_or(Ok(None), |settings| settings.opt("userinfo", |place| userinfo(&place)))?,
         scopes: list(&members, "scopes", "name", scope)?,
         claims: list(&members, "claims", "name", claim)?,
         policies: list(&members, "policies", "name", |place| Ok(place.clone()))?
@@ -418,6 +428,31 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
             .map(|(index, place)| policy(&place, index))
             .collect::<Result<_, _>>()?,
     })
+}
+
+fn resources(place: &Place<'_>) -> Result<Vec<String>, SeedError> {
+    let resources = place.list()?;
+    if resources.len() > 100 {
+        return Err(place.error("has more than 100 entries"));
+    }
+    let resource = |place: &Place<'_>| {
+        let text = place.text()?;
+        if is_resource(&text) { Ok(text) } else { Err(place.error("must be an absolute URI without a fragment")) }
+    };
+    resources.iter().map(resource).collect()
+}
+
+fn userinfo(place: &Place<'_>) -> Result<UserinfoSettings, SeedError> {
+    let members = place.members(&["acr_values", "max_age"])?;
+    let acr_values = members.opt("acr_values", |place| {
+        let acr = |place: &Place<'_>| {
+            let known = Acr::ALL.iter().map(|acr| acr.as_str()).collect::<Vec<_>>().join(", ");
+            Ok(place.word::<Acr>(&known)?.as_str().to_owned())
+        };
+        place.list()?.iter().map(acr).collect()
+    })?;
+    let max_age = members.opt("max_age", |place| place.integer(1..=MAX_MAX_AGE))?;
+    Ok(UserinfoSettings { acr_values: acr_values.unwrap_or_default(), max_age })
 }
 
 fn algorithms(place: &Place<'_>) -> Result<Vec<::keys::Algorithm>, SeedError> {

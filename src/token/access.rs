@@ -20,7 +20,8 @@ pub struct AccessToken {
     pub lifetime: Duration,
 }
 
-/// Mints an access token. `sub` is the login or client id in Okta's shape, the user or client id in RFC 9068's.
+/// Mints an access token. `sub` is the login or client id in Okta's shape, the user's subject or the client id in RFC
+/// 9068's. A client with pairwise subjects finds that subject in both, and no `uid`.
 ///
 /// # Errors
 /// A claim or the signature could not be computed.
@@ -39,14 +40,12 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
             claims.insert("aud".to_owned(), mint.audience());
             claims.insert(
                 "sub".to_owned(),
-                json!(mint.custom_subject().unwrap_or_else(|| {
-                    user.map_or(mint.client.id.as_str(), |subject| subject.user.login.as_str()).to_owned()
-                })),
+                json!(mint.custom_subject().unwrap_or_else(|| okta_subject(mint).to_owned())),
             );
             claims.insert("iat".to_owned(), json!(iat));
             claims.insert("exp".to_owned(), json!(exp));
             claims.insert("cid".to_owned(), json!(mint.client.id));
-            if let Some(subject) = user {
+            if let Some(subject) = user.filter(|_| !mint.client.is_pairwise()) {
                 claims.insert("uid".to_owned(), json!(subject.user.id));
             }
             claims.insert("scp".to_owned(), mint.scope.iter().collect());
@@ -59,7 +58,7 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
             claims.insert("aud".to_owned(), mint.audience());
             claims.insert(
                 "sub".to_owned(),
-                json!(user.map_or(mint.client.id.as_str(), |subject| subject.user.id.as_str())),
+                json!(user.map_or(mint.client.id.as_str(), |subject| subject.sub)),
             );
             claims.insert("client_id".to_owned(), json!(mint.client.id));
             claims.insert("iat".to_owned(), json!(iat));
@@ -90,6 +89,15 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
     Ok(AccessToken { token: signer.sign_jwt(typ, &claims)?, jti, lifetime })
 }
 
+/// `sub` in Okta's shape.
+fn okta_subject<'a>(mint: &'a Mint<'_>) -> &'a str {
+    match &mint.subject {
+        None => mint.client.id.as_str(),
+        Some(subject) if mint.client.is_pairwise() => subject.sub,
+        Some(subject) => subject.user.login.as_str(),
+    }
+}
+
 /// Why a token is not an access token of this server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AccessTokenError {
@@ -102,7 +110,8 @@ pub enum AccessTokenError {
 }
 
 /// Verifies an access token of this server: signature by one of its published keys, `iss`, `aud`, `jti`, `iat` and
-/// `exp`, and that it is no other kind of JWT of ours (RFC 8725 §3.11–12).
+/// `exp`, and that it is no other kind of JWT of ours (RFC 8725 §3.11–12). It may be for any resource that the server
+/// issues tokens for; a resource endpoint of ours must ask whether it is among them (RFC 9068 §4).
 ///
 /// # Errors
 /// The token is foreign or expired.
@@ -135,9 +144,11 @@ pub fn verify(
         _ => return Err(AccessTokenError::Foreign),
     }
     .map_err(|_| AccessTokenError::Foreign)?;
+    let audience = audience(claims.get("aud"));
     if !jti.starts_with("AT.")
         || text("iss") != Some(server.issuer.as_str())
-        || text("aud") != Some(server.config.server.audience.as_str())
+        || audience.is_empty()
+        || !audience.iter().all(|resource| server.config.server.serves(resource))
     {
         return Err(AccessTokenError::Foreign);
     }
@@ -151,6 +162,19 @@ pub fn verify(
         scope,
         expires_at,
         issued_at,
+        audience,
         claims,
     })
+}
+
+/// The members of `aud`; none when any of them is not a text (RFC 7519 §4.1.3).
+fn audience(aud: Option<&Value>) -> Vec<String> {
+    let members = match aud {
+        Some(Value::Array(members)) => members.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    let texts: Option<Vec<String>> =
+        members.iter().map(|member| member.as_str().map(ToOwned::to_owned)).collect();
+    texts.unwrap_or_default()
 }

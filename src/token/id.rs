@@ -8,7 +8,7 @@ use super::{Mint, MintError};
 use crate::{
     cache::servers::ServerState,
     claims::assemble::Target,
-    id::{ClientId, SessionId, UserId},
+    id::{ClientId, SessionId},
     ports::random::Random,
 };
 
@@ -34,7 +34,7 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
     let iat = mint.now.unix_timestamp();
     let mut claims = Map::new();
     claims.insert("iss".to_owned(), json!(mint.server.issuer));
-    claims.insert("sub".to_owned(), json!(subject.user.id));
+    claims.insert("sub".to_owned(), json!(subject.sub));
     claims.insert("aud".to_owned(), json!(mint.client.id));
     claims.insert("iat".to_owned(), json!(iat));
     claims.insert("exp".to_owned(), json!(iat + lifetime.whole_seconds()));
@@ -72,8 +72,8 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
 /// What an `id_token_hint` proves: whom it speaks of and to whom it was issued. It may have expired (Core §3.1.2.2).
 #[derive(Clone, Debug)]
 pub struct Hint {
-    /// `sub`.
-    pub user: UserId,
+    /// `sub`: the user as the client sees it, see [`crate::claims::subject::user_behind`].
+    pub subject: String,
     /// `aud`.
     pub client: ClientId,
     /// `sid`.
@@ -94,7 +94,7 @@ pub fn verify_hint(server: &ServerState, token: &str) -> Option<Hint> {
         return None;
     }
     Some(Hint {
-        user: UserId::new(text("sub")?),
+        subject: text("sub")?.to_owned(),
         client: ClientId::new(text("aud")?),
         session: text("sid").map(SessionId::new),
         claims,

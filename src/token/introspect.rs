@@ -9,8 +9,9 @@ use super::{
 use crate::{
     app::App,
     cache::servers::ServerState,
+    claims::subject,
     fault::Fault,
-    model::{Status, client::Client},
+    model::{Status, client::Client, user::User},
     protocol::introspection::{ActiveToken, IntrospectionResponse},
     secret::TokenHash,
     store::{self, grant::GrantFacts},
@@ -55,7 +56,8 @@ async fn access_token(
     }
     let username = if claims.grant.is_some() {
         let Some(facts) = live_facts(app, server, &claims).await? else { return Ok(None) };
-        facts.user.map(|user| user.login)
+        let Some(client) = app.clients.find(&app.db, &claims.client).await? else { return Ok(None) };
+        username(&client, facts.user)
     } else if client_token_is_live(app, server, &claims).await? {
         None
     } else {
@@ -149,7 +151,8 @@ async fn refresh_token(
         return Ok(None);
     };
     let grant = &facts.grant;
-    let rotated = caller_of(app, grant).await?.is_some_and(|client| client.rotates_refresh_tokens());
+    let Some(client) = app.clients.find(&app.db, &grant.client_id).await? else { return Ok(None) };
+    let rotated = client.rotates_refresh_tokens();
     if grant.server_id != server.config.server.id
         || !may_know(caller, grant.client_id.as_str())
         || token.expires_at <= now
@@ -159,22 +162,24 @@ async fn refresh_token(
     {
         return Ok(None);
     }
+    let sub = match &grant.user_id {
+        Some(user) => Some(subject::of(app, &client, user).await?),
+        None => None,
+    };
     Ok(Some(ActiveToken {
         token_type: Some("Bearer".to_owned()),
         scope: Some(grant.scope.to_string()),
         client_id: Some(grant.client_id.to_string()),
-        username: facts.user.as_ref().map(|user| user.login.clone()),
+        username: username(&client, facts.user),
         exp: Some(token.expires_at.unix_timestamp()),
-        sub: grant.user_id.as_ref().map(ToString::to_string),
+        sub,
         ..ActiveToken::default()
     }))
 }
 
-async fn caller_of(
-    app: &App,
-    grant: &crate::model::grant::Grant,
-) -> Result<Option<std::sync::Arc<Client>>, Fault> {
-    app.clients.find(&app.db, &grant.client_id).await
+/// The login, unless the token's client is not to know the user by what other clients know (Core §8.1).
+fn username(client: &Client, user: Option<User>) -> Option<String> {
+    user.filter(|_| !client.is_pairwise()).map(|user| user.login)
 }
 
 async fn id_token(
@@ -190,8 +195,9 @@ async fn id_token(
     }
     let client = app.clients.find(&app.db, &hint.client).await?;
     let Some(client) = client.filter(|client| client.is_active()) else { return Ok(None) };
-    let user = store::user::find(&app.db, &hint.user).await?;
-    let Some(user) = user.filter(crate::model::user::User::is_active) else { return Ok(None) };
+    let Some(user) = subject::user_behind(app, &client, &hint.subject).await? else { return Ok(None) };
+    let user = store::user::find(&app.db, &user).await?;
+    let Some(user) = user.filter(User::is_active) else { return Ok(None) };
     let not_before = user.not_before.max(client.not_before).max(server.config.server.not_before);
     if not_before.unix_timestamp() > hint.claims.get("iat").and_then(Value::as_i64).unwrap_or(0) {
         return Ok(None);
@@ -199,7 +205,7 @@ async fn id_token(
     Ok(Some(ActiveToken {
         token_type: Some("Bearer".to_owned()),
         client_id: Some(hint.client.to_string()),
-        username: Some(user.login),
+        username: username(&client, Some(user)),
         claims: hint.claims,
         ..ActiveToken::default()
     }))

@@ -15,7 +15,10 @@ use time::OffsetDateTime;
 use crate::{
     app::App,
     cache::servers::ServerState,
-    claims::assemble::{self as claims, ClaimsError},
+    claims::{
+        assemble::{self as claims, ClaimsError},
+        subject,
+    },
     fault::Fault,
     id::{ClientId, GrantId, SessionId, UserId},
     model::{client::Client, confirmation::Confirmation, user::User},
@@ -44,6 +47,8 @@ impl From<keys::KeyError> for MintError {
 pub struct Subject<'a> {
     /// The user.
     pub user: &'a User,
+    /// `sub` as the client sees it (Core §8).
+    pub sub: &'a str,
     /// The names of the user's groups.
     pub groups: &'a [String],
     /// When the user authenticated.
@@ -114,8 +119,12 @@ impl Mint<'_> {
         claims::assemble(target, &claims::Facts { requested, ..self.facts(&scopes) })
     }
 
-    /// `sub` of an access token where a claim of the server sets it.
+    /// `sub` of an access token where a claim of the server sets it; never for a client with pairwise subjects, to whom
+    /// it could name the user as it does to others.
     fn custom_subject(&self) -> Option<String> {
+        if self.client.is_pairwise() {
+            return None;
+        }
         let scopes: Vec<&str> = self.scope.iter().collect();
         claims::access_token_subject(&self.facts(&scopes))
     }
@@ -150,6 +159,8 @@ pub fn grant_of_jti(jti: &str) -> Option<GrantId> {
 pub struct LoadedSubject {
     /// The user.
     pub user: User,
+    /// `sub` as the client sees it (Core §8).
+    pub sub: String,
     /// The groups, by name.
     pub groups: Vec<crate::store::group::GroupName>,
     /// Their names.
@@ -161,23 +172,32 @@ impl LoadedSubject {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn find(app: &App, server: &ServerState, user: &UserId) -> Result<Option<Self>, Fault> {
+    pub async fn find(
+        app: &App,
+        of: (&ServerState, &Client),
+        user: &UserId,
+    ) -> Result<Option<Self>, Fault> {
         let Some(user) = crate::store::user::find(&app.db, user).await? else { return Ok(None) };
-        Ok(Some(Self::of(app, server, user).await?))
+        Ok(Some(Self::of(app, of, user).await?))
     }
 
-    /// Adds the groups to a user who was loaded already. Groups are read only where a server uses them.
+    /// Adds the subject and the groups to a user who was loaded already. Groups are read only where a server uses them.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn of(app: &App, server: &ServerState, user: User) -> Result<Self, Fault> {
+    pub async fn of(
+        app: &App,
+        (server, client): (&ServerState, &Client),
+        user: User,
+    ) -> Result<Self, Fault> {
+        let sub = subject::of(app, client, &user.id).await?;
         let groups = if server.needs_groups {
             crate::store::group::of_user(&app.db, &user.id).await?
         } else {
             Vec::new()
         };
         let group_names = groups.iter().map(|group| group.name.clone()).collect();
-        Ok(Self { user, groups, group_names })
+        Ok(Self { user, sub, groups, group_names })
     }
 }
 
@@ -198,6 +218,8 @@ pub struct AccessTokenClaims {
     pub expires_at: OffsetDateTime,
     /// When it was issued.
     pub issued_at: OffsetDateTime,
+    /// What it may be used at (`aud`).
+    pub audience: Vec<String>,
 }
 
 #[cfg(test)]

@@ -42,6 +42,10 @@ pub async fn userinfo(
 ) -> Result<(Map<String, Value>, Arc<Client>), UserinfoError> {
     let now = app.now();
     let claims = access::verify(server, token, now).map_err(|_| UserinfoError::InvalidToken)?;
+    // RFC 8707 §2, RFC 9068 §4: a token for another resource does not open this one.
+    if !claims.audience.contains(&server.config.server.audience) {
+        return Err(UserinfoError::InvalidToken);
+    }
     if !claims.scope.contains(OPENID) {
         return Err(UserinfoError::InsufficientScope);
     }
@@ -49,12 +53,13 @@ pub async fn userinfo(
     let requested = facts.grant.requested_claims()?;
     let user = facts.user.ok_or(UserinfoError::InvalidToken)?;
     let client = app.clients.find(&app.db, &claims.client).await?.ok_or(UserinfoError::InvalidToken)?;
-    let subject = LoadedSubject::of(app, server, user).await?;
+    let subject = LoadedSubject::of(app, (server, &client), user).await?;
     let mint = Mint {
         server,
         client: &client,
         subject: Some(Subject {
             user: &subject.user,
+            sub: &subject.sub,
             groups: &subject.group_names,
             auth_time: now,
             acr: None,
@@ -70,7 +75,7 @@ pub async fn userinfo(
         now,
     };
     let mut answer = Map::new();
-    answer.insert("sub".to_owned(), json!(subject.user.id));
+    answer.insert("sub".to_owned(), json!(subject.sub));
     for (name, value) in mint.claims(Target::Userinfo)? {
         answer.insert(name, value);
     }

@@ -6,9 +6,11 @@ mod code_flow;
 mod introspect;
 mod logout;
 mod metadata;
+mod pairwise;
 mod policy;
 mod pushed;
 mod relying_party;
+mod resource;
 mod revoke;
 mod token;
 mod transport;
@@ -24,9 +26,11 @@ pub(crate) fn trials() -> Vec<Test> {
         introspect::trials(),
         logout::trials(),
         metadata::trials(),
+        pairwise::trials(),
         policy::trials(),
         pushed::trials(),
         relying_party::trials(),
+        resource::trials(),
         revoke::trials(),
         token::trials(),
         transport::trials(),

@@ -82,7 +82,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("K3", "introspection answers as JWTs"),
     ("K5", "token exchange"),
     ("K7", "the management API"),
-    ("K9", "pairwise subjects"),
     ("M2", "identity-first sign-in and routing to identity providers"),
     ("M3", "account recovery, unlocking and self-registration"),
     ("M4", "the Authentication API"),

@@ -9,7 +9,7 @@ use stepgate::{
     id::{ClientId, UserId},
     model::{
         Status,
-        authorization_server::{Scope, ScopeConsent},
+        authorization_server::{Scope, ScopeConsent, ServerSettings},
         client::Client,
         user::{PasswordLock, Profile, User, UserStatus},
     },
@@ -194,6 +194,17 @@ pub(crate) async fn client(app: &App, id: &str, metadata: Value, secret: Option<
     tx.commit().await.unwrap();
     app.forget_configuration();
     Arc::new(new)
+}
+
+/// Changes the settings of an authorization server.
+pub(crate) async fn settings(app: &App, server: &str, change: impl FnOnce(&mut ServerSettings)) {
+    let tx = app.db.begin_write().await.unwrap();
+    let id = stepgate::id::AuthorizationServerId::new(server);
+    let mut server = store::server::find_in(&tx, &id).await.unwrap().unwrap().server;
+    change(&mut server.settings);
+    store::server::update(&tx, &server).await.unwrap();
+    tx.commit().await.unwrap();
+    app.forget_configuration();
 }
 
 fn alice() -> Value {

@@ -104,6 +104,7 @@ impl From<GrantError> for OAuthFailure {
                 OAuthError::new(ErrorCode::ConsentRequired, "A requested scope needs the consent of a user.")
                     .into()
             }
+            GrantError::InvalidTarget(error) => OAuthError::from(error).into(),
             GrantError::AccessDenied => OAuthError::new(
                 ErrorCode::AccessDenied,
                 "No access policy of this authorization server allows the request.",

@@ -13,7 +13,8 @@ use crate::{
     grant,
     model::client::Client,
     protocol::{
-        client_auth::ClientAuthentication, error::OAuthError, params::Params, token_request::TokenRequest,
+        client_auth::ClientAuthentication, error::OAuthError, params::Params, resource,
+        token_request::TokenRequest,
     },
     syslog::Caller,
 };
@@ -37,10 +38,15 @@ pub(super) async fn token(
         Ok(token_request) => token_request,
         Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
     };
+    let resource = match resource::of_token_request(params) {
+        Ok(resource) => resource,
+        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
+    };
     let request = grant::Request {
         server: &server,
         authentication,
         origin: header_text(request, &header::ORIGIN),
+        resource: &resource,
         caller,
     };
     let (client, answer) = grant::run(app, request, &token_request).await;

@@ -48,7 +48,8 @@ pub struct ValidRequest {
     pub acr_values: Vec<String>,
     /// `login_hint`.
     pub login_hint: Option<String>,
-    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names.
+    /// The user that a verified `id_token_hint`, or `sub` of `claims`, names. Until the journey begins, it is the subject that
+    /// the client sees.
     pub hinted_user: Option<UserId>,
     /// S256 challenge (RFC 7636).
     pub code_challenge: Option<String>,
@@ -59,6 +60,9 @@ pub struct ValidRequest {
     /// `claims` (Core §5.5).
     #[serde(default)]
     pub claims: ClaimsRequest,
+    /// `resource`, all of which are served here (RFC 8707 §2).
+    #[serde(default)]
+    pub resource: Vec<String>,
 }
 
 impl ValidRequest {
@@ -84,6 +88,7 @@ struct Draft {
     hinted_user: Option<UserId>,
     code_challenge: Option<String>,
     claims: ClaimsRequest,
+    resource: Vec<String>,
 }
 
 type Check = fn(&Facts<'_>, &mut Draft) -> Result<(), OAuthError>;
@@ -163,5 +168,6 @@ pub fn validate(
             .collect(),
         pushed: None,
         claims: draft.claims,
+        resource: draft.resource,
     })
 }

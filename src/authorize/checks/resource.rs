@@ -1,12 +1,16 @@
-//! `resource` (RFC 8707 §2): a server has one audience; asking for another one is refused rather than ignored.
+//! `resource` (RFC 8707 §2): what the grant will be for; what is not served here is refused rather than ignored.
 
 use super::{Draft, Facts};
-use crate::protocol::error::{ErrorCode, OAuthError};
+use crate::protocol::{
+    error::OAuthError,
+    resource::{self, InvalidTarget},
+};
 
-pub(super) fn check(facts: &Facts<'_>, _: &mut Draft) -> Result<(), OAuthError> {
-    let audience = &facts.server.config.server.audience;
-    if facts.request.resource.iter().all(|resource| resource == audience) {
-        return Ok(());
+pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthError> {
+    let asked = resource::requested(facts.request.resource.iter().map(String::as_str))?;
+    if !asked.iter().all(|resource| facts.server.config.server.serves(resource)) {
+        return Err(InvalidTarget.into());
     }
-    Err(OAuthError::new(ErrorCode::InvalidTarget, "The requested resource is not served here."))
+    draft.resource = asked;
+    Ok(())
 }

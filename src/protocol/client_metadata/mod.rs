@@ -1,5 +1,6 @@
 //! Client metadata (RFC 7591 §2; OpenID Connect Registration 1.0 §2; Okta's client settings) and its consistency.
 
+mod sector;
 mod validate;
 
 use serde::{Deserialize, Serialize};

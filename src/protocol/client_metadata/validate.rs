@@ -3,7 +3,9 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{ApplicationType, ClientMetadata, Introspect, MetadataError, Profile, RotationType};
+use super::{
+    ApplicationType, ClientMetadata, Introspect, MetadataError, Profile, RotationType, SubjectType,
+};
 use crate::protocol::{
     client_auth::AuthMethod,
     grant_type::GrantType,
@@ -40,6 +42,7 @@ impl ClientMetadata {
         self.check_texts()?;
         self.check_uris()?;
         self.check_redirect_uris()?;
+        self.check_sector()?;
         self.check_grants()?;
         self.check_authentication()?;
         self.check_algorithms()?;
@@ -69,6 +72,8 @@ impl ClientMetadata {
         for (member, uri) in [
             ("logo_uri", &self.logo_uri),
             ("jwks_uri", &self.jwks_uri),
+            // Registration §2: it MUST use https.
+            ("sector_identifier_uri", &self.sector_identifier_uri),
             // Registration §2: the initiate_login_uri must use https.
             ("initiate_login_uri", &self.initiate_login_uri),
         ] {
@@ -100,6 +105,12 @@ impl ClientMetadata {
             }
         }
         Ok(())
+    }
+
+    /// Core §8.1: several hosts share a sector only through a document that names them all.
+    fn check_sector(&self) -> Result<(), MetadataError> {
+        let fits = self.subject_type == SubjectType::Public || self.sector().is_some();
+        ensure(fits, "subject_type", "pairwise needs redirect URIs of one host, or a sector_identifier_uri")
     }
 
     fn check_grants(&self) -> Result<(), MetadataError> {
