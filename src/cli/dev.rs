@@ -47,13 +47,22 @@ pub(super) struct Dev {
     /// Apply this YAML file instead of making demo data
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// Let anybody register a client
+    #[arg(long, env = "STEPGATE_REGISTRATION__OPEN")]
+    open_registration: bool,
 }
 
 pub(super) async fn run(command: Dev) -> Result<(), CliError> {
     // The port first: nothing is made for a server that cannot start.
     let (listeners, port) = bind(command.port, command.listen)?;
     let (data, folder) = data_folder(&command.data)?;
-    let options = DevOptions { port, listen: command.listen, issuer: command.issuer, data };
+    let options = DevOptions {
+        port,
+        listen: command.listen,
+        issuer: command.issuer,
+        data,
+        open_registration: command.open_registration,
+    };
     let mut config = Config::dev(options)?;
     // The steps of the schema are of no interest here.
     config.logs.filter = "info,sea_orm_migration=warn".to_owned();

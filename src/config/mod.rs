@@ -26,6 +26,7 @@ mod limits;
 mod listen;
 mod logs;
 mod redis;
+mod registration;
 mod secret_source;
 mod sessions;
 mod tokens;
@@ -42,6 +43,7 @@ pub use keys::Keys;
 pub use limits::{Argon2, Body, Limits, Timeouts};
 pub use listen::{Address, Listen, Mtls, TlsFiles};
 pub use logs::Logs;
+pub use registration::Registration;
 pub use secret_source::SecretSource;
 pub use sessions::Sessions;
 pub use tokens::Tokens;
@@ -90,6 +92,9 @@ pub struct Config {
     /// How long codes and tokens last.
     #[serde(default)]
     pub tokens: Tokens,
+    /// Who may register clients.
+    #[serde(default)]
+    pub registration: Registration,
 }
 
 fn default_data() -> PathBuf {
@@ -107,6 +112,8 @@ pub struct DevOptions {
     pub issuer: Option<String>,
     /// Folder for the embedded database and the generated master key.
     pub data: PathBuf,
+    /// Whether anybody may register a client (RFC 7591 §3).
+    pub open_registration: bool,
 }
 
 impl Config {
@@ -171,6 +178,7 @@ impl Config {
             fetch: Fetch::default(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
+            registration: Registration { open: options.open_registration, ..Registration::default() },
         })
     }
 
@@ -205,6 +213,7 @@ impl Config {
         ]
         .into_iter()
         .filter_map(|(key, secret)| Some((key, secret?)))
+        .chain(self.registration.secrets())
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
@@ -216,6 +225,7 @@ impl Config {
         self.fetch.validate()?;
         self.sessions.validate()?;
         self.tokens.validate()?;
+        self.registration.validate()?;
         // RFC 6265bis: SameSite=None without Secure is dropped by browsers.
         if self.same_site() == SameSite::None && !self.issuer.is_https() {
             return Err(ConfigError::invalid(
@@ -514,7 +524,13 @@ mod tests {
 
     #[test]
     fn development_listens_on_loopback_with_a_matching_issuer() {
-        let options = DevOptions { port: 8080, listen: None, issuer: None, data: PathBuf::from("data") };
+        let options = DevOptions {
+            port: 8080,
+            listen: None,
+            issuer: None,
+            data: PathBuf::from("data"),
+            open_registration: false,
+        };
         let config = Config::dev(options.clone()).unwrap();
         assert_eq!(config.issuer.as_str(), "http://localhost:8080");
         assert_eq!(config.listen.addresses, [Address::Tcp("127.0.0.1:8080".parse().unwrap())]);

@@ -17,7 +17,11 @@ use crate::{
         user::UserStatus,
     },
     protocol::{
-        acr::Acr, authorization_request::MAX_MAX_AGE, client_metadata::ClientMetadata, grant_type::GrantType,
+        acr::Acr,
+        authorization_request::MAX_MAX_AGE,
+        client_metadata::{ClientMetadata, Localized},
+        grant_type::GrantType,
+        okta_scope,
         resource::is_resource,
     },
     secret::Secret,
@@ -294,7 +298,7 @@ fn password(members: &Members<'_>) -> Result<Option<Password>, SeedError> {
 const CLIENT_KEYS: [&str; 5] = ["client_id", "client_secret", "force", "status", "assignment"];
 
 /// Client metadata (RFC 7591 §2, OpenID Connect Registration §2) and Okta's settings.
-const METADATA: [&str; 26] = [
+const METADATA: [&str; 50] = [
     "client_name",
     "client_uri",
     "logo_uri",
@@ -316,15 +320,42 @@ const METADATA: [&str; 26] = [
     "require_auth_time",
     "default_acr_values",
     "initiate_login_uri",
+    "subject_type",
+    "sector_identifier_uri",
+    "userinfo_signed_response_alg",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "introspection_signed_response_alg",
+    "authorization_signed_response_alg",
+    "request_uris",
+    "require_signed_request_object",
+    "require_pushed_authorization_requests",
+    "dpop_bound_access_tokens",
+    "tls_client_certificate_bound_access_tokens",
+    "tls_client_auth_subject_dn",
+    "tls_client_auth_san_dns",
+    "tls_client_auth_san_uri",
+    "tls_client_auth_san_ip",
+    "tls_client_auth_san_email",
+    "frontchannel_logout_uri",
+    "frontchannel_logout_session_required",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
     "consent_method",
     "pkce_required",
     "refresh_token",
     "introspect",
     "profile",
+    "okta_scopes",
 ];
 
 fn client(place: &Place<'_>, force: bool) -> Result<Client, SeedError> {
-    let known: Vec<&str> = CLIENT_KEYS.iter().chain(&METADATA).copied().collect();
+    // Names with a language are as many as there are languages.
+    let localized: Vec<&str> =
+        place.any_members()?.all().map(|(name, _)| name).filter(|name| Localized::is_name(name)).collect();
+    let known: Vec<&str> = CLIENT_KEYS.iter().chain(&METADATA).copied().chain(localized).collect();
     let members = place.members(&known)?;
     let id = members.load("client_id")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -475,6 +506,9 @@ fn scope(place: &Place<'_>) -> Result<Scope, SeedError> {
     // RFC 6749 §3.3.
     if !text.chars().all(|c| matches!(c, '!' | '#'..='[' | ']'..='~')) {
         return Err(name.error("is no scope token (RFC 6749 §3.3)"));
+    }
+    if text.starts_with(okta_scope::PREFIX) {
+        return Err(name.error("begins with `okta.`: such scopes are built in, and given to a client by `okta_scopes`"));
     }
     Ok(Scope {
         name: text,

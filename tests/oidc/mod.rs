@@ -9,6 +9,7 @@ mod metadata;
 mod pairwise;
 mod policy;
 mod pushed;
+mod registration;
 mod relying_party;
 mod resource;
 mod revoke;
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Test> {
         pairwise::trials(),
         policy::trials(),
         pushed::trials(),
+        registration::trials(),
         relying_party::trials(),
         resource::trials(),
         revoke::trials(),

@@ -20,6 +20,7 @@ pub(crate) mod peer;
 mod postgres;
 pub(crate) mod process;
 mod redis;
+pub(crate) mod registration;
 mod services;
 mod sqlite;
 

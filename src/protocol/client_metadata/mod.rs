@@ -1,14 +1,18 @@
 //! Client metadata (RFC 7591 §2; OpenID Connect Registration 1.0 §2; Okta's client settings) and its consistency.
 
+mod endpoints;
+mod localized;
 mod sector;
 mod validate;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::localized::Localized;
 use crate::protocol::client_auth::AuthMethod;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::okta_scope::OktaScope;
 use crate::protocol::response_type::ResponseType;
 use crate::protocol::wire_enum::wire_enum;
 
@@ -238,6 +242,12 @@ pub struct ClientMetadata {
     pub introspect: Introspect,
     /// `profile`: how strictly the client is treated.
     pub profile: Profile,
+    /// `okta_scopes`: what the client may administer with its own credentials; nothing unless an administrator says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub okta_scopes: Vec<OktaScope>,
+    /// `client_name#de` and so on (RFC 7591 §2.2).
+    #[serde(flatten)]
+    pub localized: Localized,
 }
 
 /// A member of the metadata that is refused.

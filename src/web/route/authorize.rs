@@ -7,7 +7,8 @@ use poem::{Body, Request, Response, handler, web::Data};
 
 use super::{
     answer::{csrf_rejected, fault_page, flow_error},
-    deliver, failure_page, step,
+    failure_page,
+    leaving::{deliver_to, step_for},
     visit::{Visit, is_cross_site},
 };
 use crate::{
@@ -133,11 +134,13 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     };
     let request = match validate(&parsed, &client, server, destination.clone(), Entry::Authorize) {
         Ok(request) => request,
-        Err(error) => return deliver(visit, &issue::error(destination, &error), &Method::GET),
+        Err(error) => {
+            return deliver_to(visit, &client, &issue::error(destination, &error), &Method::GET);
+        }
     };
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
-    step(visit, next, &Method::GET)
+    step_for(visit, &client, next, &Method::GET)
 }
 
 /// A pushed request (RFC 9126 §4): of what the browser sent, `client_id` and `request_uri` count and nothing else.
@@ -154,7 +157,7 @@ async fn pushed(
     };
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
-    step(visit, next, &Method::GET)
+    step_for(visit, &client, next, &Method::GET)
 }
 
 /// The page for a visit that could not begin, because the session could not be looked up.
