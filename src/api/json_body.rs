@@ -5,9 +5,8 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{
-    impl_apirequest_for_payload,
-    payload::{ParsePayload, Payload},
-    registry::{MetaSchemaRef, Registry},
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, Registry},
     types::Type,
 };
 use serde_json::{Map, Value};
@@ -44,32 +43,30 @@ impl<T> JsonBody<T> {
     }
 }
 
-impl<T: Type> Payload for JsonBody<T> {
-    const CONTENT_TYPE: &'static str = JSON;
+/// Not by the macro for payloads: that refuses a request without a media type before anybody has asked who sends it.
+impl<'a, T: Type> ApiExtractor<'a> for JsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
-    fn check_content_type(_: &str) -> bool {
-        // Checked when the body is read, where the error is OAuth's.
-        true
-    }
-
-    fn schema_ref() -> MetaSchemaRef {
-        T::schema_ref()
-    }
+    type ParamType = ();
+    type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
-}
 
-impl<T: Type> ParsePayload for JsonBody<T> {
-    const IS_REQUIRED: bool = true;
+    fn request_meta() -> Option<MetaRequest> {
+        let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
+        Some(MetaRequest { description: None, content, required: true })
+    }
 
-    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
         let content_type = request.content_type().unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         let is_json = media_type.eq_ignore_ascii_case(JSON);
         Ok(Self { is_json, bytes: body.take()?.into_bytes().await?, schema: PhantomData })
     }
 }
-
-impl_apirequest_for_payload!(JsonBody<T>, T: Type);

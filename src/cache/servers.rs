@@ -100,10 +100,8 @@ impl ServerState {
             registration_endpoint: registration_endpoint.clone(),
             ..metadata(&config, &issuer, &endpoint_base, Kind::OpenId)
         };
-        let oauth = Metadata {
-            registration_endpoint,
-            ..metadata(&config, &issuer, &endpoint_base, Kind::OAuth)
-        };
+        let oauth =
+            Metadata { registration_endpoint, ..metadata(&config, &issuer, &endpoint_base, Kind::OAuth) };
         Ok(Self {
             jwks,
             openid_configuration: Document::new(serde_json::to_vec(&openid)?),

@@ -87,8 +87,10 @@ impl Registrar {
             Self::InitialAccessToken => Ok(RegisteredBy::InitialAccessToken),
             // It is for its own registration only (RFC 7592 §1.2).
             Self::Client(..) => Err(RegistrarError::InvalidToken("registration_access_token")),
-            Self::Administrator(_, scopes) => needs(scopes, &[OktaScope::ClientsRegister, OktaScope::ClientsManage])
-                .map(|()| RegisteredBy::Administrator),
+            Self::Administrator(_, scopes) => {
+                needs(scopes, &[OktaScope::ClientsRegister, OktaScope::ClientsManage])
+                    .map(|()| RegisteredBy::Administrator)
+            }
         }
     }
 

@@ -449,8 +449,7 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
         id_token_lifetime: lifetime("id_token_lifetime", 86_400)?,
         resources: settings
             .map_or(Ok(None), |settings| settings.opt("resources", |place| resources(&place)))?,
-        userinfo: settings
-            .map_or(Ok(None), |settings| settings.opt("userinfo", |place| userinfo(&place)))?,
+        userinfo: settings.map_or(Ok(None), |settings| settings.opt("userinfo", |place| userinfo(&place)))?,
         scopes: list(&members, "scopes", "name", scope)?,
         claims: list(&members, "claims", "name", claim)?,
         policies: list(&members, "policies", "name", |place| Ok(place.clone()))?
@@ -468,7 +467,11 @@ fn resources(place: &Place<'_>) -> Result<Vec<String>, SeedError> {
     }
     let resource = |place: &Place<'_>| {
         let text = place.text()?;
-        if is_resource(&text) { Ok(text) } else { Err(place.error("must be an absolute URI without a fragment")) }
+        if is_resource(&text) {
+            Ok(text)
+        } else {
+            Err(place.error("must be an absolute URI without a fragment"))
+        }
     };
     resources.iter().map(resource).collect()
 }
@@ -508,7 +511,8 @@ fn scope(place: &Place<'_>) -> Result<Scope, SeedError> {
         return Err(name.error("is no scope token (RFC 6749 §3.3)"));
     }
     if text.starts_with(okta_scope::PREFIX) {
-        return Err(name.error("begins with `okta.`: such scopes are built in, and given to a client by `okta_scopes`"));
+        return Err(name
+            .error("begins with `okta.`: such scopes are built in, and given to a client by `okta_scopes`"));
     }
     Ok(Scope {
         name: text,

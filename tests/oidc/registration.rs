@@ -3,7 +3,8 @@
 
 use http::Method;
 use openidconnect::{
-    AuthorizationCode, ClientName, CsrfToken, LocalizedClaim, Nonce, PkceCodeChallenge, RedirectUrl, TokenResponse,
+    AuthorizationCode, ClientName, CsrfToken, LocalizedClaim, Nonce, PkceCodeChallenge, RedirectUrl,
+    TokenResponse,
     core::{CoreAuthenticationFlow, CoreClient, CoreClientRegistrationRequest},
     registration::EmptyAdditionalClientMetadata,
 };
@@ -126,11 +127,9 @@ async fn oidc_g1_an_initial_access_token_lets_its_holder_register(app: TestApp) 
     let known = app.register(INITIAL, &web(json!({}))).await;
     let again = app.register(INITIAL, &web(json!({}))).await;
     assert_ne!(known.id, again.id);
-    for (method, path) in [
-        (Method::GET, CLIENTS.to_owned()),
-        (Method::GET, known.path()),
-        (Method::DELETE, known.path()),
-    ] {
+    for (method, path) in
+        [(Method::GET, CLIENTS.to_owned()), (Method::GET, known.path()), (Method::DELETE, known.path())]
+    {
         assert_eq!(app.clients(method.clone(), &path, INITIAL, None).await.status, 401, "{method} {path}");
     }
 }
@@ -280,18 +279,38 @@ async fn oidc_g3_what_is_wrong_is_refused_by_name_on_create_and_update(app: Test
         (json!({"redirect_uris": "https://a.example/cb"}), "invalid_redirect_uri", "redirect_uris"),
         (json!({"redirect_uris": []}), "invalid_redirect_uri", "redirect_uris"),
         (json!({"post_logout_redirect_uris": ["/bye"]}), "invalid_redirect_uri", "post_logout_redirect_uris"),
-        (json!({"initiate_login_uri": "http://a.example/login"}), "invalid_client_metadata", "initiate_login_uri"),
+        (
+            json!({"initiate_login_uri": "http://a.example/login"}),
+            "invalid_client_metadata",
+            "initiate_login_uri",
+        ),
         (json!({"grant_types": ["implicit"]}), "invalid_client_metadata", "response_types"),
-        (json!({"response_types": ["id_token"], "grant_types": ["authorization_code"]}), "invalid_client_metadata", "response_types"),
+        (
+            json!({"response_types": ["id_token"], "grant_types": ["authorization_code"]}),
+            "invalid_client_metadata",
+            "response_types",
+        ),
         (json!({"response_types": ["none"]}), "invalid_client_metadata", "response_types"),
         (json!({"grant_types": ["magic"]}), "invalid_client_metadata", "grant_types"),
         (json!({"application_type": "toaster"}), "invalid_client_metadata", "application_type"),
-        (json!({"application_type": "browser", "token_endpoint_auth_method": "client_secret_post"}), "invalid_client_metadata", "token_endpoint_auth_method"),
+        (
+            json!({"application_type": "browser", "token_endpoint_auth_method": "client_secret_post"}),
+            "invalid_client_metadata",
+            "token_endpoint_auth_method",
+        ),
         (json!({"application_type": "service"}), "invalid_redirect_uri", "redirect_uris"),
         (json!({"token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata", "jwks"),
         (json!({"jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}}), "invalid_client_metadata", "jwks"),
-        (json!({"jwks": {"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}, "token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata", "jwks"),
-        (json!({"jwks": {"keys": [public_key()]}, "jwks_uri": "https://a.example/jwks"}), "invalid_client_metadata", "jwks"),
+        (
+            json!({"jwks": {"keys": [{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}]}, "token_endpoint_auth_method": "private_key_jwt"}),
+            "invalid_client_metadata",
+            "jwks",
+        ),
+        (
+            json!({"jwks": {"keys": [public_key()]}, "jwks_uri": "https://a.example/jwks"}),
+            "invalid_client_metadata",
+            "jwks",
+        ),
         (json!({"jwks_uri": "http://a.example/jwks"}), "invalid_client_metadata", "jwks_uri"),
         (json!({"logo_uri": "http://a.example/logo.png"}), "invalid_client_metadata", "logo_uri"),
         (json!({"tos_uri": "javascript:alert(1)"}), "invalid_client_metadata", "tos_uri"),
@@ -303,15 +322,35 @@ async fn oidc_g3_what_is_wrong_is_refused_by_name_on_create_and_update(app: Test
         (json!({"default_max_age": "soon"}), "invalid_client_metadata", "default_max_age"),
         (json!({"default_acr_values": ["a b"]}), "invalid_client_metadata", "default_acr_values"),
         (json!({"request_uris": ["http://a.example/r"]}), "invalid_client_metadata", "request_uris"),
-        (json!({"id_token_signed_response_alg": "none"}), "invalid_client_metadata", "id_token_signed_response_alg"),
-        (json!({"request_object_signing_alg": "none"}), "invalid_client_metadata", "request_object_signing_alg"),
+        (
+            json!({"id_token_signed_response_alg": "none"}),
+            "invalid_client_metadata",
+            "id_token_signed_response_alg",
+        ),
+        (
+            json!({"request_object_signing_alg": "none"}),
+            "invalid_client_metadata",
+            "request_object_signing_alg",
+        ),
         (json!({"subject_type": "secret"}), "invalid_client_metadata", "subject_type"),
-        (json!({"sector_identifier_uri": "http://a.example/s"}), "invalid_client_metadata", "sector_identifier_uri"),
-        (json!({"pkce_required": false, "token_endpoint_auth_method": "none"}), "invalid_client_metadata", "pkce_required"),
+        (
+            json!({"sector_identifier_uri": "http://a.example/s"}),
+            "invalid_client_metadata",
+            "sector_identifier_uri",
+        ),
+        (
+            json!({"pkce_required": false, "token_endpoint_auth_method": "none"}),
+            "invalid_client_metadata",
+            "pkce_required",
+        ),
     ] {
         let metadata = web(metadata);
         assert_error(&app.clients(Method::POST, CLIENTS, "", Some(&metadata)).await, error, member);
-        assert_error(&app.clients(Method::PUT, &known.path(), &known.token, Some(&metadata)).await, error, member);
+        assert_error(
+            &app.clients(Method::PUT, &known.path(), &known.token, Some(&metadata)).await,
+            error,
+            member,
+        );
     }
     let read = app.clients(Method::GET, &known.path(), &known.token, None).await.json();
     assert_told(&read, &web(json!({})));
@@ -362,7 +401,8 @@ async fn oidc_g4_a_registration_is_read_replaced_and_deleted(app: TestApp) {
     assert_eq!(read["registration_client_uri"], known.document["registration_client_uri"]);
     assert!(read.get("client_secret").is_none());
 
-    let mut wanted = web(json!({"client_name": "Renamed", "client_id": known.id, "client_secret": known.secret}));
+    let mut wanted =
+        web(json!({"client_name": "Renamed", "client_id": known.id, "client_secret": known.secret}));
     let replaced = app.clients(Method::PUT, &known.path(), &known.token, Some(&wanted)).await;
     assert_eq!((replaced.status, &replaced.json()["client_name"]), (200, &json!("Renamed")));
     assert!(replaced.json().get("initiate_login_uri").is_none());
@@ -416,7 +456,8 @@ async fn oidc_g5_a_sector_lists_every_redirect_uri(app: TestApp) {
         app.fetch.put(SECTOR, document.to_string());
         assert_error(&register().await, "invalid_client_metadata", "sector_identifier_uri");
     }
-    app.fetch.put(SECTOR, json!(["https://other.example.com/cb", REDIRECT_URI, "https://x.example/"]).to_string());
+    app.fetch
+        .put(SECTOR, json!(["https://other.example.com/cb", REDIRECT_URI, "https://x.example/"]).to_string());
     let registered = register().await;
     assert_eq!(registered.status, 201, "{}", registered.text());
     // An update is held to the same.
@@ -435,7 +476,13 @@ async fn oidc_g5_a_sector_lists_every_redirect_uri(app: TestApp) {
 /// Core §4: a login that a third party starts goes to `initiate_login_uri` with the issuer, and what was given of
 /// `login_hint` and `target_link_uri`.
 async fn oidc_g6_a_login_is_started_at_the_client(app: TestApp) {
-    fixtures::client(&app.app, "portal", web(json!({"initiate_login_uri": "https://app.example.com/start?tenant=1"})), Some(SECRET)).await;
+    fixtures::client(
+        &app.app,
+        "portal",
+        web(json!({"initiate_login_uri": "https://app.example.com/start?tenant=1"})),
+        Some(SECRET),
+    )
+    .await;
     let target = "https://app.example.com/reports?id=7";
     for path in ["/login/initiate?client_id=portal&", "/home/oidc_client/portal?"] {
         let query = format!("login_hint=alice&target_link_uri={}", urlencoded(target));
@@ -452,7 +499,10 @@ async fn oidc_g6_a_login_is_started_at_the_client(app: TestApp) {
     let custom = app.url("/oauth2/default");
     let link = format!("/login/initiate?client_id=portal&iss={}", urlencoded(&custom));
     let location = app.client().get(&link).await.location().unwrap();
-    assert!(location.query_pairs().any(|(name, value)| name == "iss" && value == custom.as_str()), "{location}");
+    assert!(
+        location.query_pairs().any(|(name, value)| name == "iss" && value == custom.as_str()),
+        "{location}"
+    );
     let page = app.client().get("/login/initiate?client_id=portal&iss=https://evil.example").await;
     assert_eq!(error_code(&page), "unknown_authorization_server");
 }
@@ -463,8 +513,20 @@ fn urlencoded(text: &str) -> String {
 
 /// Core §4: `target_link_uri` must not become an open redirect; only the client's own origins are passed on.
 async fn oidc_g6_a_target_elsewhere_is_not_passed_on(app: TestApp) {
-    fixtures::client(&app.app, "portal", web(json!({"initiate_login_uri": "https://app.example.com/start"})), Some(SECRET)).await;
-    for target in ["https://evil.example/", "javascript:alert(1)", "//app.example.com", "https://app.example.com.evil.example/", "http://app.example.com/"] {
+    fixtures::client(
+        &app.app,
+        "portal",
+        web(json!({"initiate_login_uri": "https://app.example.com/start"})),
+        Some(SECRET),
+    )
+    .await;
+    for target in [
+        "https://evil.example/",
+        "javascript:alert(1)",
+        "//app.example.com",
+        "https://app.example.com.evil.example/",
+        "http://app.example.com/",
+    ] {
         let link = format!("/login/initiate?client_id=portal&target_link_uri={}", urlencoded(target));
         let location = app.client().get(&link).await.location().unwrap();
         assert!(location.as_str().starts_with("https://app.example.com/start?iss="), "{location}");
@@ -523,7 +585,11 @@ async fn oidc_a14_sign_in_and_consent_show_the_client_in_the_users_language(app:
 
 /// Discovery §3, RFC 8414 §2: `registration_endpoint` is a URL; clients are registered at the org server for all.
 async fn oidc_d5_the_registration_endpoint_is_advertised_by_every_server(app: TestApp) {
-    for path in ["/.well-known/openid-configuration", "/oauth2/default/.well-known/openid-configuration", "/oauth2/default/.well-known/oauth-authorization-server"] {
+    for path in [
+        "/.well-known/openid-configuration",
+        "/oauth2/default/.well-known/openid-configuration",
+        "/oauth2/default/.well-known/oauth-authorization-server",
+    ] {
         let document = app.client().get(path).await.json();
         assert_eq!(document["registration_endpoint"], app.url(CLIENTS), "{path}");
     }
@@ -577,7 +643,8 @@ async fn okta_errors_are_told_to_machines_in_its_envelope(app: TestApp) {
     let response = app.clients(Method::POST, CLIENTS, &token, Some(&json!({"redirect_uris": ["x"]}))).await;
     assert_error(&response, "invalid_redirect_uri", "redirect_uris");
     for limit in ["0", "201", "1000000000", "-1", "1e309", "NaN", "+5", "99999999999999999999"] {
-        let response = app.clients(Method::GET, &format!("{CLIENTS}?limit={}", urlencoded(limit)), &token, None).await;
+        let response =
+            app.clients(Method::GET, &format!("{CLIENTS}?limit={}", urlencoded(limit)), &token, None).await;
         assert_eq!((response.status, &response.json()["errorCode"]), (400, &json!("E0000029")), "{limit}");
     }
 }
@@ -590,7 +657,11 @@ async fn okta_scopes_are_only_for_whom_an_administrator_gave_them_to(app: TestAp
     };
     for (server, client) in [("org", WEB), ("org", fixtures::SERVICE), ("default", ADMIN)] {
         let response = ask(server, client, "okta.clients.read").await;
-        assert_eq!((response.status, &response.json()["error"]), (400, &json!("invalid_scope")), "{server} {client}");
+        assert_eq!(
+            (response.status, &response.json()["error"]),
+            (400, &json!("invalid_scope")),
+            "{server} {client}"
+        );
     }
     assert_eq!(ask("org", ADMIN, "okta.users.manage").await.json()["error"], "invalid_scope");
     let metadata = json!({"application_type": "service", "okta_scopes": ["okta.clients.read"]});
@@ -611,7 +682,8 @@ async fn okta_lists_clients_by_pages_and_name(app: TestApp) {
     for name in ["100% Juice", "Juice bar", "juicy", "Other"] {
         app.register(&token, &web(json!({"client_name": name}))).await;
     }
-    let list = async |query: &str| app.clients(Method::GET, &format!("{CLIENTS}?{query}"), &token, None).await;
+    let list =
+        async |query: &str| app.clients(Method::GET, &format!("{CLIENTS}?{query}"), &token, None).await;
     let names = |response: &Response| -> Vec<String> {
         let mut names: Vec<String> = response
             .json()
@@ -662,7 +734,10 @@ async fn okta_gives_a_client_a_new_secret(app: TestApp) {
     let response = app.clients(Method::POST, &path, &token, None).await;
     assert_eq!(response.status, 200, "{}", response.text());
     let told = response.json();
-    assert_eq!((told["client_id"].as_str(), &told["client_secret_expires_at"]), (Some(fixtures::MACHINE), &json!(0)));
+    assert_eq!(
+        (told["client_id"].as_str(), &told["client_secret_expires_at"]),
+        (Some(fixtures::MACHINE), &json!(0))
+    );
     assert_ne!(told["client_secret"], SECRET);
     let path = format!("{CLIENTS}/{}/lifecycle/newSecret", fixtures::SPA);
     let response = app.clients(Method::POST, &path, &token, None).await;
@@ -729,7 +804,9 @@ async fn the_library_registers_itself_and_signs_a_user_in(app: TestApp) {
             .register_async(endpoint, &transport())
             .await
             .unwrap();
-    assert!(registered.registration_access_token().is_some() && registered.registration_client_uri().is_some());
+    assert!(
+        registered.registration_access_token().is_some() && registered.registration_client_uri().is_some()
+    );
     let library = CoreClient::from_provider_metadata(
         metadata.clone(),
         registered.client_id().clone(),

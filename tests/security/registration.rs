@@ -49,9 +49,10 @@ async fn sec_a04_a_dangerous_redirect_uri_is_refused_over_http(app: TestApp) {
                     let uri = format!("{before}{scheme}:alert(1)//x");
                     let mut metadata = web(json!({"application_type": kind}));
                     metadata[member] = json!([REDIRECT_URI, uri]);
-                    for (method, path, token) in
-                        [(Method::POST, CLIENTS, ""), (Method::PUT, known.path().as_str(), known.token.as_str())]
-                    {
+                    for (method, path, token) in [
+                        (Method::POST, CLIENTS, ""),
+                        (Method::PUT, known.path().as_str(), known.token.as_str()),
+                    ] {
                         let response = app.clients(method, path, token, Some(&metadata)).await;
                         assert_eq!(response.status, 400, "{uri:?}");
                         assert_eq!(response.json()["error"], "invalid_redirect_uri", "{uri:?}");
@@ -150,7 +151,8 @@ async fn sec_b08_an_update_does_not_turn_pkce_off(app: TestApp) {
         json!({"application_type": "native", "pkce_required": false}),
         json!({"token_endpoint_auth_method": "client_secret_post", "pkce_required": false}),
     ] {
-        let response = app.clients(Method::PUT, &known.path(), &known.token, Some(&web(metadata.clone()))).await;
+        let response =
+            app.clients(Method::PUT, &known.path(), &known.token, Some(&web(metadata.clone()))).await;
         assert_eq!(response.status, 400, "{metadata}: {}", response.text());
         assert!(response.json()["error_description"].as_str().unwrap().starts_with("pkce_required"));
     }
@@ -310,10 +312,13 @@ async fn sec_x05_a_registration_says_everything_once(app: TestApp) {
     for content_type in ["application/json", "Application/JSON; charset=utf-8"] {
         assert_eq!(send(content_type, fine.clone()).await.status, 201);
     }
-    let deep = format!(r#"{{"redirect_uris": ["{REDIRECT_URI}"], "x": {}{}}}"#, "[".repeat(40), "]".repeat(40));
+    let deep =
+        format!(r#"{{"redirect_uris": ["{REDIRECT_URI}"], "x": {}{}}}"#, "[".repeat(40), "]".repeat(40));
     for body in [
         format!(r#"{{"redirect_uris": ["{REDIRECT_URI}"], "redirect_uris": ["https://evil.example/"]}}"#),
-        format!(r#"{{"redirect_uris": ["{REDIRECT_URI}"], "redirect\u005furis": ["https://evil.example/"]}}"#),
+        format!(
+            r#"{{"redirect_uris": ["{REDIRECT_URI}"], "redirect\u005furis": ["https://evil.example/"]}}"#
+        ),
         format!(r#"{{"redirect_uris": ["{REDIRECT_URI}"], "jwks": {{"keys": [], "keys": []}}}}"#),
         deep,
         format!("{fine}{fine}"),
@@ -329,7 +334,11 @@ async fn sec_x05_a_registration_says_everything_once(app: TestApp) {
     }
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
         let response = send(content_type, fine.clone()).await;
-        assert_eq!((response.status, &response.json()["error"]), (400, &json!("invalid_request")), "{content_type}");
+        assert_eq!(
+            (response.status, &response.json()["error"]),
+            (400, &json!("invalid_request")),
+            "{content_type}"
+        );
     }
     let large = format!(r#"{{"x": "{}"}}"#, "x".repeat(70_000));
     assert_eq!(send("application/json", large).await.status, 413);
@@ -338,7 +347,9 @@ async fn sec_x05_a_registration_says_everything_once(app: TestApp) {
 /// RFC 8259 §6: numbers that other readers would wrap, round or call infinite are refused.
 async fn sec_x10_numbers_beyond_their_range_are_refused(app: TestApp) {
     let app = open(app).await;
-    for number in ["-1", "1.5", "1e309", "NaN", "Infinity", "4294967296", "18446744073709551616", "\"7\"", "1e2"] {
+    for number in
+        ["-1", "1.5", "1e309", "NaN", "Infinity", "4294967296", "18446744073709551616", "\"7\"", "1e2"]
+    {
         let body = format!(r#"{{"redirect_uris": ["{REDIRECT_URI}"], "default_max_age": {number}}}"#);
         let request = app.client().request(Method::POST, CLIENTS).body("application/json", body);
         let response = request.send().await;
@@ -473,10 +484,8 @@ async fn sec_y06_no_user_s_token_administers_clients(app: TestApp) {
     ];
     let tokens = app.token_at("org", WEB, &form).await.json();
     assert!(!tokens["scope"].as_str().unwrap().contains("okta"), "{tokens}");
-    let elsewhere = app
-        .token(MACHINE, &[("grant_type", "client_credentials"), ("scope", "car:drive")])
-        .await
-        .json();
+    let elsewhere =
+        app.token(MACHINE, &[("grant_type", "client_credentials"), ("scope", "car:drive")]).await.json();
     for token in [
         tokens["access_token"].as_str().unwrap(),
         tokens["id_token"].as_str().unwrap(),

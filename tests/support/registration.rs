@@ -19,13 +19,15 @@ pub(crate) const ADMIN: &str = "client-admin";
 
 /// The same application where anybody may register.
 pub(crate) async fn open(app: TestApp) -> TestApp {
-    app.restart(Change { settings: Some(|settings| settings.registration.open = true), ..Change::default() }).await
+    app.restart(Change { settings: Some(|settings| settings.registration.open = true), ..Change::default() })
+        .await
 }
 
 /// The same application where holders of [`INITIAL`] may register.
 pub(crate) async fn restricted(app: TestApp) -> TestApp {
-    let settings: fn(&mut stepgate::app::Settings) =
-        |settings| settings.registration.initial_access_tokens = vec![TokenHash::of("another"), TokenHash::of(INITIAL)];
+    let settings: fn(&mut stepgate::app::Settings) = |settings| {
+        settings.registration.initial_access_tokens = vec![TokenHash::of("another"), TokenHash::of(INITIAL)]
+    };
     app.restart(Change { settings: Some(settings), ..Change::default() }).await
 }
 
@@ -57,7 +59,13 @@ impl Known {
 
 impl TestApp {
     /// A request about clients; without a token where it is empty.
-    pub(crate) async fn clients(&self, method: Method, path: &str, token: &str, body: Option<&Value>) -> Response {
+    pub(crate) async fn clients(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+    ) -> Response {
         let mut request = self.client().request(method, path);
         if !token.is_empty() {
             request = request.bearer(token);

@@ -150,7 +150,8 @@ fn page_of(app: &App, clients: &[Registered], (page, more): (&Page<'_>, More)) -
         }
         format!("<{url}>; rel=\"{relation}\"")
     };
-    let next = clients.last().filter(|_| more == More::Yes).map(|last| link(Some(last.client.id.as_str()), "next"));
+    let next =
+        clients.last().filter(|_| more == More::Yes).map(|last| link(Some(last.client.id.as_str()), "next"));
     for value in [Some(link(page.after, "self")), next].into_iter().flatten() {
         if let Ok(value) = HeaderValue::from_str(&value) {
             response.headers_mut().append(header::LINK, value);

@@ -107,8 +107,8 @@ impl<'de> Visitor<'de> for LocalizedVisitor {
                 continue;
             };
             // BCP 47 tags have no case: `#DE` and `#de` are one.
-            let tag =
-                LanguageTag::parse(tag).ok_or_else(|| Error::custom("the language tag is not well-formed"))?;
+            let tag = LanguageTag::parse(tag)
+                .ok_or_else(|| Error::custom("the language tag is not well-formed"))?;
             let value = members.next_value::<String>()?;
             if localized.insert(format!("{member}#{tag}"), value).is_some() {
                 return Err(Error::custom("a language comes twice"));
@@ -165,8 +165,7 @@ mod tests {
             ("logo_uri#de", "http://rp.example/logo.png", "logo_uri"),
             ("tos_uri#de", "javascript:alert(1)", "tos_uri"),
         ] {
-            let client =
-                parse(json!({name: value, "redirect_uris": ["https://rp.example/cb"]})).unwrap();
+            let client = parse(json!({name: value, "redirect_uris": ["https://rp.example/cb"]})).unwrap();
             assert_eq!(client.with_defaults().validate().unwrap_err().member, member, "{name}");
         }
     }

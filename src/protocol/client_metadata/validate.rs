@@ -3,9 +3,7 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    ApplicationType, ClientMetadata, Introspect, MetadataError, Profile, RotationType, SubjectType,
-};
+use super::{ApplicationType, ClientMetadata, Introspect, MetadataError, Profile, RotationType, SubjectType};
 use crate::protocol::{
     client_auth::AuthMethod,
     grant_type::GrantType,
@@ -250,11 +248,7 @@ pub(super) enum Transport {
     HttpsOrLoopback,
 }
 
-pub(super) fn ensure(
-    holds: bool,
-    member: &'static str,
-    reason: &'static str,
-) -> Result<(), MetadataError> {
+pub(super) fn ensure(holds: bool, member: &'static str, reason: &'static str) -> Result<(), MetadataError> {
     if holds { Ok(()) } else { refuse(member, reason) }
 }
 

@@ -53,7 +53,8 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
         return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_client", text), None, None);
     };
     let Some(uri) = client.metadata.initiate_login_uri.as_deref() else {
-        let text = "A sign-in cannot be started here for this application. Go to the application and sign in there.";
+        let text =
+            "A sign-in cannot be started here for this application. Go to the application and sign in there.";
         let what = (StatusCode::BAD_REQUEST, "no_initiate_login_uri", text);
         return failure_page(visit, what, Some(&client), None);
     };
