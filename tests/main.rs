@@ -16,6 +16,7 @@ mod support;
 mod architecture;
 mod browser;
 mod cli;
+mod conformance;
 mod harness;
 mod oidc;
 mod openapi;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         web::trials(),
         browser::trials(),
         cli::trials(),
+        conformance::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

@@ -24,6 +24,10 @@ use crate::{
 pub struct Decision {
     /// The user.
     pub user: User,
+    /// `sub` as the client sees it (Core §8).
+    pub sub: String,
+    /// The names of the user's groups, where the authorization server uses them.
+    pub groups: Vec<String>,
     /// What is granted.
     pub scope: ScopeSet,
     /// How long tokens live.
@@ -73,14 +77,22 @@ pub async fn decide(
         }
     }
     let names: Vec<&str> = scope.iter().collect();
-    let facts = access::Facts {
-        client_id: &client.id,
-        grant_type: GrantType::AuthorizationCode.as_str(),
-        user: Some((&session.user_id, &group_ids)),
-        scopes: &names,
+    let evaluate = |grant_type: GrantType| {
+        let facts = access::Facts {
+            client_id: &client.id,
+            grant_type: grant_type.as_str(),
+            user: Some((&session.user_id, &group_ids)),
+            scopes: &names,
+        };
+        access::evaluate(&server.config.policies, &facts, app.settings.token_lifetimes)
+            .map_err(|_| denied("No access policy of this authorization server allows the request."))
     };
-    let granted = access::evaluate(&server.config.policies, &facts, app.settings.token_lifetimes)
-        .map_err(|_| denied("No access policy of this authorization server allows the request."))?;
+    // A hybrid response is two grants in one: a policy must allow both, and the code's decides how long tokens live.
+    let mut granted = None;
+    for grant_type in request.response_type.grant_types() {
+        let lifetimes = evaluate(*grant_type)?.lifetimes;
+        granted.get_or_insert(lifetimes);
+    }
     let amr = session.amr();
     let earned: Vec<Amr> = amr.iter().filter_map(|method| method.parse().ok()).collect();
     // Core §5.5.1.1: what is essential and was not reached is a failed authentication.
@@ -91,7 +103,9 @@ pub async fn decide(
     let requested: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
     Ok(Decision {
         user: subject.user,
-        lifetimes: granted.lifetimes,
+        sub: subject.sub,
+        lifetimes: granted.unwrap_or(app.settings.token_lifetimes),
+        groups: subject.group_names,
         acr: acr::choose(&requested, &earned),
         amr,
         auth_time: session.auth_time,

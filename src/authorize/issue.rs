@@ -1,6 +1,9 @@
-//! The answer to an authorization request: the code with its grant in one unit with the log event, or an error.
+//! The answer to an authorization request: the grant with its code in one unit with the log event, or an error.
 
-use super::{checks::ValidRequest, decide::Decision, destination::Destination, flow, flow::Flow};
+use super::{
+    checks::ValidRequest, decide::Decision, destination::Destination, flow, flow::Flow, front_channel,
+    front_channel::IssueError,
+};
 use crate::{
     app::App,
     cache::servers::ServerState,
@@ -57,27 +60,55 @@ pub struct Issuing<'a> {
     pub caller: &'a Caller,
 }
 
-/// Issues a code. `None` when the flow was completed meanwhile in another tab.
+/// Issues what the response type asks for. `None` when the request was completed meanwhile, in another tab.
 ///
 /// # Errors
-/// The database failed; nothing was issued.
-pub async fn code(
+/// A claim cannot be computed, or a fault; nothing was issued.
+pub async fn issue(
     app: &App,
     issuing: &Issuing<'_>,
     request: &ValidRequest,
     decision: Decision,
-    mut unit: Unit,
-) -> Result<Option<AuthorizationResponse>, Fault> {
+    unit: Unit,
+) -> Result<Option<AuthorizationResponse>, IssueError> {
     let now = app.now();
-    let grant = Grant {
+    let grant = grant(app, issuing, request, &decision)?;
+    let code = request.response_type.has_code().then(|| opaque_token(app.random.as_ref()));
+    let code_text = code.as_ref().map(|code| code.expose().as_str());
+    // Signed before anything is spent: what fails here leaves nothing behind.
+    let tokens = front_channel::tokens(app, issuing, request, (&decision, &grant), code_text).await?;
+    let mut unit = flow::complete(unit, request, issuing.flow, now).row(store::grant::row(&grant)?);
+    let mut params = front_channel::Params::new();
+    if let Some(code) = &code {
+        let row = code_row(issuing, request, &grant);
+        unit = unit.row(store::authorization_code::row(&TokenHash::of(code.expose()), &row, now));
+        params.push(("code", code.expose().clone()));
+    }
+    params.extend(tokens);
+    let unit = unit.row(event(issuing, request, &grant).row(issuing.caller, app.random.as_ref(), now));
+    match app.db.writer().commit(unit).await? {
+        Outcome::Lost(_) => Ok(None),
+        Outcome::Won => Ok(Some(with_context(request.destination.clone(), params))),
+    }
+}
+
+/// The grant that everything in the response, and everything that its code buys, belongs to.
+fn grant(
+    app: &App,
+    issuing: &Issuing<'_>,
+    request: &ValidRequest,
+    decision: &Decision,
+) -> Result<Grant, Fault> {
+    let now = app.now();
+    Ok(Grant {
         id: GrantId::generate(app.random.as_ref()),
         server_id: request.server_id.clone(),
         client_id: request.client_id.clone(),
         user_id: Some(decision.user.id.clone()),
         session_id: Some(issuing.session.id.clone()),
-        scope: decision.scope,
-        acr: decision.acr,
-        amr: decision.amr,
+        scope: decision.scope.clone(),
+        acr: decision.acr.clone(),
+        amr: decision.amr.clone(),
         auth_time: Some(decision.auth_time),
         access_lifetime: decision.lifetimes.access(),
         refresh_idle_lifetime: decision.lifetimes.refresh_idle(),
@@ -88,10 +119,12 @@ pub async fn code(
         resource: request.resource.clone(),
         claims: if request.claims.is_empty() { None } else { Some(serde_json::to_string(&request.claims)?) },
         actor: None,
-    };
+    })
+}
+
+fn code_row(issuing: &Issuing<'_>, request: &ValidRequest, grant: &Grant) -> AuthorizationCode {
     let lifetime = time::Duration::seconds(issuing.server.config.server.settings.code_lifetime.into());
-    let code = opaque_token(app.random.as_ref());
-    let row = AuthorizationCode {
+    AuthorizationCode {
         grant_id: grant.id.clone(),
         client_id: grant.client_id.clone(),
         server_id: grant.server_id.clone(),
@@ -100,24 +133,27 @@ pub async fn code(
         code_challenge: request.code_challenge.clone(),
         nonce: request.nonce.clone(),
         failures: 0,
-        expires_at: now + lifetime,
+        expires_at: grant.created_at + lifetime,
         consumed_at: None,
+    }
+}
+
+/// One event for the response, whatever is in it.
+fn event(issuing: &Issuing<'_>, request: &ValidRequest, grant: &Grant) -> Event {
+    let kind = match (request.response_type.has_code(), request.response_type.has_token()) {
+        (true, _) => EventType::AuthorizeCode,
+        (false, true) => EventType::AuthorizeImplicitAccessToken,
+        (false, false) => EventType::AuthorizeImplicitIdToken,
     };
-    let event = Event::new(EventType::AuthorizeCode)
+    let event = Event::new(kind)
         .server(&grant.server_id)
         .client(&grant.client_id)
-        .user(&decision.user.id)
         .session(&issuing.session.id)
         .with("grant", grant.id.as_str())
+        .with("responseType", request.response_type.as_str())
         .with("scopes", grant.scope.to_string());
-    unit = flow::complete(unit, request, issuing.flow, now)
-        .row(store::grant::row(&grant)?)
-        .row(store::authorization_code::row(&TokenHash::of(code.expose()), &row, now))
-        .row(event.row(issuing.caller, app.random.as_ref(), now));
-    match app.db.writer().commit(unit).await? {
-        Outcome::Lost(_) => Ok(None),
-        Outcome::Won => {
-            Ok(Some(with_context(request.destination.clone(), vec![("code", code.expose().clone())])))
-        }
+    match &grant.user_id {
+        Some(user) => event.user(user),
+        None => event,
     }
 }

@@ -9,7 +9,7 @@
 //! | interact | [`interact`] | `prompt=none` cannot |
 //! | dispatch | [`dispatch`] | the only place that chooses the next step; every page comes back here |
 //! | decide | [`decide`] | `access_denied` |
-//! | issue | [`issue`] | |
+//! | issue | [`issue`], [`front_channel`] | |
 //!
 //! What the request says is frozen when it arrives: in memory when nothing has to be asked, in a `flow` row otherwise.
 
@@ -18,6 +18,7 @@ pub mod decide;
 pub mod destination;
 pub mod dispatch;
 pub mod flow;
+pub mod front_channel;
 pub mod interact;
 pub mod issue;
 pub mod parse;

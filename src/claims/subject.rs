@@ -34,9 +34,7 @@ pub async fn of(app: &App, client: &Client, user: &UserId) -> Result<String, Fau
 pub async fn user_behind(app: &App, client: &Client, subject: &str) -> Result<Option<UserId>, Fault> {
     match client.metadata.subject_type {
         SubjectType::Public => Ok(Some(UserId::new(subject))),
-        SubjectType::Pairwise => {
-            store::pairwise_subject::find_user(&app.db, &sector(client)?, subject).await
-        }
+        SubjectType::Pairwise => store::pairwise_subject::find_user(&app.db, &sector(client)?, subject).await,
     }
 }
 

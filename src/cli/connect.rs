@@ -70,6 +70,7 @@ async fn open_dev(data: &Path) -> Result<App, CliError> {
         issuer: None,
         data: data.to_owned(),
         open_registration: false,
+        fetch: config::Fetch::default(),
     };
     let config = Config::dev(options)?;
     let app = build(&config, database_of(&config).await?, master)?;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{App, Demo},
-    config::{Address, Config, DevOptions},
+    config::{Address, Config, DevOptions, Fetch},
     fault::Fault,
     id::base62,
     jobs,
@@ -50,17 +50,26 @@ pub(super) struct Dev {
     /// Let anybody register a client
     #[arg(long, env = "STEPGATE_REGISTRATION__OPEN")]
     open_registration: bool,
+    /// A host that may be fetched from although its address is private; may be repeated
+    #[arg(long, value_name = "HOST")]
+    fetch_allow_host: Vec<String>,
+    /// A PEM file with certificates to trust when fetching, beside the public authorities
+    #[arg(long, value_name = "FILE")]
+    fetch_ca: Option<PathBuf>,
 }
 
 pub(super) async fn run(command: Dev) -> Result<(), CliError> {
     // The port first: nothing is made for a server that cannot start.
     let (listeners, port) = bind(command.port, command.listen)?;
     let (data, folder) = data_folder(&command.data)?;
+    let fetch =
+        Fetch { allow_hosts: command.fetch_allow_host, extra_ca: command.fetch_ca, ..Fetch::default() };
     let options = DevOptions {
         port,
         listen: command.listen,
         issuer: command.issuer,
         data,
+        fetch,
         open_registration: command.open_registration,
     };
     let mut config = Config::dev(options)?;

@@ -3,6 +3,7 @@
 
 pub mod assertion;
 pub mod authenticate;
+pub mod encryption;
 pub mod registrar;
 pub mod registration;
 pub mod secret;

@@ -33,8 +33,7 @@ pub async fn verify(app: &App, metadata: &ClientMetadata) -> Result<(), SectorEr
     if answer.status != 200 {
         return Err(SectorError::Unreachable);
     }
-    let listed: HashSet<String> =
-        serde_json::from_slice(&answer.body).map_err(|_| SectorError::Malformed)?;
+    let listed: HashSet<String> = serde_json::from_slice(&answer.body).map_err(|_| SectorError::Malformed)?;
     // Registration §5: the values MUST be included, compared as strings.
     if metadata.redirect_uris.iter().all(|uri| listed.contains(uri)) {
         Ok(())

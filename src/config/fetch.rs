@@ -15,7 +15,8 @@ pub struct Fetch {
     pub allow_hosts: Vec<String>,
     /// Whether those hosts may also be asked by plain http.
     pub allow_http: bool,
-    /// PEM file with certificate authorities trusted beside the public ones.
+    /// PEM file with certificates trusted beside the public authorities: an authority's, or a server's own that it
+    /// signed itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_ca: Option<PathBuf>,
     /// The whole fetch, name lookup included.

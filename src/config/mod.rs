@@ -114,6 +114,8 @@ pub struct DevOptions {
     pub data: PathBuf,
     /// Whether anybody may register a client (RFC 7591 §3).
     pub open_registration: bool,
+    /// What the server may fetch.
+    pub fetch: Fetch,
 }
 
 impl Config {
@@ -156,8 +158,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The issuer is neither https nor on localhost.
+    /// The issuer is neither https nor on localhost, or a host to fetch from is none.
     pub fn dev(options: DevOptions) -> Result<Self, ConfigError> {
+        options.fetch.validate()?;
         let issuer = options.issuer.unwrap_or_else(|| format!("http://localhost:{}", options.port));
         let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Ok(Self {
@@ -175,7 +178,7 @@ impl Config {
             limits: Limits::default(),
             cookies: Cookies::default(),
             logs: Logs { format: LogFormat::Pretty, ..Logs::default() },
-            fetch: Fetch::default(),
+            fetch: options.fetch,
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             registration: Registration { open: options.open_registration, ..Registration::default() },
@@ -530,6 +533,7 @@ mod tests {
             issuer: None,
             data: PathBuf::from("data"),
             open_registration: false,
+            fetch: Fetch::default(),
         };
         let config = Config::dev(options.clone()).unwrap();
         assert_eq!(config.issuer.as_str(), "http://localhost:8080");

@@ -16,10 +16,10 @@ use reqwest::{
     header::CONTENT_TYPE,
     redirect::Policy,
 };
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
+
+use super::trust;
 
 /// Where documents of others come from.
 pub trait Fetch: Send + Sync {
@@ -67,7 +67,8 @@ pub struct FetchOptions {
     pub allow_hosts: Vec<String>,
     /// Whether those hosts may be asked by plain http.
     pub allow_http: bool,
-    /// PEM file with certificate authorities trusted beside the public ones.
+    /// PEM file with certificates trusted beside the public authorities: an authority's, or a server's own that it
+    /// signed itself.
     pub extra_ca: Option<PathBuf>,
     /// The whole fetch, waiting for a free slot included.
     pub timeout: Duration,
@@ -119,7 +120,7 @@ impl HttpFetch {
     pub fn new(options: FetchOptions) -> Result<Self, FetchSetupError> {
         let allowed = Arc::new(AllowedHosts::new(&options.allow_hosts));
         let client = Client::builder()
-            .tls_backend_preconfigured(tls(options.extra_ca.as_ref())?)
+            .tls_backend_preconfigured(trust::tls(options.extra_ca.as_ref())?)
             .dns_resolver(Arc::new(PublicOnly(Arc::clone(&allowed))))
             // Each would let the answering host, or our environment, choose where a request goes.
             .redirect(Policy::none())
@@ -209,28 +210,6 @@ impl Fetch for HttpFetch {
 fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     name == "localhost" || name.ends_with(".localhost")
-}
-
-fn tls(extra_ca: Option<&PathBuf>) -> Result<ClientConfig, FetchSetupError> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = extra_ca {
-        let refuse = |problem: String| FetchSetupError::ExtraCa(format!("{}: {problem}", path.display()));
-        let before = roots.len();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| refuse(error.to_string()))? {
-            let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
-            roots.add(certificate).map_err(|error| refuse(error.to_string()))?;
-        }
-        if roots.len() == before {
-            return Err(refuse("holds no certificate".to_owned()));
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| FetchSetupError::Client(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }
 
 /// Looks names up and hands out only public addresses: the address that is connected to is the one that

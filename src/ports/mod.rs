@@ -4,3 +4,5 @@
 pub mod clock;
 pub mod fetch;
 pub mod random;
+
+mod trust;

@@ -67,7 +67,8 @@ mod tests {
         for text in ["https://api.example.com", "https://api.example.com/a?b=c", "api://default", "urn:a:b"] {
             assert!(is_resource(text), "{text}");
         }
-        for text in ["", "api", "/a", "//host/a", "https://a/#f", "https://a/#", "https://a b", "https://é.example"]
+        for text in
+            ["", "api", "/a", "//host/a", "https://a/#f", "https://a/#", "https://a b", "https://é.example"]
         {
             assert!(!is_resource(text), "{text}");
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::protocol::grant_type::GrantType;
 use crate::protocol::wire_enum::{UnknownValue, wire_serde};
 
 /// What the authorization endpoint returns: a set of words whose order is irrelevant.
@@ -23,6 +24,16 @@ pub enum ResponseType {
     /// `token` (RFC 6749 §4.2.1).
     Token,
 }
+
+/// What the authorization endpoint serves: everything but `token`, which says nothing of the user (RFC 9700 §2.1.2).
+pub const RESPONSE_TYPES: &[ResponseType] = &[
+    ResponseType::Code,
+    ResponseType::IdToken,
+    ResponseType::IdTokenToken,
+    ResponseType::CodeIdToken,
+    ResponseType::CodeToken,
+    ResponseType::CodeIdTokenToken,
+];
 
 impl ResponseType {
     /// Every response type.
@@ -67,6 +78,15 @@ impl ResponseType {
     /// Whether a token travels through the browser: the response never goes into the query (Multiple Response Types §5).
     pub const fn is_front_channel(self) -> bool {
         self.has_id_token() || self.has_token()
+    }
+
+    /// The grant types that a client needs for it, the code's first (Registration §2).
+    pub const fn grant_types(self) -> &'static [GrantType] {
+        match (self.has_code(), self.is_front_channel()) {
+            (true, true) => &[GrantType::AuthorizationCode, GrantType::Implicit],
+            (true, false) => &[GrantType::AuthorizationCode],
+            (false, _) => &[GrantType::Implicit],
+        }
     }
 
     /// Whether `nonce` is mandatory (Core §3.2.2.1, §3.3.2.11).

@@ -297,7 +297,8 @@ fn password(members: &Members<'_>) -> Result<Option<Password>, SeedError> {
 /// Keys of a client beside its metadata.
 const CLIENT_KEYS: [&str; 5] = ["client_id", "client_secret", "force", "status", "assignment"];
 
-/// Client metadata (RFC 7591 §2, OpenID Connect Registration §2) and Okta's settings.
+/// Client metadata (RFC 7591 §2, OpenID Connect Registration §2 and the specifications that add to them) and Okta's
+/// settings.
 const METADATA: [&str; 50] = [
     "client_name",
     "client_uri",

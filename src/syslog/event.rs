@@ -38,6 +38,10 @@ pub enum EventType {
     UserDelete,
     /// An authorization code was issued.
     AuthorizeCode,
+    /// An access token was issued by the authorization endpoint, without a code.
+    AuthorizeImplicitAccessToken,
+    /// Only an ID token was issued by the authorization endpoint.
+    AuthorizeImplicitIdToken,
     /// An authorization request was denied.
     Authorize,
     /// Tokens were issued, or refused by policy.
@@ -96,6 +100,10 @@ impl EventType {
             (Self::UserDelete, _) => "user.lifecycle.delete.completed",
             (Self::AuthorizeCode, true) => "app.oauth2.authorize.code",
             (Self::AuthorizeCode, false) => "app.oauth2.as.authorize.code",
+            (Self::AuthorizeImplicitAccessToken, true) => "app.oauth2.authorize.implicit.access_token",
+            (Self::AuthorizeImplicitAccessToken, false) => "app.oauth2.as.authorize.implicit.access_token",
+            (Self::AuthorizeImplicitIdToken, true) => "app.oauth2.authorize.implicit.id_token",
+            (Self::AuthorizeImplicitIdToken, false) => "app.oauth2.as.authorize.implicit.id_token",
             (Self::Authorize, true) => "app.oauth2.authorize",
             (Self::Authorize, false) => "app.oauth2.as.authorize",
             (Self::TokenGrant, true) => "app.oauth2.token.grant",

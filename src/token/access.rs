@@ -56,10 +56,8 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
             claims.insert("iss".to_owned(), json!(mint.server.issuer));
             claims.insert("exp".to_owned(), json!(exp));
             claims.insert("aud".to_owned(), mint.audience());
-            claims.insert(
-                "sub".to_owned(),
-                json!(user.map_or(mint.client.id.as_str(), |subject| subject.sub)),
-            );
+            claims
+                .insert("sub".to_owned(), json!(user.map_or(mint.client.id.as_str(), |subject| subject.sub)));
             claims.insert("client_id".to_owned(), json!(mint.client.id));
             claims.insert("iat".to_owned(), json!(iat));
             claims.insert("jti".to_owned(), json!(jti));

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod id;
 pub mod introspect;
+pub mod introspection_jwt;
 pub mod may_issue;
 pub mod refresh;
 pub mod revoke;
@@ -172,11 +173,7 @@ impl LoadedSubject {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn find(
-        app: &App,
-        of: (&ServerState, &Client),
-        user: &UserId,
-    ) -> Result<Option<Self>, Fault> {
+    pub async fn find(app: &App, of: (&ServerState, &Client), user: &UserId) -> Result<Option<Self>, Fault> {
         let Some(user) = crate::store::user::find(&app.db, user).await? else { return Ok(None) };
         Ok(Some(Self::of(app, of, user).await?))
     }
@@ -185,11 +182,7 @@ impl LoadedSubject {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn of(
-        app: &App,
-        (server, client): (&ServerState, &Client),
-        user: User,
-    ) -> Result<Self, Fault> {
+    pub async fn of(app: &App, (server, client): (&ServerState, &Client), user: User) -> Result<Self, Fault> {
         let sub = subject::of(app, client, &user.id).await?;
         let groups = if server.needs_groups {
             crate::store::group::of_user(&app.db, &user.id).await?

@@ -247,7 +247,7 @@ async fn oidc_q5_clients_that_must_push_are_refused_at_authorize(app: TestApp) {
     for (more, error) in [
         (("code_challenge", "-"), "invalid_request"),
         (("code_challenge_method", "plain"), "invalid_request"),
-        (("response_type", "code id_token"), "unsupported_response_type"),
+        (("response_type", "code id_token"), "unauthorized_client"),
     ] {
         assert_refused(&app.push_by_assertion("fapi2", &key, &[more]).await, 400, error);
     }

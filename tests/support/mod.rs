@@ -21,6 +21,7 @@ mod postgres;
 pub(crate) mod process;
 mod redis;
 pub(crate) mod registration;
+pub(crate) mod response;
 mod services;
 mod sqlite;
 

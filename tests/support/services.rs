@@ -1,5 +1,7 @@
 //! The services of a run: found, started once, stopped with the run.
 
+use std::process::{Command, Stdio};
+
 use super::browser::Chromedriver;
 use super::database::DatabaseServer;
 use super::postgres::Postgres;
@@ -12,6 +14,7 @@ pub(crate) struct Needs {
     pub(crate) postgres: bool,
     pub(crate) redis: bool,
     pub(crate) browser: bool,
+    pub(crate) python: bool,
 }
 
 impl Needs {
@@ -20,6 +23,7 @@ impl Needs {
             postgres: self.postgres || other.postgres,
             redis: self.redis || other.redis,
             browser: self.browser || other.browser,
+            python: self.python || other.python,
         }
     }
 }
@@ -39,6 +43,7 @@ pub(crate) struct Services {
     postgres: Result<DatabaseServer<Postgres>, Unavailable>,
     redis: Result<Redis, Unavailable>,
     browser: Result<Chromedriver, Unavailable>,
+    python: Result<(), Unavailable>,
 }
 
 impl Services {
@@ -47,8 +52,9 @@ impl Services {
         let required = std::env::var("STEPGATE_TEST_REQUIRE").unwrap_or_default();
         let required: Vec<&str> =
             required.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-        if let Some(unknown) = required.iter().find(|name| !["postgres", "redis", "browser"].contains(name)) {
-            panic!("STEPGATE_TEST_REQUIRE: `{unknown}` is none of postgres, redis, browser");
+        let known = ["postgres", "redis", "browser", "python"];
+        if let Some(unknown) = required.iter().find(|name| !known.contains(name)) {
+            panic!("STEPGATE_TEST_REQUIRE: `{unknown}` is none of {}", known.join(", "));
         }
         let strict = |name: &str, why| match why {
             Unavailable::Missing(reason) if required.contains(&name) => {
@@ -63,6 +69,7 @@ impl Services {
                 .map_err(|why| strict("postgres", why)),
             redis: start(needs.redis, Redis::start).map_err(|why| strict("redis", why)),
             browser: start(needs.browser, Chromedriver::start).map_err(|why| strict("browser", why)),
+            python: start(needs.python, find_python).map_err(|why| strict("python", why)),
         }
     }
 
@@ -76,6 +83,9 @@ impl Services {
         }
         if needs.browser {
             self.browser.as_ref().map_err(Clone::clone)?;
+        }
+        if needs.python {
+            self.python.as_ref().map_err(Clone::clone)?;
         }
         Ok(())
     }
@@ -106,5 +116,15 @@ fn start<T>(needed: bool, start: fn() -> Result<T, Unavailable>) -> Result<T, Un
         start()
     } else {
         Err(Unavailable::Broken("not started: no selected trial needs it".to_owned()))
+    }
+}
+
+/// Whether there is a Python that the scripts of this repository run on.
+fn find_python() -> Result<(), Unavailable> {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import sys; sys.exit(sys.version_info < (3, 11))"]).stderr(Stdio::null());
+    match python.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) | Err(_) => Err(Unavailable::Missing("python3 3.11 or newer is not installed".to_owned())),
     }
 }

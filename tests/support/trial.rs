@@ -59,6 +59,7 @@ type Run = Pin<Box<dyn Future<Output = ()>>>;
 
 enum Body {
     Plain(fn()),
+    Python(fn()),
     App(&'static [Backend], Arc<dyn Fn(TestApp) -> Run + Send + Sync>),
     Browser(Arc<dyn Fn(TestApp, WebDriver) -> Run + Send + Sync>),
 }
@@ -96,11 +97,20 @@ impl Test {
         Self { path, body: Body::Plain(test) }
     }
 
+    /// Runs a script of this repository in Python.
+    pub(crate) fn python(path: &'static str, test: fn()) -> Self {
+        Self { path, body: Body::Python(test) }
+    }
+
     fn cases(self) -> Vec<Case> {
         let path = self.path.split_once("::").map_or(self.path, |(_, path)| path);
         let case = |prefix: &str, needs, body| Case { name: format!("{prefix}::{path}"), needs, body };
         match self.body {
             Body::Plain(test) => vec![case("plain", Needs::default(), CaseBody::Plain(test))],
+            Body::Python(test) => {
+                let needs = Needs { python: true, ..Needs::default() };
+                vec![case("python", needs, CaseBody::Plain(test))]
+            }
             Body::Browser(test) => {
                 let needs = Needs { browser: true, ..Needs::default() };
                 vec![case("browser", needs, CaseBody::Browser(test))]
@@ -111,7 +121,7 @@ impl Test {
                     let needs = Needs {
                         postgres: backend != Backend::Sqlite,
                         redis: backend == Backend::PostgresRedis,
-                        browser: false,
+                        ..Needs::default()
                     };
                     case(backend.name(), needs, CaseBody::App(backend, Arc::clone(&test)))
                 })

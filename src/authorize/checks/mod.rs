@@ -4,6 +4,7 @@
 pub(super) mod claims;
 mod id_token_hint;
 mod max_age;
+mod nonce;
 mod pkce;
 mod prompt;
 mod pushed;
@@ -105,11 +106,12 @@ pub enum Entry {
 const EVERYWHERE: &[Entry] = &[Entry::Authorize, Entry::Pushed];
 
 /// What is checked, and where. The order matters: what cannot be understood at all comes before what is not allowed.
-const CHECKS: [(Check, &[Entry]); 11] = [
+const CHECKS: [(Check, &[Entry]); 12] = [
     (pushed::direct, &[Entry::Authorize]),
     (pushed::redirect_uri, &[Entry::Pushed]),
     (request_object::check, EVERYWHERE),
     (response_type::check, EVERYWHERE),
+    (nonce::check, EVERYWHERE),
     (scope::check, EVERYWHERE),
     (prompt::check, EVERYWHERE),
     (max_age::check, EVERYWHERE),

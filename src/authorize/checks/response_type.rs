@@ -4,11 +4,8 @@ use super::{Draft, Facts};
 use crate::protocol::{
     error::{ErrorCode, OAuthError},
     response_mode::ResponseMode,
-    response_type::ResponseType,
+    response_type::{RESPONSE_TYPES, ResponseType},
 };
-
-/// What is served: the others are not built, so they are refused for everybody.
-const SUPPORTED: [ResponseType; 1] = [ResponseType::Code];
 
 pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthError> {
     let Some(sent) = facts.request.response_type.as_deref() else {
@@ -17,11 +14,16 @@ pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthErr
     let response_type = sent
         .parse::<ResponseType>()
         .ok()
-        .filter(|response_type| SUPPORTED.contains(response_type))
+        .filter(|response_type| RESPONSE_TYPES.contains(response_type))
         .ok_or_else(|| {
             OAuthError::new(ErrorCode::UnsupportedResponseType, "The response_type is not supported.")
         })?;
-    if !facts.client.metadata.allows_response_type(response_type) {
+    let metadata = &facts.client.metadata;
+    let granted = response_type.grant_types().iter().all(|grant| metadata.allows_grant_type(*grant));
+    // RFC 9449 §5, RFC 8705 §3: nothing that passes through the browser can be bound to a key of the client.
+    let unbound = response_type.has_token()
+        && (metadata.dpop_bound_access_tokens || metadata.tls_client_certificate_bound_access_tokens);
+    if !metadata.allows_response_type(response_type) || !granted || unbound {
         return Err(OAuthError::new(
             ErrorCode::UnauthorizedClient,
             "The client is not registered for this response_type.",

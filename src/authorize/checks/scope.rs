@@ -4,7 +4,8 @@ use super::{Draft, Facts};
 use crate::protocol::{
     error::OAuthError,
     grant_type::GrantType,
-    scope::{OFFLINE_ACCESS, ScopeSet},
+    response_type::ResponseType,
+    scope::{OFFLINE_ACCESS, OPENID, ScopeSet},
 };
 
 pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthError> {
@@ -26,8 +27,13 @@ pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthErr
             "No requested scope is configured at this authorization server.",
         ));
     }
-    // Core §11: ignored, not an error, for a client that cannot refresh.
-    let refreshes = facts.client.metadata.allows_grant_type(GrantType::RefreshToken);
+    // Core §3.1.2.1: without openid there is no ID token.
+    if draft.response_type.is_some_and(ResponseType::has_id_token) && !known.contains(OPENID) {
+        return Err(OAuthError::invalid_scope("An ID token needs the scope openid."));
+    }
+    // Core §11: ignored, not an error, for a client that cannot refresh, and where no code is issued.
+    let refreshes = facts.client.metadata.allows_grant_type(GrantType::RefreshToken)
+        && draft.response_type.is_some_and(ResponseType::has_code);
     draft.scope = known.filtered(|name| name != OFFLINE_ACCESS || refreshes);
     Ok(())
 }

@@ -44,15 +44,35 @@ export async function refuses(promise, reason) {
   assert(texts.some((text) => text.includes(reason)), `refused for another reason: ${texts.join(', ')}`);
 }
 
-/** Follows redirects within the provider, keeps cookies, and fills in the sign-in form. */
+/** How the forms of our pages are filled in, by their ids. */
+const FORMS = {
+  'login-form': () => ({ identifier: context.login, password: context.password, action: 'sign_in' }),
+  'consent-form': () => ({ decision: 'accept' }),
+  'device-form': (userCode) => ({ user_code: userCode }),
+  'device-confirm-form': (_, decision) => ({ decision }),
+};
+
+/** Follows redirects within the provider, keeps cookies, and fills in the forms of its pages. */
 export class Browser {
   #cookies = new Map();
 
-  /** Opens a URL of the provider, signs in if asked, and returns the URL of `destination` that it was sent to. */
+  /**
+   * Opens a URL of the provider, signs in and consents if asked, and returns what the client at `destination` gets: the
+   * URL that it is called with, or the request with a form (OAuth 2.0 Form Post Response Mode).
+   */
   async go(start, destination) {
+    return this.#walk(start, { destination });
+  }
+
+  /** Types the code that a device shows (RFC 8628 §3.3), signs in if asked, and decides: `approve` or `deny`. */
+  async decideDevice(start, userCode, decision) {
+    await this.#walk(start, { userCode, decision });
+  }
+
+  async #walk(start, { destination, userCode, decision }) {
     let url = new URL(start);
     let response = await this.#request(url);
-    for (let steps = 0; steps < 10; steps += 1) {
+    for (let steps = 0; steps < 12; steps += 1) {
       const location = response.headers.get('location');
       const page = await response.text();
       if (location) {
@@ -61,15 +81,16 @@ export class Browser {
         response = await this.#request(url);
         continue;
       }
-      const form = findForm(page, 'login-form');
-      assert(form, `stopped at ${url}: ${response.status} ${page.slice(0, 2000)}`);
+      if (decision && page.includes('id="device-done-page"')) return undefined;
+      const answer = findForm(page, 'form-post');
+      if (answer?.action === destination) {
+        return new Request(destination, { method: 'POST', body: new URLSearchParams(answer.fields) });
+      }
+      const id = Object.keys(FORMS).find((name) => findForm(page, name));
+      assert(id, `stopped at ${url.origin}${url.pathname}: ${response.status} ${summary(page)}`);
+      const form = findForm(page, id);
       url = new URL(form.action, url);
-      const body = new URLSearchParams({
-        ...form.fields,
-        identifier: context.login,
-        password: context.password,
-        action: 'sign_in',
-      });
+      const body = new URLSearchParams({ ...form.fields, ...FORMS[id](userCode, decision) });
       response = await this.#request(url, { method: 'POST', body });
     }
     throw new Error(`too many redirects: ${url}`);
@@ -93,6 +114,13 @@ export class Browser {
     }
     return response;
   }
+}
+
+/** What a page is about: its error code, or the beginning of its text. */
+function summary(page) {
+  const code = page.match(/id="error-code">([^<]*)</)?.[1];
+  const text = page.replaceAll(/<(style|script)\b.*?<\/\1>|<[^>]*>/gs, ' ').replaceAll(/\s+/g, ' ');
+  return code ?? text.trim().slice(0, 300);
 }
 
 /** The form of a page that has an id: where it goes and its hidden fields. */
@@ -141,6 +169,10 @@ async function command([program, ...words]) {
 
 export function headerOf(token) {
   return JSON.parse(Buffer.from(token.split('.')[0], 'base64url'));
+}
+
+export function payloadOf(token) {
+  return JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 }
 
 /** The token with another subject under the same signature. */

@@ -1,11 +1,13 @@
-//! What the conformance run needs and the shipped binary must not have: a certificate authority for `localhost`, and
+//! What the conformance runs need and the shipped binary must not have: a certificate authority for `localhost`, and
 //! tokens minted by a clock that is three hours slow, which have expired by now.
 //!
-//! `certificates DIR` writes `ca.pem`, `server.pem` and `server.key`. `expired-tokens` opens the database of a
+//! `certificates DIR` writes `ca.pem`, `server.pem` and `server.key`, and for a client `client.pem`, `client.key` and
+//! its public key as `client-jwks.json`. `expired-tokens` opens the database of a
 //! configuration and prints a JSON object with an access token and an ID token.
 
 use std::{error::Error, fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path, path::PathBuf, sync::Arc};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Parser;
 use keys::MasterKey;
 use rcgen::{
@@ -32,10 +34,13 @@ use time::Duration;
 /// Test support of the conformance run.
 #[derive(Parser)]
 enum Command {
-    /// Write a private certificate authority and a certificate for `localhost`
+    /// Write a private certificate authority, a certificate for a server and one for a client
     Certificates {
         /// Where to
         folder: PathBuf,
+        /// The name of the server
+        #[arg(default_value = "localhost")]
+        host: String,
     },
     /// Print tokens that have expired
     ExpiredTokens(ExpiredTokens),
@@ -63,31 +68,67 @@ struct ExpiredTokens {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     match Command::parse() {
-        Command::Certificates { folder } => certificates(&folder),
+        Command::Certificates { folder, host } => certificates(&folder, &host),
         Command::ExpiredTokens(wanted) => Box::pin(expired_tokens(wanted)).await,
     }
 }
 
-fn certificates(folder: &Path) -> Result<(), Box<dyn Error>> {
+fn certificates(folder: &Path, host: &str) -> Result<(), Box<dyn Error>> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name.push(DnType::CommonName, "Stepgate conformance authority");
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    fs::write(folder.join("ca.pem"), authority.pem())?;
 
+    let (key, certificate) = issue(&authority, host, ExtendedKeyUsagePurpose::ServerAuth)?;
+    fs::write(folder.join("server.pem"), certificate)?;
+    write_private(&folder.join("server.key"), &key)?;
+
+    let (key, certificate) = issue(&authority, "client.example.com", ExtendedKeyUsagePurpose::ClientAuth)?;
+    let jwks = serde_json::json!({ "keys": [jwk(&key, &certificate)?] });
+    fs::write(folder.join("client.pem"), certificate)?;
+    fs::write(folder.join("client-jwks.json"), jwks.to_string())?;
+    write_private(&folder.join("client.key"), &key)?;
+    Ok(())
+}
+
+/// A P-256 key with a certificate for a name (PEM).
+fn issue(
+    authority: &CertifiedIssuer<'_, KeyPair>,
+    name: &str,
+    purpose: ExtendedKeyUsagePurpose,
+) -> Result<(KeyPair, String), Box<dyn Error>> {
     let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
-    params.distinguished_name.push(DnType::CommonName, "localhost");
+    let mut params = CertificateParams::new(vec![name.to_owned()])?;
+    params.distinguished_name.push(DnType::CommonName, name);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.extended_key_usages = vec![purpose];
     // RFC 5280 §4.2.1.1; Python's strict verification asks for it.
     params.use_authority_key_identifier_extension = true;
-    let certificate = params.signed_by(&key, &authority)?;
+    let certificate = params.signed_by(&key, authority)?.pem();
+    Ok((key, certificate))
+}
 
-    fs::write(folder.join("ca.pem"), authority.pem())?;
-    fs::write(folder.join("server.pem"), certificate.pem())?;
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join("server.key"))?;
+/// The public key (RFC 7518 §6.2.1) with its certificate (RFC 7517 §4.7).
+fn jwk(key: &KeyPair, certificate: &str) -> Result<serde_json::Value, Box<dyn Error>> {
+    // SEC 1 §2.3.3: 0x04, then both coordinates.
+    let point = key.public_key_raw();
+    let (x, y) = point.get(1..).ok_or("the key has no point")?.split_at(32);
+    let der: String = certificate.lines().filter(|line| !line.starts_with("-----")).collect();
+    Ok(serde_json::json!({
+        "kty": "EC",
+        "crv": "P-256",
+        "alg": "ES256",
+        "kid": "client",
+        "x": URL_SAFE_NO_PAD.encode(x),
+        "y": URL_SAFE_NO_PAD.encode(y),
+        "x5c": [der],
+    }))
+}
+
+fn write_private(path: &Path, key: &KeyPair) -> Result<(), Box<dyn Error>> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(key.serialize_pem().as_bytes())?;
     Ok(())
 }
@@ -128,8 +169,11 @@ async fn expired_tokens(wanted: ExpiredTokens) -> Result<(), Box<dyn Error>> {
         now,
     };
     let access_token = token::access::mint(&mint, LIFETIME, app.random.as_ref())?.token;
-    let binding =
-        token::id::Binding { nonce: Some(&wanted.nonce), access_token: Some(&access_token), code: None };
+    let binding = token::id::Binding {
+        nonce: Some(&wanted.nonce),
+        access_token: Some(&access_token),
+        ..token::id::Binding::default()
+    };
     let id_token = token::id::mint(&mint, binding, app.random.as_ref())?;
     let answer = serde_json::json!({ "access_token": access_token, "id_token": id_token });
     writeln!(std::io::stdout(), "{answer}")?;

@@ -10,9 +10,9 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SEED = Path(__file__).resolve().parent / "seed.yaml"
 LOGIN = "alice@example.com"
 # Seconds that a command, and the start of the server, may take.
 COMMAND_LIMIT = 60
@@ -20,9 +20,24 @@ START_LIMIT = 60
 STOP_LIMIT = 20
 
 
+@dataclass
+class Wishes:
+    """What a provider is started for."""
+
+    # Users, clients and servers; its `{env: …}` values come from `variables`, and CONFORMANCE_PASSWORD and
+    # CONFORMANCE_CLIENT_SECRET, which are random; CONFORMANCE_CLIENT_KEYS is a JWK Set.
+    seed: Path
+    variables: dict = field(default_factory=dict)
+    # More of the configuration file: whole tables.
+    settings: str = ""
+    # The host of the issuer, and the address that it is served at.
+    host: str = "localhost"
+    address: str = "127.0.0.1"
+
+
 class Provider:
-    def __init__(self, stepgate, support, folder):
-        self.stepgate, self.support, self.folder = stepgate, support, folder
+    def __init__(self, stepgate, support, folder, wishes):
+        self.stepgate, self.support, self.folder, self.wishes = stepgate, support, folder, wishes
         self.password = secrets.token_urlsafe(18) + "aA1!"
         self.client_secret = secrets.token_urlsafe(48)
         self.process = None
@@ -47,7 +62,7 @@ class Provider:
             for name, value in os.environ.items()
             if not name.lower().endswith("_proxy") and not name.startswith("STEPGATE_")
         }
-        authority = str(self.folder / "ca.pem")
+        authority = str(self.authority)
         return kept | {
             "SSL_CERT_FILE": authority,
             "REQUESTS_CA_BUNDLE": authority,
@@ -56,7 +71,19 @@ class Provider:
             "PYTHONDONTWRITEBYTECODE": "1",
             "CONFORMANCE_PASSWORD": self.password,
             "CONFORMANCE_CLIENT_SECRET": self.client_secret,
+            "CONFORMANCE_CLIENT_KEYS": self._client_keys(),
+            **self.wishes.variables,
         }
+
+    @property
+    def authority(self):
+        """The PEM file with the authority that the server's certificate is of."""
+        return self.folder / "ca.pem"
+
+    @property
+    def rotate_keys(self):
+        """The command that rotates the signing keys of every authorization server."""
+        return [str(self.stepgate), "keys", "rotate", "--now", "--config", str(self.config)]
 
     def context(self):
         """What the checks have to know."""
@@ -77,7 +104,10 @@ class Provider:
             "client_secret": self.client_secret,
             "redirect_uri": "https://app.example.com/callback",
             "post_logout_redirect_uri": "https://app.example.com/goodbye",
-            "rotate_keys": [str(self.stepgate), "keys", "rotate", "--now", "--config", config],
+            "authority": str(self.authority),
+            "client_certificate": str(self.folder / "client.pem"),
+            "client_key": str(self.folder / "client.key"),
+            "rotate_keys": self.rotate_keys,
             "expired_tokens": [str(self.support), "expired-tokens", "--config", config],
         }
 
@@ -85,8 +115,13 @@ class Provider:
         log = self.folder / "serve.log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-40:]) if log.exists() else ""
 
+    def _client_keys(self):
+        """The public key of clients that sign, as JSON; there is none before it is made."""
+        file = self.folder / "client-jwks.json"
+        return file.read_text() if file.exists() else ""
+
     def _prepare(self):
-        self._run(self.support, "certificates", self.folder)
+        self._run(self.support, "certificates", self.folder, self.wishes.host)
         key = self.folder / "master.key"
         with open(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="))
@@ -98,7 +133,7 @@ class Provider:
             self._configure()
             if attempt == 0:
                 self._run(self.stepgate, "migrate", "--config", self.config)
-            self._run(self.stepgate, "apply", SEED, "--config", self.config)
+            self._run(self.stepgate, "apply", self.wishes.seed, "--config", self.config)
             with open(self.folder / "serve.log", "a") as log:
                 self.process = subprocess.Popen(
                     [self.stepgate, "serve", "--config", self.config],
@@ -114,16 +149,18 @@ class Provider:
         raise RuntimeError("the server did not start")
 
     def _configure(self):
-        public, internal = free_ports(2)
-        self.issuer = f"https://localhost:{public}"
+        public, mutual, internal = free_ports(3)
+        self.issuer = f"https://{self.wishes.host}:{public}"
         self.config = self.folder / "stepgate.toml"
         path = lambda name: json.dumps(str(self.folder / name))  # noqa: E731
         self.config.write_text(
             f'issuer = "{self.issuer}"\n'
             f"data = {path('data')}\n"
             f"[listen]\n"
-            f'addresses = ["127.0.0.1:{public}"]\n'
+            f'addresses = ["{self.wishes.address}:{public}"]\n'
             f"tls = {{ certificate = {path('server.pem')}, key = {path('server.key')} }}\n"
+            # RFC 8705: the only listener that asks for client certificates.
+            f'mtls = {{ addresses = ["{self.wishes.address}:{mutual}"] }}\n'
             f"[internal]\n"
             f'address = "127.0.0.1:{internal}"\n'
             f"[keys]\n"
@@ -131,6 +168,7 @@ class Provider:
             # One user signs in faster than people do.
             f"[limits.rates]\n"
             f'sign_in_username = "1000/1s"\n'
+            f"{self.wishes.settings}"
         )
         self.config.chmod(0o600)
 

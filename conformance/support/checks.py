@@ -6,6 +6,7 @@ import hashlib
 import html.parser
 import inspect
 import json
+import re
 import secrets
 import subprocess
 import sys
@@ -53,24 +54,32 @@ async def refuses(awaitable, reason):
 
 
 class Browser:
-    """Follows redirects within the provider, keeps cookies, and fills in the sign-in form."""
+    """Follows redirects within the provider, keeps cookies, and fills in the forms of its pages."""
 
     def __init__(self, context):
         self.context = context
         self.session = requests.Session()
 
     def go(self, url, destination):
-        """Opens a URL of the provider, signs in if asked, and returns the URL of `destination` it was sent to."""
+        """Opens a URL of the provider, signs in and consents if asked, and returns the URL of `destination` it was sent
+        to."""
+        return self._walk(url, destination=destination)
+
+    def decide_device(self, url, user_code, decision):
+        """Types the code that a device shows (RFC 8628 §3.3), signs in if asked, and decides: `approve` or `deny`."""
+        self._walk(url, device={"user_code": user_code, "decision": decision})
+
+    def _walk(self, url, destination=None, device=None):
         response = self._get(url)
-        for _ in range(10):
+        for _ in range(12):
             if response.is_redirect:
                 url = urllib.parse.urljoin(response.url, response.headers["Location"])
                 if url.split("?")[0] == destination:
                     return url
                 response = self._get(url)
-            elif (form := Form.find(response.text, "login-form")) is not None:
-                form.fields |= {"identifier": self.context.login, "password": self.context.password}
-                form.fields["action"] = "sign_in"
+            elif device and 'id="device-done-page"' in response.text:
+                return None
+            elif (form := self._filled_in(response.text, device)) is not None:
                 response = self.session.post(
                     urllib.parse.urljoin(response.url, form.action),
                     data=form.fields,
@@ -80,12 +89,40 @@ class Browser:
                 )
             else:
                 break
-        raise AssertionError(f"stopped at {response.url}: {response.status_code} {response.text[:2000]}")
+        stopped = response.url.split("?")[0]
+        raise AssertionError(f"stopped at {stopped}: {response.status_code} {summary(response.text)}")
+
+    def _filled_in(self, text, device):
+        """The form of a page with what a user would put in."""
+        answers = {
+            "login-form": {
+                "identifier": self.context.login,
+                "password": self.context.password,
+                "action": "sign_in",
+            },
+            "consent-form": {"decision": "accept"},
+        }
+        if device:
+            answers["device-form"] = {"user_code": device["user_code"]}
+            answers["device-confirm-form"] = {"decision": device["decision"]}
+        for form_id, fields in answers.items():
+            if (form := Form.find(text, form_id)) is not None:
+                form.fields |= fields
+                return form
+        return None
 
     def _get(self, url):
         if not url.startswith(self.context.origin + "/"):
             raise AssertionError(f"sent to a foreign address: {url}")
         return self.session.get(url, allow_redirects=False, timeout=LIMIT)
+
+
+def summary(page):
+    """What a page is about: its error code, or the beginning of its text."""
+    if code := re.search(r'id="error-code">([^<]*)<', page):
+        return code[1]
+    text = re.sub(r"(?s)<(style|script)\b.*?</\1>|<[^>]*>", " ", page)
+    return " ".join(text.split())[:300]
 
 
 class Form(html.parser.HTMLParser):

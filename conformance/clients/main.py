@@ -1,0 +1,17 @@
+"""The libraries that are driven against the clients of seed.yaml."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+
+from driver import drive  # noqa: E402
+
+LIBRARIES = [
+    ("openid-client", HERE / "check_openid_client.mjs"),
+    ("Authlib", HERE / "check_authlib.py"),
+]
+
+if __name__ == "__main__":
+    sys.exit(drive(HERE / "seed.yaml", LIBRARIES))

@@ -1,0 +1,1 @@
+"""Runs plans of the OpenID conformance suite by its HTTP API."""
