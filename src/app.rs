@@ -21,7 +21,7 @@ use crate::{
     limit::rate::Rates,
     model::authorization_server::{ServerSettings, TokenLifetimes},
     ports::{clock::Clock, fetch::Fetch, random::Random},
-    secret::Secret,
+    secret::{Secret, TokenHash},
     signing_key,
     store::{self, Database},
     syslog::repeats::Repeats,
@@ -44,6 +44,15 @@ pub struct KeySettings {
     pub rotation: RotationPolicy,
 }
 
+/// Who may register clients (RFC 7591 §3).
+#[derive(Clone, Debug, Default)]
+pub struct RegistrationSettings {
+    /// Whether anybody may, without a token.
+    pub open: bool,
+    /// The tokens that the operator gave out for it.
+    pub initial_access_tokens: Vec<TokenHash>,
+}
+
 /// `SameSite` of the cookies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SameSite {
@@ -64,6 +73,8 @@ pub struct Settings {
     pub session: SessionSettings,
     /// Signing keys.
     pub keys: KeySettings,
+    /// Who may register clients.
+    pub registration: RegistrationSettings,
     /// `SameSite` of the cookies.
     pub same_site: SameSite,
     /// The largest form, in bytes, and how long it may take to arrive.
@@ -114,6 +125,7 @@ impl Settings {
             dev: false,
             session: SessionSettings { idle: Duration::hours(2), absolute: Duration::hours(12) },
             keys: KeySettings { rotation: signing_key::rotation_policy(clock_skew) },
+            registration: RegistrationSettings::default(),
             same_site: if issuer.starts_with("https:") { SameSite::None } else { SameSite::Lax },
             form: (64 * 1024, std::time::Duration::from_secs(30)),
             clock_skew,

@@ -66,6 +66,11 @@ impl TokenHash {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
+    /// Whether another artefact has the same digest, in constant time.
+    pub fn is(&self, other: &Self) -> bool {
+        constant_time_eq(&self.0, &other.0)
+    }
+
     /// The raw digest.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

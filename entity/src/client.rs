@@ -23,6 +23,8 @@ pub struct Model {
     pub created_at: i64,
     /// When it last changed, in milliseconds.
     pub updated_at: i64,
+    /// `ADMINISTRATOR`, `INITIAL_ACCESS_TOKEN` or `ANYONE`.
+    pub registered_by: String,
 }
 
 /// Joins are written out where they are used.

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod pairwise_subject;
 pub mod pushed_request;
 pub mod refresh_token;
+pub mod registration_access_token;
 pub mod revoked_jti;
 pub mod scope;
 pub mod session;

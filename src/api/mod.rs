@@ -2,6 +2,7 @@
 //! render its answer; every error gets its wire form here and nowhere earlier.
 
 pub mod error;
+pub mod json_body;
 pub mod oidc;
 pub mod payload;
 

@@ -95,8 +95,14 @@ impl ServerState {
         }
         let public = keys.iter().filter(|key| key.record.is_published()).map(|key| &key.public);
         let jwks = Document::new(keys::jwks::document(public).map_err(crypto)?);
-        let openid = metadata(&config, &issuer, &endpoint_base, Kind::OpenId);
-        let oauth = metadata(&config, &issuer, &endpoint_base, Kind::OAuth);
+        // Clients are registered at the org server, for all of them.
+        let registration_endpoint = Some(format!("{base}/oauth2/v1/clients"));
+        let openid = Metadata {
+            registration_endpoint: registration_endpoint.clone(),
+            ..metadata(&config, &issuer, &endpoint_base, Kind::OpenId)
+        };
+        let oauth =
+            Metadata { registration_endpoint, ..metadata(&config, &issuer, &endpoint_base, Kind::OAuth) };
         Ok(Self {
             jwks,
             openid_configuration: Document::new(serde_json::to_vec(&openid)?),

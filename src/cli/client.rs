@@ -15,12 +15,13 @@ use crate::{
     id::{ClientId, ClientSecretId},
     model::{
         Status,
-        client::{Client, ClientSecret},
+        client::{Client, ClientSecret, RegisteredBy},
     },
     protocol::{
         client_auth::AuthMethod,
         client_metadata::{ApplicationType, ClientMetadata, ConsentMethod, Introspect, Profile},
         grant_type::GrantType,
+        okta_scope::OktaScope,
     },
     secret::Secret,
     store::{self, db::Tx},
@@ -91,6 +92,9 @@ struct Add {
     /// standard, okta_compat or fapi2
     #[arg(long, default_value = "standard")]
     profile: Profile,
+    /// What it may administer with its own credentials, like okta.clients.read; may be repeated
+    #[arg(long = "okta-scope", value_name = "SCOPE")]
+    okta_scopes: Vec<OktaScope>,
     #[command(flatten)]
     secret: SecretSource,
 }
@@ -146,6 +150,7 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
         consent_method: action.consent,
         introspect: action.introspect,
         profile: action.profile,
+        okta_scopes: action.okta_scopes,
         ..ClientMetadata::default()
     }
     .with_defaults();
@@ -162,6 +167,7 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
         not_before: OffsetDateTime::UNIX_EPOCH,
         created_at: now,
         updated_at: now,
+        registered_by: RegisteredBy::Administrator,
     };
     let tx = app.db.begin_write().await?;
     if store::client::find_in(&tx, &client.id).await?.is_some() {

@@ -10,7 +10,7 @@ use time::Duration;
 
 use super::CliError;
 use crate::{
-    app::{App, KeySettings, Ports, SameSite, SessionSettings, Settings},
+    app::{App, KeySettings, Ports, RegistrationSettings, SameSite, SessionSettings, Settings},
     cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
     config::{self, Config, DevOptions, process_environment},
     fault::Fault,
@@ -69,6 +69,7 @@ async fn open_dev(data: &Path) -> Result<App, CliError> {
         listen: None,
         issuer: None,
         data: data.to_owned(),
+        open_registration: false,
         fetch: config::Fetch::default(),
     };
     let config = Config::dev(options)?;
@@ -168,6 +169,10 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
             config::SameSite::Lax => SameSite::Lax,
         },
         clock_skew,
+        registration: RegistrationSettings {
+            open: config.registration.open,
+            initial_access_tokens: config.registration.token_hashes(),
+        },
         form: (config.limits.body.form, config.limits.timeouts.body),
         pushed_request_lifetime: duration(config.tokens.pushed_request)?,
         log_retention: duration(config.logs.system_log_retention)?,

@@ -17,7 +17,7 @@ use crate::{
     id::{ClientId, UserId, base62},
     model::{
         Status,
-        client::Client,
+        client::{Client, RegisteredBy},
         user::{PasswordLock, Profile, User, UserStatus},
     },
     protocol::{
@@ -226,6 +226,7 @@ async fn insert_client(
         not_before: OffsetDateTime::UNIX_EPOCH,
         created_at: now,
         updated_at: now,
+        registered_by: RegisteredBy::Administrator,
     };
     store::client::insert(tx, &client).await?;
     if let Some(secret) = secret {

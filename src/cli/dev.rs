@@ -47,6 +47,9 @@ pub(super) struct Dev {
     /// Apply this YAML file instead of making demo data
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// Let anybody register a client
+    #[arg(long, env = "STEPGATE_REGISTRATION__OPEN")]
+    open_registration: bool,
     /// A host that may be fetched from although its address is private; may be repeated
     #[arg(long, value_name = "HOST")]
     fetch_allow_host: Vec<String>,
@@ -61,7 +64,14 @@ pub(super) async fn run(command: Dev) -> Result<(), CliError> {
     let (data, folder) = data_folder(&command.data)?;
     let fetch =
         Fetch { allow_hosts: command.fetch_allow_host, extra_ca: command.fetch_ca, ..Fetch::default() };
-    let options = DevOptions { port, listen: command.listen, issuer: command.issuer, data, fetch };
+    let options = DevOptions {
+        port,
+        listen: command.listen,
+        issuer: command.issuer,
+        data,
+        fetch,
+        open_registration: command.open_registration,
+    };
     let mut config = Config::dev(options)?;
     // The steps of the schema are of no interest here.
     config.logs.filter = "info,sea_orm_migration=warn".to_owned();

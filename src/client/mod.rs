@@ -1,8 +1,11 @@
-//! Clients proving who they are (RFC 6749 §2.3; RFC 7523; OpenID Connect Core §9), and the custody of their secrets.
+//! Clients registering (RFC 7591, RFC 7592), clients proving who they are (RFC 6749 §2.3; RFC 7523; OpenID Connect Core
+//! §9), and the custody of their secrets.
 
 pub mod assertion;
 pub mod authenticate;
 pub mod encryption;
+pub mod registrar;
+pub mod registration;
 pub mod secret;
 pub mod sector;
 pub mod signature;

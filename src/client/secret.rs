@@ -56,6 +56,26 @@ pub fn check(secret: &Secret<String>, method: AuthMethod) -> Result<(), SecretEr
     Ok(())
 }
 
+/// Whether clients of this method have a secret.
+pub fn is_needed(method: AuthMethod) -> bool {
+    matches!(
+        method,
+        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::ClientSecretJwt
+    )
+}
+
+/// Whether a secret is one of the client's active ones, however they are kept.
+///
+/// # Errors
+/// A sealed secret cannot be opened.
+pub fn is_current(app: &App, client: &Client, presented: &Secret<String>) -> Result<bool, Fault> {
+    let sealed = unsealed(app, client)?;
+    let among = sealed.iter().fold(false, |found, secret| {
+        found | constant_time_eq(secret.expose(), presented.expose().as_bytes())
+    });
+    Ok(among | verify(app, &client.id, Some(client), presented))
+}
+
 /// A fresh secret of 256 random bits.
 pub fn generate(app: &App) -> Secret<String> {
     opaque_token(app.random.as_ref())

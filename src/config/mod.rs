@@ -26,6 +26,7 @@ mod limits;
 mod listen;
 mod logs;
 mod redis;
+mod registration;
 mod secret_source;
 mod sessions;
 mod tokens;
@@ -42,6 +43,7 @@ pub use keys::Keys;
 pub use limits::{Argon2, Body, Limits, Timeouts};
 pub use listen::{Address, Listen, Mtls, TlsFiles};
 pub use logs::Logs;
+pub use registration::Registration;
 pub use secret_source::SecretSource;
 pub use sessions::Sessions;
 pub use tokens::Tokens;
@@ -90,6 +92,9 @@ pub struct Config {
     /// How long codes and tokens last.
     #[serde(default)]
     pub tokens: Tokens,
+    /// Who may register clients.
+    #[serde(default)]
+    pub registration: Registration,
 }
 
 fn default_data() -> PathBuf {
@@ -107,6 +112,8 @@ pub struct DevOptions {
     pub issuer: Option<String>,
     /// Folder for the embedded database and the generated master key.
     pub data: PathBuf,
+    /// Whether anybody may register a client (RFC 7591 §3).
+    pub open_registration: bool,
     /// What the server may fetch.
     pub fetch: Fetch,
 }
@@ -174,6 +181,7 @@ impl Config {
             fetch: options.fetch,
             sessions: Sessions::default(),
             tokens: Tokens::default(),
+            registration: Registration { open: options.open_registration, ..Registration::default() },
         })
     }
 
@@ -208,6 +216,7 @@ impl Config {
         ]
         .into_iter()
         .filter_map(|(key, secret)| Some((key, secret?)))
+        .chain(self.registration.secrets())
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
@@ -219,6 +228,7 @@ impl Config {
         self.fetch.validate()?;
         self.sessions.validate()?;
         self.tokens.validate()?;
+        self.registration.validate()?;
         // RFC 6265bis: SameSite=None without Secure is dropped by browsers.
         if self.same_site() == SameSite::None && !self.issuer.is_https() {
             return Err(ConfigError::invalid(
@@ -522,6 +532,7 @@ mod tests {
             listen: None,
             issuer: None,
             data: PathBuf::from("data"),
+            open_registration: false,
             fetch: Fetch::default(),
         };
         let config = Config::dev(options.clone()).unwrap();

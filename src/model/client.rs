@@ -6,7 +6,11 @@ use time::OffsetDateTime;
 use super::Status;
 use crate::{
     id::{ClientId, ClientSecretId, GroupId, UserId},
-    protocol::client_metadata::{ClientMetadata, Introspect, Profile, RotationType, SubjectType},
+    protocol::{
+        client_metadata::{ClientMetadata, Introspect, Profile, RotationType, SubjectType},
+        locale::LanguageTag,
+        wire_enum::wire_enum,
+    },
 };
 
 /// Who may use a client, where that is restricted.
@@ -41,6 +45,20 @@ pub struct ClientSecret {
     pub created_at: OffsetDateTime,
 }
 
+wire_enum! {
+    /// Who brought a client into being (RFC 7591 §1.2).
+    #[derive(Default)]
+    RegisteredBy {
+        /// An administrator: command line, seed file, or a machine with a scope for it.
+        #[default]
+        Administrator = "ADMINISTRATOR",
+        /// The client itself, with an initial access token that the operator gave out.
+        InitialAccessToken = "INITIAL_ACCESS_TOKEN",
+        /// The client itself, without anybody knowing it.
+        Anyone = "ANYONE",
+    }
+}
+
 /// An OAuth client.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -60,12 +78,25 @@ pub struct Client {
     pub created_at: OffsetDateTime,
     /// When it last changed.
     pub updated_at: OffsetDateTime,
+    /// Who registered it.
+    pub registered_by: RegisteredBy,
 }
 
 impl Client {
     /// The name that people see.
     pub fn name(&self) -> &str {
-        self.metadata.client_name.as_deref().unwrap_or(self.id.as_str())
+        self.name_for(&[])
+    }
+
+    /// The name that people see who prefer these languages.
+    pub fn name_for(&self, preferred: &[LanguageTag]) -> &str {
+        let plain = self.metadata.client_name.as_deref();
+        self.metadata.text_for("client_name", plain, preferred).unwrap_or(self.id.as_str())
+    }
+
+    /// Whether somebody other than the client itself stands behind where it sends users (RFC 9700 §4.11.2).
+    pub fn is_vouched_for(&self) -> bool {
+        self.registered_by != RegisteredBy::Anyone
     }
 
     /// Whether it may act.

@@ -24,6 +24,7 @@ pub mod locale;
 pub mod logout;
 pub mod metadata;
 pub mod numeric_date;
+pub mod okta_scope;
 pub mod params;
 pub mod pkce;
 pub mod prompt;

@@ -30,6 +30,8 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/consent", get(route::consent::get).post(route::consent::post))
         .at("/accounts", get(route::accounts::get).post(route::accounts::post))
         .at("/logout", post(route::logout::confirmed))
+        .at("/login/initiate", get(route::initiate_login::get))
+        .at("/home/oidc_client/:client_id", get(route::initiate_login::get))
         .at("/oauth2/v1/authorize", authorize())
         .at("/oauth2/v1/logout", logout())
         .at("/oauth2/:authorization_server_id/v1/authorize", authorize())

@@ -57,6 +57,10 @@ impl Surface {
                 Some("keys") => surface("keys", Bucket::Documents, Cors::Anyone, Format::Okta),
                 Some("authorize") => surface("authorize", Bucket::Authorize, Cors::Nobody, Format::Page),
                 Some("logout") => surface("logout", Bucket::Authorize, Cors::Nobody, Format::Page),
+                Some("clients") => surface("clients", Bucket::Management, Cors::Nobody, Format::OAuth),
+                Some(_) if path.starts_with("/oauth2/v1/clients/") => {
+                    surface("clients", Bucket::Management, Cors::Nobody, Format::OAuth)
+                }
                 Some(_) | None => surface("oauth2", Bucket::Management, Cors::Nobody, Format::Okta),
             };
         }
@@ -69,8 +73,10 @@ impl Surface {
             "/consent" => "consent",
             "/accounts" => "accounts",
             "/logout" => "logout",
+            "/login/initiate" => "initiate_login",
             "/playground" => "playground",
             path if path.starts_with("/assets/") => "assets",
+            path if path.starts_with("/home/oidc_client/") => "initiate_login",
             _ => "other",
         };
         surface(route, Bucket::Authorize, Cors::Nobody, Format::Page)

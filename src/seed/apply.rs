@@ -19,7 +19,7 @@ use crate::{
             AccessPolicy, AccessRule, AuthorizationServer, Claim, PeopleCondition, PolicyClients,
             RuleConditions, Scope, ServerConfig,
         },
-        client::{Assignment, Client},
+        client::{Assignment, Client, RegisteredBy},
         user::{PasswordLock, Profile, User, UserStatus},
     },
     protocol::client_auth::AuthMethod,
@@ -212,6 +212,7 @@ impl Apply<'_> {
             not_before: OffsetDateTime::UNIX_EPOCH,
             created_at: self.now,
             updated_at: self.now,
+            registered_by: RegisteredBy::Administrator,
         });
         let assignment = match &wanted.assignment {
             Some(people) => Some(self.assignment(people).await?),

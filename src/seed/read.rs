@@ -17,7 +17,11 @@ use crate::{
         user::UserStatus,
     },
     protocol::{
-        acr::Acr, authorization_request::MAX_MAX_AGE, client_metadata::ClientMetadata, grant_type::GrantType,
+        acr::Acr,
+        authorization_request::MAX_MAX_AGE,
+        client_metadata::{ClientMetadata, Localized},
+        grant_type::GrantType,
+        okta_scope,
         resource::is_resource,
     },
     secret::Secret,
@@ -345,10 +349,14 @@ const METADATA: &[&str] = &[
     "refresh_token",
     "introspect",
     "profile",
+    "okta_scopes",
 ];
 
 fn client(place: &Place<'_>, force: bool) -> Result<Client, SeedError> {
-    let known: Vec<&str> = CLIENT_KEYS.iter().chain(METADATA).copied().collect();
+    // Names with a language are as many as there are languages.
+    let localized: Vec<&str> =
+        place.any_members()?.all().map(|(name, _)| name).filter(|name| Localized::is_name(name)).collect();
+    let known: Vec<&str> = CLIENT_KEYS.iter().chain(METADATA).copied().chain(localized).collect();
     let members = place.members(&known)?;
     let id = members.load("client_id")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -502,6 +510,10 @@ fn scope(place: &Place<'_>) -> Result<Scope, SeedError> {
     // RFC 6749 §3.3.
     if !text.chars().all(|c| matches!(c, '!' | '#'..='[' | ']'..='~')) {
         return Err(name.error("is no scope token (RFC 6749 §3.3)"));
+    }
+    if text.starts_with(okta_scope::PREFIX) {
+        return Err(name
+            .error("begins with `okta.`: such scopes are built in, and given to a client by `okta_scopes`"));
     }
     Ok(Scope {
         name: text,

@@ -3,6 +3,8 @@
 use entity::{client, client_secret};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{Expr, ExprTrait, Func, LikeExpr},
 };
 use time::OffsetDateTime;
 
@@ -16,7 +18,7 @@ use crate::{
     id::{ClientId, ClientSecretId},
     model::{
         Status,
-        client::{Client, ClientSecret, SecretCustody},
+        client::{Client, ClientSecret, RegisteredBy, SecretCustody},
     },
 };
 
@@ -30,6 +32,7 @@ fn model(row: client::Model, secrets: Vec<client_secret::Model>) -> Result<Clien
         not_before: instant(row.not_before)?,
         created_at: instant(row.created_at)?,
         updated_at: instant(row.updated_at)?,
+        registered_by: row.registered_by.parse::<RegisteredBy>().map_err(Fault::stored)?,
     })
 }
 
@@ -95,6 +98,7 @@ fn row(client: &Client) -> Result<client::Model, Fault> {
         not_before: millis(client.not_before),
         created_at: millis(client.created_at),
         updated_at: millis(client.updated_at),
+        registered_by: client.registered_by.as_str().to_owned(),
     })
 }
 
@@ -169,4 +173,56 @@ pub async fn revoke_grants(
     )
     .await?;
     Ok(())
+}
+
+/// Notes a change of a client and keeps other writers of it waiting until the transaction ends; says whether the client
+/// exists.
+///
+/// # Errors
+/// The database failed.
+pub async fn touch(tx: &Tx, client: &ClientId, now: OffsetDateTime) -> Result<bool, Fault> {
+    let sql = r#"UPDATE "client" SET "updated_at" = $1 WHERE "id" = $2"#;
+    Ok(execute(&tx.0, sql, vec![millis(now).into(), client.as_str().into()]).await? == 1)
+}
+
+/// Deletes a client with its secrets, consents and grants, and with them every token of it; says whether it existed.
+///
+/// # Errors
+/// The database failed.
+pub async fn delete(tx: &Tx, client: &ClientId) -> Result<bool, Fault> {
+    let deleted = client::Entity::delete_by_id(client.as_str()).exec(&tx.0).await?;
+    Ok(deleted.rows_affected == 1)
+}
+
+/// Which clients a page of the list shows.
+#[derive(Clone, Debug)]
+pub struct Page<'a> {
+    /// Only those whose name begins with this, in upper or lower case.
+    pub name_prefix: Option<&'a str>,
+    /// Only those behind this one.
+    pub after: Option<&'a str>,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// A page of the clients by id, without their secrets.
+///
+/// # Errors
+/// The database failed.
+pub async fn page(db: &Database, page: &Page<'_>) -> Result<Vec<Client>, Fault> {
+    let mut query = client::Entity::find().order_by_asc(client::Column::Id).limit(page.limit);
+    if let Some(after) = page.after {
+        query = query.filter(client::Column::Id.gt(after));
+    }
+    if let Some(prefix) = page.name_prefix {
+        let escaped: String = prefix
+            .to_lowercase()
+            .chars()
+            .flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c]))
+            .collect();
+        let name = Func::lower(Expr::col(client::Column::Name));
+        query = query.filter(Expr::expr(name).like(LikeExpr::new(format!("{escaped}%")).escape('\\')));
+    }
+    let rows = query.all(db.reader()).await?;
+    rows.into_iter().map(|row| model(row, Vec::new())).collect()
 }

@@ -17,6 +17,7 @@ pub mod log_event;
 pub mod pairwise_subject;
 pub mod pushed_request;
 pub mod refresh_token;
+pub mod registration_access_token;
 pub mod server;
 pub mod session;
 pub mod signing_key;

@@ -64,8 +64,16 @@ pub enum EventType {
     ClientActivate,
     /// A client was switched off.
     ClientDeactivate,
+    /// A client was deleted.
+    ClientDelete,
     /// A client got a new secret.
     ClientNewSecret,
+    /// An application was registered.
+    ApplicationCreate,
+    /// An application was changed.
+    ApplicationUpdate,
+    /// An application was deleted.
+    ApplicationDelete,
     /// A signing key was published, began to sign, was retired or revoked.
     KeyRollover,
     /// A form came without its token, or from another site.
@@ -113,6 +121,10 @@ impl EventType {
             (Self::ClientUpdate, _) => "app.oauth2.client.lifecycle.update",
             (Self::ClientActivate, _) => "app.oauth2.client.lifecycle.activate",
             (Self::ClientDeactivate, _) => "app.oauth2.client.lifecycle.deactivate",
+            (Self::ClientDelete, _) => "app.oauth2.client.lifecycle.delete",
+            (Self::ApplicationCreate, _) => "application.lifecycle.create",
+            (Self::ApplicationUpdate, _) => "application.lifecycle.update",
+            (Self::ApplicationDelete, _) => "application.lifecycle.delete",
             (Self::ClientNewSecret, _) => "app.oauth2.client.lifecycle.new_client_secret",
             (Self::KeyRollover, true) => "app.oauth2.key.rollover",
             (Self::KeyRollover, false) => "app.oauth2.as.key.rollover",

@@ -13,6 +13,7 @@ pub mod headers;
 pub mod home;
 mod icon;
 pub mod layout;
+pub mod leaving;
 pub mod logout;
 pub mod playground;
 pub mod response;
@@ -45,6 +46,10 @@ pub mod id {
     pub const ERROR_PAGE: &str = "error-page";
     /// The machine-readable error code.
     pub const ERROR_CODE: &str = "error-code";
+    /// The page that asks before a user leaves for a client that nobody vouches for.
+    pub const LEAVING_PAGE: &str = "leaving-page";
+    /// The link or button that goes on to that client.
+    pub const LEAVING_CONTINUE: &str = "leaving-continue";
     /// The logout confirmation.
     pub const LOGOUT_PAGE: &str = "logout-page";
     /// The button that signs out.

@@ -19,7 +19,7 @@ use stepgate::{
     model::{
         Status,
         authorization_server::{Scope, ScopeConsent, ServerSettings},
-        client::Client,
+        client::{Client, RegisteredBy},
         user::{PasswordLock, Profile, User, UserStatus},
     },
     ports::{clock::SystemClock, fetch::FakeFetch, random::SystemRandom},
@@ -283,6 +283,7 @@ async fn insert_client(app: &App, tx: &store::db::Tx, id: &str, metadata: Value)
         not_before: time::OffsetDateTime::UNIX_EPOCH,
         created_at: now,
         updated_at: now,
+        registered_by: RegisteredBy::Administrator,
     };
     store::client::insert(tx, &new).await.expect("a client");
     let stored = client::secret::store(app, &new.id, method, &Secret::new(SECRET.to_owned()), now);

@@ -280,7 +280,7 @@ async fn every_advertised_endpoint_answers(app: TestApp) {
                 "jwks_uri" => (200, "application/json"),
                 "authorization" => (400, "text/html; charset=utf-8"),
                 "end_session" => (200, "text/html; charset=utf-8"),
-                "userinfo" => (401, ""),
+                "userinfo" | "registration" => (401, ""),
                 "token" | "introspection" | "revocation" | "pushed_authorization_request" => {
                     (401, "application/json;charset=UTF-8")
                 }

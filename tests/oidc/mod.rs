@@ -11,6 +11,7 @@ mod metadata;
 mod pairwise;
 mod policy;
 mod pushed;
+mod registration;
 mod relying_party;
 mod request_object;
 mod resource;
@@ -37,6 +38,7 @@ pub(crate) fn trials() -> Vec<Test> {
         pairwise::trials(),
         policy::trials(),
         pushed::trials(),
+        registration::trials(),
         relying_party::trials(),
         request_object::trials(),
         response_types::trials(),

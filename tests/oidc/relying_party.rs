@@ -40,14 +40,14 @@ pub(crate) fn trials() -> Vec<Test> {
 
 /// What the library does not know of the metadata (RFC 8414 §2).
 #[derive(Clone, Debug, Deserialize, Serialize)]
-struct Endpoints {
+pub(super) struct Endpoints {
     introspection_endpoint: IntrospectionUrl,
     revocation_endpoint: RevocationUrl,
 }
 
 impl AdditionalProviderMetadata for Endpoints {}
 
-type Metadata = ProviderMetadata<
+pub(super) type Metadata = ProviderMetadata<
     LogoutProviderMetadata<Endpoints>,
     CoreAuthDisplay,
     CoreClientAuthMethod,
@@ -65,11 +65,11 @@ type Metadata = ProviderMetadata<
 type Library =
     CoreClient<EndpointSet, EndpointNotSet, EndpointSet, EndpointSet, EndpointMaybeSet, EndpointMaybeSet>;
 
-type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, reqwest::Error>> + Send>>;
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<HttpResponse, reqwest::Error>> + Send>>;
 
 /// The library's transport: no redirects. The library revokes at `https` addresses only, so those of the test's
 /// server are carried over http, as behind a proxy that ends TLS.
-fn transport() -> impl Fn(HttpRequest) -> Answer {
+pub(super) fn transport() -> impl Fn(HttpRequest) -> Answer {
     #[expect(clippy::disallowed_methods, reason = "the client of a test, not of the application")]
     let client =
         reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
@@ -91,7 +91,7 @@ fn issuer(app: &TestApp, server: &str) -> IssuerUrl {
     IssuerUrl::new(issuer).unwrap()
 }
 
-async fn discover(app: &TestApp, server: &str) -> Metadata {
+pub(super) async fn discover(app: &TestApp, server: &str) -> Metadata {
     Metadata::discover_async(issuer(app, server), &transport()).await.unwrap()
 }
 

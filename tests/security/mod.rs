@@ -16,6 +16,7 @@ mod pkce;
 mod pushed;
 mod redirect_uri;
 mod refresh;
+mod registration;
 mod request_object;
 mod sign_in;
 mod throttling;
@@ -41,6 +42,7 @@ pub(crate) fn trials() -> Vec<Test> {
         redirect_uri::trials(),
         refresh::trials(),
         request_object::trials(),
+        registration::trials(),
         sign_in::trials(),
         throttling::trials(),
         traps::trials(),
@@ -57,7 +59,6 @@ fn own_trials() -> Vec<Test> {
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("A8", "redirect URIs with a wildcard subdomain"),
-    ("A11", "clients that registered themselves, whose errors stop at a page of ours"),
     ("C10", "codes bound to a DPoP key"),
     ("D11", "refresh tokens bound to a DPoP key or a certificate"),
     ("H1", "DPoP proofs"),
@@ -120,7 +121,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("T10", "organisations without passwords"),
     ("U4", "back-channel logout"),
     ("U6", "front-channel logout"),
-    ("W3", "addresses made from templates"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),
     ("X11", "the expression language"),
@@ -129,7 +129,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("Y3", "the management API"),
     ("Y4", "the management API"),
     ("Y5", "the management API"),
-    ("Y6", "dynamic client registration"),
     ("Y7", "API tokens"),
     ("Y8", "sessions and linked identities of users"),
     ("Y9", "the setup page"),
@@ -146,13 +145,12 @@ pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("T8", "an acr that only a second factor reaches"),
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("A14", "response modes that are JWTs"),
-    ("B8", "updates by dynamic client registration"),
     ("C4", "a device code, state token or recovery token presented as a code"),
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
     ("G1", "iss inside a JWT response"),
+    ("W3", "addresses made from templates"),
     ("X1", "user codes, organisation names and templates of operators"),
     ("X2", "mails and directories"),
-    ("X5", "JSON bodies"),
 ];
 
 /// A table that is wrong hides an attack that nobody tries.

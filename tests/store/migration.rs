@@ -120,6 +120,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         pairwise_subject,
         pushed_request,
         refresh_token,
+        registration_access_token,
         revoked_jti,
         scope,
         session,

@@ -10,7 +10,7 @@ use stepgate::{
     model::{
         Status,
         authorization_server::{Scope, ScopeConsent, ServerSettings},
-        client::Client,
+        client::{Client, RegisteredBy},
         user::{PasswordLock, Profile, User, UserStatus},
     },
     protocol::client_metadata::ClientMetadata,
@@ -180,6 +180,7 @@ pub(crate) async fn client(app: &App, id: &str, metadata: Value, secret: Option<
         not_before: OffsetDateTime::UNIX_EPOCH,
         created_at: now,
         updated_at: now,
+        registered_by: RegisteredBy::Administrator,
     };
     let tx = app.db.begin_write().await.unwrap();
     if store::client::find_in(&tx, &new.id).await.unwrap().is_some() {

@@ -20,6 +20,7 @@ pub(crate) mod peer;
 mod postgres;
 pub(crate) mod process;
 mod redis;
+pub(crate) mod registration;
 pub(crate) mod request_object;
 pub(crate) mod response;
 mod services;

@@ -21,6 +21,20 @@ impl Envelope {
         Self { status, code, summary: summary.into(), id: format!("oae{}", base62(&SystemRandom, 22)) }
     }
 
+    /// E0000006: the caller lacks the right.
+    pub fn forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "E0000006",
+            "You do not have permission to perform the requested action",
+        )
+    }
+
+    /// E0000029: a page of a list that cannot be understood.
+    pub fn paging(problem: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "E0000029", format!("Invalid paging request: {problem}"))
+    }
+
     /// E0000007: a resource does not exist.
     pub fn not_found(id: &str, kind: &str) -> Self {
         let id: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();

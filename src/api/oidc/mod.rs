@@ -1,6 +1,8 @@
 //! OAuth 2.0 and OpenID Connect endpoints of the org authorization server (`/oauth2/v1/…`) and of custom ones
 //! (`/oauth2/{authorizationServerId}/v1/…`). The browser's endpoints, `authorize` and `logout`, are in `web`.
 
+mod client_schema;
+mod clients;
 mod introspect;
 mod keys;
 mod metadata;
@@ -16,12 +18,15 @@ use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response, web::Data};
 use poem_openapi::{OpenApi, param::Path};
 
+use self::client_schema::{ClientDoc, ClientForm, ClientsDoc, DeletedDoc, RegisterDoc};
+use self::clients::Action;
 use self::schema::{
     IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc,
     TokenForm, UserinfoDoc,
 };
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
+    json_body::JsonBody,
     payload::{Answer, OAuthForm},
 };
 use crate::{
@@ -307,6 +312,76 @@ impl Endpoints {
         Answer::new(
             userinfo::userinfo(self.custom(&authorization_server_id).await, request, Some(body)).await,
         )
+    }
+
+    /// Clients by id, a page at a time (Okta); needs the scope okta.clients.read
+    #[oai(path = "/oauth2/v1/clients", method = "get", operation_id = "listClients")]
+    async fn list_clients(&self, request: &Request, caller: Data<&Arc<Caller>>) -> Answer<ClientsDoc> {
+        Answer::new(clients::list(self.server(ORG).await, request, &caller).await)
+    }
+
+    /// Registration of a client (RFC 7591 §3.1)
+    #[oai(path = "/oauth2/v1/clients", method = "post", operation_id = "registerClient")]
+    async fn register_client(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        body: JsonBody<ClientForm>,
+    ) -> Answer<RegisterDoc> {
+        Answer::new(clients::register(self.server(ORG).await, request, &caller, body.members()).await)
+    }
+
+    /// One client (RFC 7592 §2.1)
+    #[oai(path = "/oauth2/v1/clients/:client_id", method = "get", operation_id = "readClient")]
+    async fn read_client(
+        &self,
+        client_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+    ) -> Answer<ClientDoc> {
+        let asked = (client_id.as_str(), Action::Read);
+        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
+    }
+
+    /// New metadata of a client in place of all it had (RFC 7592 §2.2)
+    #[oai(path = "/oauth2/v1/clients/:client_id", method = "put", operation_id = "replaceClient")]
+    async fn replace_client(
+        &self,
+        client_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        body: JsonBody<ClientForm>,
+    ) -> Answer<ClientDoc> {
+        let asked = (client_id.as_str(), Action::Replace(body.members()));
+        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
+    }
+
+    /// The end of a client and of everything issued to it (RFC 7592 §2.3)
+    #[oai(path = "/oauth2/v1/clients/:client_id", method = "delete", operation_id = "deleteClient")]
+    async fn delete_client(
+        &self,
+        client_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+    ) -> Answer<DeletedDoc> {
+        let asked = (client_id.as_str(), Action::Delete);
+        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
+    }
+
+    /// A new secret for a client; the last one keeps working beside it (Okta)
+    #[oai(
+        path = "/oauth2/v1/clients/:client_id/lifecycle/newSecret",
+        method = "post",
+        operation_id = "newClientSecret"
+    )]
+    async fn new_client_secret(
+        &self,
+        client_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+    ) -> Answer<ClientDoc> {
+        let asked = (client_id.as_str(), Action::NewSecret);
+        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
     }
 }
 

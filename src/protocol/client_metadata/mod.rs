@@ -1,14 +1,18 @@
 //! Client metadata (RFC 7591 §2; OpenID Connect Registration 1.0 §2; Okta's client settings) and its consistency.
 
+mod endpoints;
+mod localized;
 mod sector;
 mod validate;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::localized::Localized;
 use crate::protocol::client_auth::AuthMethod;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::okta_scope::OktaScope;
 use crate::protocol::response_type::ResponseType;
 use crate::protocol::wire_enum::wire_enum;
 
@@ -238,6 +242,12 @@ pub struct ClientMetadata {
     pub introspect: Introspect,
     /// `profile`: how strictly the client is treated.
     pub profile: Profile,
+    /// `okta_scopes`: what the client may administer with its own credentials; nothing unless an administrator says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub okta_scopes: Vec<OktaScope>,
+    /// `client_name#de` and so on (RFC 7591 §2.2).
+    #[serde(flatten)]
+    pub localized: Localized,
 }
 
 /// A member of the metadata that is refused.
@@ -415,9 +425,7 @@ mod tests {
 
     #[test]
     fn unknown_members_are_ignored_and_the_rest_survives_the_round_trip() {
-        let client = parse(web(
-            json!({"software_id": "x", "tls_client_auth_subject_dn": 1, "contacts": ["a@rp.example"]}),
-        ));
+        let client = parse(web(json!({"software_id": "x", "unheard_of": 1, "contacts": ["a@rp.example"]})));
         let stored = serde_json::to_value(&client).unwrap();
         assert_eq!(serde_json::from_value::<ClientMetadata>(stored).unwrap(), client);
         assert!(serde_json::from_value::<ClientMetadata>(json!({"grant_types": ["foo"]})).is_err());

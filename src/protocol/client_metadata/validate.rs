@@ -18,7 +18,7 @@ const MAX_TEXT: usize = 255;
 /// The most redirect or post-logout redirect URIs.
 const MAX_REDIRECT_URIS: usize = 100;
 /// The most entries of any other list.
-const MAX_ENTRIES: usize = 20;
+pub(super) const MAX_ENTRIES: usize = 20;
 /// The most seconds a replaced refresh token may be used again (Okta).
 const MAX_LEEWAY: u8 = 60;
 
@@ -43,6 +43,7 @@ impl ClientMetadata {
     pub fn validate(&self) -> Result<(), MetadataError> {
         self.check_texts()?;
         self.check_uris()?;
+        self.check_endpoints()?;
         self.check_redirect_uris()?;
         self.check_sector()?;
         self.check_grants()?;
@@ -176,7 +177,10 @@ impl ClientMetadata {
         let without = self.pkce_required == Some(false);
         ensure(!(public && without), "pkce_required", "must be true for a public client")?;
         let server = self.introspect == Introspect::Server;
-        ensure(!(public && server), "introspect", "must be own for a public client")
+        ensure(!(public && server), "introspect", "must be own for a public client")?;
+        // They are given to a client that acts for itself, and to nobody else.
+        let administers = !self.okta_scopes.is_empty();
+        ensure(own || !administers, "okta_scopes", "needs the grant type client_credentials")
     }
 
     fn check_algorithms(&self) -> Result<(), MetadataError> {
@@ -289,12 +293,12 @@ impl ClientMetadata {
 }
 
 #[derive(Clone, Copy)]
-enum Transport {
+pub(super) enum Transport {
     Https,
     HttpsOrLoopback,
 }
 
-fn ensure(holds: bool, member: &'static str, reason: &'static str) -> Result<(), MetadataError> {
+pub(super) fn ensure(holds: bool, member: &'static str, reason: &'static str) -> Result<(), MetadataError> {
     if holds { Ok(()) } else { refuse(member, reason) }
 }
 
@@ -302,7 +306,7 @@ fn refuse(member: &'static str, reason: &'static str) -> Result<(), MetadataErro
     Err(MetadataError { member, reason })
 }
 
-fn check_text(member: &'static str, text: &str) -> Result<(), MetadataError> {
+pub(super) fn check_text(member: &'static str, text: &str) -> Result<(), MetadataError> {
     ensure(!text.trim().is_empty(), member, "is empty")?;
     ensure(text.chars().count() <= MAX_TEXT, member, "is too long")?;
     // Overrides of writing direction let one name look like another.
@@ -313,7 +317,11 @@ fn check_text(member: &'static str, text: &str) -> Result<(), MetadataError> {
     ensure(!text.chars().any(hidden), member, "has control characters")
 }
 
-fn check_uri(member: &'static str, uri: Option<&str>, transport: Transport) -> Result<(), MetadataError> {
+pub(super) fn check_uri(
+    member: &'static str,
+    uri: Option<&str>,
+    transport: Transport,
+) -> Result<(), MetadataError> {
     let Some(uri) = uri else {
         return Ok(());
     };

@@ -10,7 +10,7 @@ use super::{
     authorize::{no_visit, own_form},
     signin::{Waiting, flow_in},
     step,
-    visit::{Visit, card},
+    visit::{Visit, card_of},
 };
 use crate::{
     app::App,
@@ -43,7 +43,7 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
 fn page(visit: Visit<'_>, waiting: &Waiting) -> Response {
     let signed_in = visit.session.as_ref().map(|session| session.user_id.as_str());
     let view = AccountsPage {
-        client: Some(card(&waiting.client)),
+        client: Some(card_of(&waiting.client, &waiting.flow.pending.request)),
         accounts: visit
             .accounts
             .accounts()

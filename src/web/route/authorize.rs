@@ -7,7 +7,8 @@ use poem::{Body, Request, Response, handler, web::Data};
 
 use super::{
     answer::{csrf_rejected, fault_page, flow_error},
-    deliver, failure_page, step,
+    failure_page,
+    leaving::{deliver_to, step_for},
     visit::{Visit, is_cross_site},
 };
 use crate::{
@@ -146,11 +147,13 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     };
     let request = match validate(&parsed, &client, server, destination.clone(), Entry::Authorize) {
         Ok(request) => request,
-        Err(error) => return deliver(visit, &issue::error(destination, &error), &Method::GET),
+        Err(error) => {
+            return deliver_to(visit, &client, &issue::error(destination, &error), &Method::GET);
+        }
     };
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
-    step(visit, next, &Method::GET)
+    step_for(visit, &client, next, &Method::GET)
 }
 
 /// A request object that is not taken: its client is told where the parameters around it say, if that is registered
@@ -162,7 +165,7 @@ fn object_refused(
     error: OAuthError,
 ) -> Response {
     match destination(server, client, outside) {
-        Ok(destination) => deliver(visit, &issue::error(destination, &error), &Method::GET),
+        Ok(destination) => deliver_to(visit, client, &issue::error(destination, &error), &Method::GET),
         Err(_) => {
             let developer = DeveloperPanel::Facts {
                 advice: "Check the request object, its signature and its address.".to_owned(),
@@ -189,7 +192,7 @@ async fn pushed(
     };
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
-    step(visit, next, &Method::GET)
+    step_for(visit, &client, next, &Method::GET)
 }
 
 /// The page for a visit that could not begin, because the session could not be looked up.

@@ -10,7 +10,7 @@ use super::{
     authorize::{no_visit, own_form},
     signin::{Waiting, flow_in},
     step,
-    visit::{Visit, card},
+    visit::{Visit, card_of},
 };
 use crate::{
     app::App,
@@ -75,7 +75,7 @@ fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
         })
         .collect();
     let view = ConsentPage {
-        client: card(&waiting.client),
+        client: card_of(&waiting.client, request),
         user: Person {
             display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
             login: user.login.clone(),

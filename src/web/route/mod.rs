@@ -6,10 +6,12 @@ pub mod assets;
 pub mod authorize;
 pub mod consent;
 pub mod home;
+pub mod initiate_login;
 pub mod logout;
 pub mod signin;
 
 mod answer;
+mod leaving;
 mod visit;
 
-pub(crate) use answer::{deliver, failure_page, step};
+pub(crate) use answer::{failure_page, step};

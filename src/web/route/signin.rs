@@ -8,8 +8,9 @@ use poem::{Body, Request, Response, handler, web::Data};
 use super::{
     answer::{fault_page, flow_error, target},
     authorize::{no_visit, own_form},
+    leaving::step_for,
     step,
-    visit::{Visit, card},
+    visit::{Visit, card_of},
 };
 use crate::{
     app::App,
@@ -119,7 +120,7 @@ fn page(
     let chosen = waiting.flow.pending.progress.chosen.as_ref();
     let again = user_again(request, visit.session.as_ref(), chosen);
     let view = SignInPage {
-        client: Some(card(&waiting.client)),
+        client: Some(card_of(&waiting.client, request)),
         form: visit.form("/signin", waiting.flow.id.as_str(), STEP),
         reason: if again.is_some() { SignInReason::Reauthenticate } else { SignInReason::NoSession },
         identifier: typed
@@ -174,7 +175,7 @@ pub(crate) async fn post(
     if params.one("action") == Some(ACTION_CANCEL) {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user cancelled the sign-in.");
         let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
-        return step(visit, next, &Method::POST);
+        return step_for(visit, &waiting.client, next, &Method::POST);
     }
     let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
     let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {

@@ -7,10 +7,10 @@ use poem::{Request, Response};
 
 use crate::{
     app::{App, SameSite},
-    authorize::dispatch::Browser,
+    authorize::{checks::ValidRequest, dispatch::Browser},
     fault::Fault,
     model::{client::Client, session::Session},
-    protocol::params::Params,
+    protocol::{locale::LanguageTag, params::Params},
     secret::opaque_token,
     session::sso,
     syslog::Caller,
@@ -190,13 +190,29 @@ pub(super) fn set_headers(response: &mut Response, headers: Headers) {
 
 /// What pages show of a client.
 pub(super) fn card(client: &Client) -> ClientCard {
+    card_for(client, &[])
+}
+
+/// What pages show of a client to somebody who prefers these languages (Registration §2.1).
+pub(super) fn card_for(client: &Client, preferred: &[LanguageTag]) -> ClientCard {
+    let metadata = &client.metadata;
+    let text = |member: &str, plain: &Option<String>| {
+        metadata.text_for(member, plain.as_deref(), preferred).map(ToOwned::to_owned)
+    };
     ClientCard {
-        name: client.name().to_owned(),
-        logo_uri: client.metadata.logo_uri.clone(),
-        policy_uri: client.metadata.policy_uri.clone(),
-        tos_uri: client.metadata.tos_uri.clone(),
-        client_uri: client.metadata.client_uri.clone(),
+        name: client.name_for(preferred).to_owned(),
+        logo_uri: text("logo_uri", &metadata.logo_uri),
+        policy_uri: text("policy_uri", &metadata.policy_uri),
+        tos_uri: text("tos_uri", &metadata.tos_uri),
+        client_uri: text("client_uri", &metadata.client_uri),
     }
+}
+
+/// What pages of a request show of its client, in the languages that it asked for (Core §3.1.2.1, `ui_locales`).
+pub(super) fn card_of(client: &Client, request: &ValidRequest) -> ClientCard {
+    let preferred: Vec<LanguageTag> =
+        request.ui_locales.iter().filter_map(|tag| LanguageTag::parse(tag)).collect();
+    card_for(client, &preferred)
 }
 
 /// Whether a form was sent from a page of another site (Fetch Metadata §2.4; RFC 6454 §7).

@@ -1,0 +1,214 @@
+//! Client registration and management (RFC 7591; RFC 7592), which is Okta's `/oauth2/v1/clients` as well.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
+use poem::{Request, Response, error::ResponseError};
+use serde_json::Value;
+
+use super::header_text;
+use crate::{
+    api::error::{
+        bearer,
+        oauth::{OAuthFailure, json_response},
+        okta::Envelope,
+    },
+    app::App,
+    cache::servers::ServerState,
+    client::{
+        registrar::{Registrar, RegistrarError},
+        registration::{self, Document, More, Registered, RegistrationError},
+    },
+    id::ClientId,
+    protocol::{
+        bearer::{Challenge, PresentedToken},
+        error::{ErrorCode, OAuthError},
+        params::{Params, encode_component},
+        scope::ScopeSet,
+        token_response::TokenType,
+    },
+    store::client::Page,
+    syslog::Caller,
+};
+
+/// The kind of thing a client is, in Okta's errors.
+const KIND: &str = "PublicClientApp";
+/// How many clients a page of the list has unless the request says otherwise (Okta).
+const LIMIT: u64 = 20;
+/// How many it has at most (Okta).
+const MAX_LIMIT: u64 = 200;
+
+type Server<'a> = Result<(&'a App, Arc<ServerState>), Response>;
+
+/// What is asked of one client.
+pub(super) enum Action {
+    /// RFC 7592 §2.1
+    Read,
+    /// RFC 7592 §2.2
+    Replace(Document),
+    /// RFC 7592 §2.3
+    Delete,
+    /// Okta
+    NewSecret,
+}
+
+pub(super) async fn register(
+    server: Server<'_>,
+    request: &Request,
+    caller: &Caller,
+    document: Document,
+) -> Response {
+    let (app, org) = match server {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let registrar = match identify(app, &org, request).await {
+        Ok(registrar) => registrar,
+        Err(answer) => return answer,
+    };
+    let request = registration::Request { app, org: &org, registrar: &registrar, caller };
+    match registration::register(&request, document).await {
+        Ok(registered) => told(app, StatusCode::CREATED, &registered),
+        Err(error) => refusal(error, ""),
+    }
+}
+
+pub(super) async fn one(
+    server: Server<'_>,
+    request: &Request,
+    caller: &Caller,
+    (id, action): (&str, Action),
+) -> Response {
+    let (app, org) = match server {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let registrar = match identify(app, &org, request).await {
+        Ok(registrar) => registrar,
+        Err(answer) => return answer,
+    };
+    let request = registration::Request { app, org: &org, registrar: &registrar, caller };
+    let client = ClientId::new(id);
+    let outcome = match action {
+        Action::Read => registration::load(&request, &client).await,
+        Action::Replace(document) => registration::replace(&request, &client, document).await,
+        Action::NewSecret => registration::new_secret(&request, &client).await,
+        Action::Delete => match registration::delete(&request, &client).await {
+            Ok(()) => return StatusCode::NO_CONTENT.into(),
+            Err(error) => Err(error),
+        },
+    };
+    match outcome {
+        Ok(registered) => told(app, StatusCode::OK, &registered),
+        Err(error) => refusal(error, id),
+    }
+}
+
+pub(super) async fn list(server: Server<'_>, request: &Request, caller: &Caller) -> Response {
+    let (app, org) = match server {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let registrar = match identify(app, &org, request).await {
+        Ok(registrar) => registrar,
+        Err(answer) => return answer,
+    };
+    // `identify` has read the query before.
+    let query = Params::parse_query(request.uri().query().unwrap_or_default()).unwrap_or_default();
+    let limit = match query.one("limit").map(|limit| (limit, limit.parse())) {
+        None => LIMIT,
+        Some((text, Ok(limit)))
+            if (1..=MAX_LIMIT).contains(&limit) && text.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            limit
+        }
+        Some(_) => return Envelope::paging("limit: a number from 1 to 200").respond(),
+    };
+    let page = Page { name_prefix: query.one("q"), after: query.one("after"), limit };
+    let request = registration::Request { app, org: &org, registrar: &registrar, caller };
+    match registration::list(&request, &page).await {
+        Ok((clients, more)) => page_of(app, &clients, (&page, more)),
+        Err(error) => refusal(error, ""),
+    }
+}
+
+/// A page of the list with its `Link` headers (RFC 8288).
+fn page_of(app: &App, clients: &[Registered], (page, more): (&Page<'_>, More)) -> Response {
+    let issuer = &app.settings.issuer;
+    let documents: Result<Vec<Value>, _> =
+        clients.iter().map(|client| client.document(issuer).map(Value::Object)).collect();
+    let mut response = match documents {
+        Ok(documents) => json_response(StatusCode::OK, &documents),
+        Err(fault) => return OAuthFailure::from(fault).as_response(),
+    };
+    let link = |after: Option<&str>, relation: &str| {
+        let mut url = format!("{issuer}/oauth2/v1/clients?limit={}", page.limit);
+        for (name, value) in [("q", page.name_prefix), ("after", after)] {
+            if let Some(value) = value {
+                url.push_str(&format!("&{name}={}", encode_component(value)));
+            }
+        }
+        format!("<{url}>; rel=\"{relation}\"")
+    };
+    let next =
+        clients.last().filter(|_| more == More::Yes).map(|last| link(Some(last.client.id.as_str()), "next"));
+    for value in [Some(link(page.after, "self")), next].into_iter().flatten() {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().append(header::LINK, value);
+        }
+    }
+    response
+}
+
+/// Reads the bearer token, if there is one, and finds out whose it is.
+async fn identify(app: &App, org: &ServerState, request: &Request) -> Result<Registrar, Response> {
+    let query = match Params::parse_query(request.uri().query().unwrap_or_default()) {
+        Ok(query) => query,
+        Err(error) => return Err(bearer::refused(&error.into())),
+    };
+    let authorization = header_text(request, &header::AUTHORIZATION);
+    let presented = match PresentedToken::extract(authorization, &query, None) {
+        Ok(presented) => presented,
+        Err(error) => return Err(bearer::refused(&error.into())),
+    };
+    // A header of another scheme is no token that is known here, and neither nothing.
+    let foreign = authorization.is_some() && presented.is_none();
+    if foreign || presented.as_ref().is_some_and(|token| token.token_type != TokenType::Bearer) {
+        return Err(bearer::invalid_token());
+    }
+    Registrar::identify(app, org, presented.map(|presented| presented.token))
+        .await
+        .map_err(|error| refusal(error.into(), ""))
+}
+
+/// The client information response (RFC 7591 §3.2.1).
+fn told(app: &App, status: StatusCode, registered: &Registered) -> Response {
+    match registered.document(&app.settings.issuer) {
+        Ok(document) => json_response(status, &document),
+        Err(fault) => OAuthFailure::from(fault).as_response(),
+    }
+}
+
+fn refusal(error: RegistrationError, id: &str) -> Response {
+    match error {
+        RegistrationError::Registrar(RegistrarError::MissingToken) => bearer::missing(),
+        RegistrationError::Registrar(RegistrarError::InvalidToken(_)) => bearer::invalid_token(),
+        RegistrationError::Registrar(RegistrarError::MissingScope(scope)) => {
+            // Okta's body, and RFC 6750 §3.1's challenge.
+            let error = OAuthError::new(ErrorCode::InsufficientScope, "The access token lacks a scope.");
+            let challenge = Challenge::refused(&error)
+                .with_scope(&ScopeSet::from_tokens([scope.as_str()]).unwrap_or_default());
+            let mut response = Envelope::forbidden().respond();
+            if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+            }
+            response
+        }
+        RegistrationError::UnknownClient => Envelope::not_found(id, KIND).respond(),
+        RegistrationError::Metadata(error) => OAuthFailure::from(error).as_response(),
+        RegistrationError::Throttled(count) => OAuthFailure::throttled(count).as_response(),
+        RegistrationError::Fault(fault) | RegistrationError::Registrar(RegistrarError::Fault(fault)) => {
+            OAuthFailure::from(fault).as_response()
+        }
+    }
+}
