@@ -29,6 +29,8 @@ mod m20261121_000024_create_log_event;
 mod m20261121_000025_create_outbox;
 mod m20261121_000026_create_lease;
 mod m20261122_000001_extend_grant;
+mod m20261122_000040_create_device_code;
+mod m20261122_000041_create_device_secret;
 
 /// All steps in order.
 pub struct Migrator;
@@ -63,6 +65,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000025_create_outbox::Migration),
             Box::new(m20261121_000026_create_lease::Migration),
             Box::new(m20261122_000001_extend_grant::Migration),
+            Box::new(m20261122_000040_create_device_code::Migration),
+            Box::new(m20261122_000041_create_device_secret::Migration),
         ]
     }
 }

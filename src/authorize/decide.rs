@@ -54,7 +54,7 @@ pub enum DecideError {
 pub async fn decide(
     app: &App,
     server: &ServerState,
-    client: &Client,
+    (client, grant_type): (&Client, GrantType),
     (request, scope): (&ValidRequest, ScopeSet),
     (session, user): (&Session, User),
 ) -> Result<Decision, DecideError> {
@@ -75,7 +75,7 @@ pub async fn decide(
     let names: Vec<&str> = scope.iter().collect();
     let facts = access::Facts {
         client_id: &client.id,
-        grant_type: GrantType::AuthorizationCode.as_str(),
+        grant_type: grant_type.as_str(),
         user: Some((&session.user_id, &group_ids)),
         scopes: &names,
     };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{
     checks::ValidRequest,
     decide::{DecideError, decide},
-    flow::{Flow, FlowError, Pending, Progress, freeze},
+    device,
+    flow::{Ending, Flow, FlowError, Pending, Progress, freeze},
     interact::{Needs, needs, without_asking},
     issue::{self, AuthorizationResponse, Issuing},
 };
@@ -18,6 +19,7 @@ use crate::{
     model::{client::Client, session::Session, user::User},
     protocol::{
         error::{ErrorCode, OAuthError},
+        grant_type::GrantType,
         prompt::Prompt,
         scope::ScopeSet,
     },
@@ -36,6 +38,19 @@ pub enum Step {
     ChooseAccount(FlowId),
     /// To the consent page.
     Consent(FlowId),
+    /// To the page that asks whether a device may have what it asks for.
+    ConfirmDevice(FlowId),
+    /// To the end: the device learns it at its next poll.
+    DeviceDecided(DeviceVerdict),
+}
+
+/// What was decided about a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DeviceVerdict {
+    /// It gets its tokens.
+    Approved,
+    /// It does not, because somebody said so or a policy does; the text tells why.
+    Denied(String),
 }
 
 /// The browser at hand.
@@ -68,6 +83,21 @@ impl Journey<'_> {
         match self {
             Self::Fresh(_) => Progress::default(),
             Self::Frozen(flow) => flow.pending.progress.clone(),
+        }
+    }
+
+    fn ending(&self) -> &Ending {
+        match self {
+            Self::Fresh(_) => &Ending::Response,
+            Self::Frozen(flow) => &flow.pending.ending,
+        }
+    }
+
+    /// The grant that the journey makes, as access policies name it.
+    fn grant_type(&self) -> GrantType {
+        match self.ending() {
+            Ending::Response => GrantType::AuthorizationCode,
+            Ending::Device(_) => GrantType::DeviceCode,
         }
     }
 
@@ -120,10 +150,17 @@ pub async fn dispatch(
         (Needs::Consent(_), Some(signed_in)) => {
             // A refusal that no consent can change is told before anything is asked.
             let asked = (request, request.scope.clone());
-            match decide(app, server, client, asked, signed_in).await {
+            match decide(app, server, (client, journey.grant_type()), asked, signed_in).await {
                 Err(DecideError::Denied(error)) => deny(app, &journey, &error, browser.caller).await,
                 Err(DecideError::Fault(fault)) => Err(fault.into()),
-                Ok(_) => Ok(Step::Consent(frozen(app, journey, browser).await?)),
+                Ok(_) => {
+                    // One page asks for both: whether the device may, and what.
+                    let page = match journey.ending() {
+                        Ending::Response => Step::Consent,
+                        Ending::Device(_) => Step::ConfirmDevice,
+                    };
+                    Ok(page(frozen(app, journey, browser).await?))
+                }
             }
         }
         (Needs::ChooseAccount, _) => Ok(Step::ChooseAccount(frozen(app, journey, browser).await?)),
@@ -170,7 +207,8 @@ async fn frozen(app: &App, journey: Journey<'_>, browser: &Browser<'_>) -> Resul
     match journey {
         Journey::Frozen(flow) => Ok(flow.id.clone()),
         Journey::Fresh(request) => {
-            let pending = Pending { request: *request, progress: Progress::default() };
+            let ending = Ending::Response;
+            let pending = Pending { request: *request, progress: Progress::default(), ending };
             let (id, row) = freeze(app, &pending, browser.binding, browser.caller).await?;
             app.db.writer().commit(Unit::new().row(row)).await?;
             Ok(id)
@@ -210,16 +248,20 @@ async fn finish(
         }
         Some(_) | None => request.scope.clone(),
     };
-    let decision = match decide(app, server, client, (request, scope), signed_in).await {
+    let grant_type = journey.grant_type();
+    let decision = match decide(app, server, (client, grant_type), (request, scope), signed_in).await {
         Ok(decision) => decision,
         Err(DecideError::Denied(error)) => return deny(app, journey, &error, browser.caller).await,
         Err(DecideError::Fault(fault)) => return Err(fault.into()),
     };
     let issuing = Issuing { server, client, session, flow: journey.flow(), caller: browser.caller };
-    match issue::code(app, &issuing, request, decision, unit).await? {
-        Some(response) => Ok(respond(response)),
-        None => Err(FlowError::Unknown),
-    }
+    let step = match journey.ending() {
+        Ending::Response => issue::code(app, &issuing, request, decision, unit).await?.map(respond),
+        Ending::Device(id) => device::approve(app, &issuing, (id, request), decision, unit)
+            .await?
+            .map(|()| Step::DeviceDecided(DeviceVerdict::Approved)),
+    };
+    step.ok_or(FlowError::Unknown)
 }
 
 /// Ends the journey with a denial, which is logged.
@@ -242,8 +284,16 @@ pub async fn deny(
     if let Some(flow) = journey.flow() {
         unit = unit.claim(flow.complete());
     }
-    match app.db.writer().commit(unit).await? {
-        store::unit::Outcome::Won => Ok(respond(issue::error(request.destination.clone(), error))),
-        store::unit::Outcome::Lost(_) => Err(FlowError::Unknown),
+    if let Ending::Device(id) = journey.ending() {
+        unit = unit.claim(store::device_code::claim_denial(id, app.now()));
+    }
+    match (app.db.writer().commit(unit).await?, journey.ending()) {
+        (store::unit::Outcome::Won, Ending::Response) => {
+            Ok(respond(issue::error(request.destination.clone(), error)))
+        }
+        (store::unit::Outcome::Won, Ending::Device(_)) => {
+            Ok(Step::DeviceDecided(DeviceVerdict::Denied(error.description().to_owned())))
+        }
+        (store::unit::Outcome::Lost(_), _) => Err(FlowError::Unknown),
     }
 }

@@ -57,19 +57,10 @@ pub struct Issuing<'a> {
     pub caller: &'a Caller,
 }
 
-/// Issues a code. `None` when the flow was completed meanwhile in another tab.
-///
-/// # Errors
-/// The database failed; nothing was issued.
-pub async fn code(
-    app: &App,
-    issuing: &Issuing<'_>,
-    request: &ValidRequest,
-    decision: Decision,
-    mut unit: Unit,
-) -> Result<Option<AuthorizationResponse>, Fault> {
+/// The grant that a decision makes.
+pub(super) fn grant(app: &App, issuing: &Issuing<'_>, request: &ValidRequest, decision: Decision) -> Grant {
     let now = app.now();
-    let grant = Grant {
+    Grant {
         id: GrantId::generate(app.random.as_ref()),
         server_id: request.server_id.clone(),
         client_id: request.client_id.clone(),
@@ -88,7 +79,23 @@ pub async fn code(
         resource: Vec::new(),
         claims: None,
         actor: None,
-    };
+    }
+}
+
+/// Issues a code. `None` when the flow was completed meanwhile in another tab.
+///
+/// # Errors
+/// The database failed; nothing was issued.
+pub async fn code(
+    app: &App,
+    issuing: &Issuing<'_>,
+    request: &ValidRequest,
+    decision: Decision,
+    mut unit: Unit,
+) -> Result<Option<AuthorizationResponse>, Fault> {
+    let now = app.now();
+    let user = decision.user.id.clone();
+    let grant = grant(app, issuing, request, decision);
     let lifetime = time::Duration::seconds(issuing.server.config.server.settings.code_lifetime.into());
     let code = opaque_token(app.random.as_ref());
     let row = AuthorizationCode {
@@ -106,7 +113,7 @@ pub async fn code(
     let event = Event::new(EventType::AuthorizeCode)
         .server(&grant.server_id)
         .client(&grant.client_id)
-        .user(&decision.user.id)
+        .user(&user)
         .session(&issuing.session.id)
         .with("grant", grant.id.as_str())
         .with("scopes", grant.scope.to_string());

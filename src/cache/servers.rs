@@ -26,7 +26,7 @@ use crate::{
         prompt::Prompt,
         response_mode::ResponseMode,
         response_type::ResponseType,
-        scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE},
+        scope::{ADDRESS, DEVICE_SSO, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE},
     },
     store::signing_key::StoredKey,
 };
@@ -209,8 +209,16 @@ enum Kind {
 }
 
 /// Grant types that the token endpoint serves.
-pub const GRANT_TYPES: [GrantType; 3] =
-    [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+pub const GRANT_TYPES: [GrantType; 5] = [
+    GrantType::AuthorizationCode,
+    GrantType::RefreshToken,
+    GrantType::ClientCredentials,
+    GrantType::DeviceCode,
+    GrantType::Password,
+];
+
+/// Grant types that only custom authorization servers serve.
+pub const CUSTOM_GRANT_TYPES: [GrantType; 2] = [GrantType::TokenExchange, GrantType::JwtBearer];
 
 /// Client authentication methods that are served.
 pub const AUTH_METHODS: [AuthMethod; 5] = [
@@ -240,6 +248,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         .iter()
         .map(|&scope| scope.to_owned())
         .collect();
+    scopes.extend((!config.server.is_org()).then(|| DEVICE_SSO.to_owned()));
     scopes.extend(
         config.scopes.iter().filter(|scope| scope.published && !scope.system).map(|scope| scope.name.clone()),
     );
@@ -254,7 +263,13 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         response_modes_supported: Some(
             ResponseMode::ALL.iter().map(|mode| mode.as_str().to_owned()).collect(),
         ),
-        grant_types_supported: Some(GRANT_TYPES.iter().map(|grant| grant.as_str().to_owned()).collect()),
+        grant_types_supported: Some(
+            GRANT_TYPES
+                .iter()
+                .chain(if config.server.is_org() { &[][..] } else { &CUSTOM_GRANT_TYPES })
+                .map(|grant| grant.as_str().to_owned())
+                .collect(),
+        ),
         subject_types_supported: texts(&["public"]),
         id_token_signing_alg_values_supported: openid(Some(signing)),
         scopes_supported: Some(scopes),
@@ -283,6 +298,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         revocation_endpoint_auth_methods_supported: Some(auth_methods),
         revocation_endpoint_auth_signing_alg_values_supported: Some(assertion_algs),
         end_session_endpoint: Some(endpoint("logout")),
+        device_authorization_endpoint: Some(endpoint("device/authorize")),
         claims_parameter_supported: Some(false),
         request_parameter_supported: Some(false),
         request_uri_parameter_supported: Some(false),

@@ -27,6 +27,8 @@ pub enum Endpoint {
     Introspect,
     /// RFC 7009
     Revoke,
+    /// RFC 8628 §3.1
+    DeviceAuthorize,
 }
 
 impl Endpoint {
@@ -35,6 +37,7 @@ impl Endpoint {
             Self::Token => "token",
             Self::Introspect => "introspect",
             Self::Revoke => "revoke",
+            Self::DeviceAuthorize => "device/authorize",
         }
     }
 }
@@ -116,7 +119,8 @@ pub async fn authenticate(
         }
         // Okta's browser library sends a bare client id here at these two endpoints.
         (ClientAuthentication::BasicWithoutSecret { .. }, method) => {
-            proven(method == Some(AuthMethod::None) && endpoint != Endpoint::Token, "basic_without_secret")
+            let here = matches!(endpoint, Endpoint::Introspect | Endpoint::Revoke);
+            proven(method == Some(AuthMethod::None) && here, "basic_without_secret")
         }
         (ClientAuthentication::Assertion { .. } | ClientAuthentication::Missing, _) => {
             match (known, assertion) {

@@ -52,6 +52,9 @@ impl Surface {
                 Some("token") => surface("token", Bucket::Token, Cors::Client, Format::OAuth),
                 Some("introspect") => surface("introspect", Bucket::Introspect, Cors::Client, Format::OAuth),
                 Some("revoke") => surface("revoke", Bucket::Revoke, Cors::Client, Format::OAuth),
+                Some("device/authorize") => {
+                    surface("device", Bucket::DeviceAuthorization, Cors::Client, Format::OAuth)
+                }
                 Some("userinfo") => surface("userinfo", Bucket::Userinfo, Cors::Client, Format::OAuth),
                 Some("keys") => surface("keys", Bucket::Documents, Cors::Anyone, Format::Okta),
                 Some("authorize") => surface("authorize", Bucket::Authorize, Cors::Nobody, Format::Page),
@@ -67,6 +70,7 @@ impl Surface {
             "/signin" => "signin",
             "/consent" => "consent",
             "/accounts" => "accounts",
+            "/activate" | "/activate/confirm" => "activate",
             "/logout" => "logout",
             "/playground" => "playground",
             path if path.starts_with("/assets/") => "assets",

@@ -13,6 +13,8 @@ pub const BATCH: u64 = 500;
 pub enum Expired {
     /// Pending authorization requests.
     Flows,
+    /// Device authorization requests; kept for an hour, so that a late poll is told why.
+    DeviceCodes,
     /// Authorization codes; kept for a day so that a late replay is still recognised.
     AuthorizationCodes,
     /// Refresh tokens that died of idleness.
@@ -31,8 +33,9 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Flows,
+        Self::DeviceCodes,
         Self::AuthorizationCodes,
         Self::RefreshTokens,
         Self::Sessions,
@@ -46,6 +49,10 @@ impl Expired {
         match self {
             Self::Flows => {
                 r#"DELETE FROM "flow" WHERE "id" IN (SELECT "id" FROM "flow" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::DeviceCodes => {
+                r#"DELETE FROM "device_code" WHERE "id" IN
+                   (SELECT "id" FROM "device_code" WHERE "expires_at" <= $1 - 3600000 LIMIT $2)"#
             }
             Self::AuthorizationCodes => {
                 r#"DELETE FROM "authorization_code" WHERE "code_hash" IN

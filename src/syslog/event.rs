@@ -38,6 +38,8 @@ pub enum EventType {
     UserDelete,
     /// An authorization code was issued.
     AuthorizeCode,
+    /// A device was approved.
+    AuthorizeDevice,
     /// An authorization request was denied.
     Authorize,
     /// Tokens were issued, or refused by policy.
@@ -88,6 +90,8 @@ impl EventType {
             (Self::UserDelete, _) => "user.lifecycle.delete.completed",
             (Self::AuthorizeCode, true) => "app.oauth2.authorize.code",
             (Self::AuthorizeCode, false) => "app.oauth2.as.authorize.code",
+            (Self::AuthorizeDevice, true) => "app.oauth2.authorize.device",
+            (Self::AuthorizeDevice, false) => "app.oauth2.as.authorize.device",
             (Self::Authorize, true) => "app.oauth2.authorize",
             (Self::Authorize, false) => "app.oauth2.as.authorize",
             (Self::TokenGrant, true) => "app.oauth2.token.grant",

@@ -21,6 +21,8 @@ pub struct Binding<'a> {
     pub access_token: Option<&'a str>,
     /// The code that comes along (`c_hash`).
     pub code: Option<&'a str>,
+    /// The device secret that comes along (`ds_hash`).
+    pub device_secret: Option<&'a str>,
 }
 
 /// Mints an ID token for the subject of `mint`; absent when no user takes part.
@@ -39,7 +41,9 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
     claims.insert("iat".to_owned(), json!(iat));
     claims.insert("exp".to_owned(), json!(iat + lifetime.whole_seconds()));
     claims.insert("jti".to_owned(), json!(format!("ID.{}", crate::id::base62(random, 22))));
-    claims.insert("auth_time".to_owned(), json!(subject.auth_time.unix_timestamp()));
+    if let Some(auth_time) = subject.auth_time {
+        claims.insert("auth_time".to_owned(), json!(auth_time.unix_timestamp()));
+    }
     claims.insert("amr".to_owned(), json!(subject.amr));
     if let Some(acr) = subject.acr {
         claims.insert("acr".to_owned(), json!(acr));
@@ -61,6 +65,10 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
     if let Some(code) = binding.code {
         // Core §3.3.2.11
         claims.insert("c_hash".to_owned(), json!(signer.algorithm().left_half_hash(code.as_bytes())));
+    }
+    if let Some(secret) = binding.device_secret {
+        // Native SSO §3.4
+        claims.insert("ds_hash".to_owned(), json!(signer.algorithm().left_half_hash(secret.as_bytes())));
     }
     let target = Target::IdToken { with_access_token: binding.access_token.is_some() };
     for (name, value) in mint.claims(target)? {

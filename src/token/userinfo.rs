@@ -55,7 +55,7 @@ pub async fn userinfo(
         subject: Some(Subject {
             user: &subject.user,
             groups: &subject.group_names,
-            auth_time: now,
+            auth_time: None,
             acr: None,
             amr: &[],
             session: None,

@@ -2,9 +2,12 @@
 
 mod authorization_request;
 mod code_flow;
+mod device;
 mod introspect;
+mod jwt_bearer;
 mod logout;
 mod metadata;
+mod password;
 mod policy;
 mod relying_party;
 mod revoke;
@@ -18,9 +21,12 @@ pub(crate) fn trials() -> Vec<Test> {
     [
         authorization_request::trials(),
         code_flow::trials(),
+        device::trials(),
         introspect::trials(),
+        jwt_bearer::trials(),
         logout::trials(),
         metadata::trials(),
+        password::trials(),
         policy::trials(),
         relying_party::trials(),
         revoke::trials(),

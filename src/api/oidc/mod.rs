@@ -1,6 +1,7 @@
 //! OAuth 2.0 and OpenID Connect endpoints of the org authorization server (`/oauth2/v1/…`) and of custom ones
 //! (`/oauth2/{authorizationServerId}/v1/…`). The browser's endpoints, `authorize` and `logout`, are in `web`.
 
+mod device;
 mod introspect;
 mod keys;
 mod metadata;
@@ -16,8 +17,8 @@ use poem::{Request, Response, web::Data};
 use poem_openapi::{OpenApi, param::Path};
 
 use self::schema::{
-    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm,
-    UserinfoDoc,
+    DeviceDoc, DeviceForm, IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm,
+    TokenDoc, TokenForm, UserinfoDoc,
 };
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
@@ -238,6 +239,34 @@ impl Endpoints {
         Answer::new(
             revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
+    }
+
+    /// Device authorization at the org authorization server (RFC 8628 §3.1)
+    #[oai(path = "/oauth2/v1/device/authorize", method = "post", operation_id = "deviceAuthorize")]
+    async fn device_authorize(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<DeviceForm>,
+    ) -> Answer<DeviceDoc> {
+        Answer::new(device::authorize(self.server(ORG).await, request, &caller, &form.params).await)
+    }
+
+    /// Device authorization at a custom authorization server (RFC 8628 §3.1)
+    #[oai(
+        path = "/oauth2/:authorization_server_id/v1/device/authorize",
+        method = "post",
+        operation_id = "deviceAuthorizeCustom"
+    )]
+    async fn device_authorize_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<DeviceForm>,
+    ) -> Answer<DeviceDoc> {
+        let server = self.custom(&authorization_server_id).await;
+        Answer::new(device::authorize(server, request, &caller, &form.params).await)
     }
 
     /// Userinfo at the org authorization server (OpenID Connect Core §5.3)

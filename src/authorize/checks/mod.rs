@@ -8,7 +8,7 @@ mod prompt;
 mod request_object;
 mod resource;
 mod response_type;
-mod scope;
+pub(super) mod scope;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,22 +1,48 @@
 //! `scope` (RFC 6749 §3.3): unknown words are ignored, except for `okta_compat` clients, whose request is refused.
 
 use super::{Draft, Facts};
-use crate::protocol::{
-    error::OAuthError,
-    grant_type::GrantType,
-    scope::{OFFLINE_ACCESS, ScopeSet},
+use crate::{
+    cache::servers::ServerState,
+    model::client::Client,
+    protocol::{
+        error::OAuthError,
+        grant_type::GrantType,
+        scope::{OFFLINE_ACCESS, ScopeSet},
+    },
 };
 
 pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthError> {
-    let config = &facts.server.config;
-    let asked = match facts.request.scope.as_deref() {
-        Some(scope) => ScopeSet::parse(scope)?,
+    let asked = facts.request.scope.as_deref().map(ScopeSet::parse).transpose()?;
+    let unknown = if facts.client.is_okta_compat() { Unknown::Refused } else { Unknown::Ignored };
+    draft.scope = granted(facts.server, facts.client, asked.as_ref(), unknown)?;
+    Ok(())
+}
+
+/// What happens to scopes that do not exist here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::authorize) enum Unknown {
+    /// They are left out (Core §3.1.2.1).
+    Ignored,
+    /// The request is refused.
+    Refused,
+}
+
+/// The scopes of a request that a user can be asked for; the defaults where none were asked for.
+pub(in crate::authorize) fn granted(
+    server: &ServerState,
+    client: &Client,
+    asked: Option<&ScopeSet>,
+    unknown: Unknown,
+) -> Result<ScopeSet, OAuthError> {
+    let config = &server.config;
+    let asked = match asked {
+        Some(scope) => scope.clone(),
         None => ScopeSet::from_tokens(
             config.scopes.iter().filter(|scope| scope.default).map(|scope| &scope.name),
         )?,
     };
     let known = asked.filtered(|name| config.scope(name).is_some());
-    if facts.client.is_okta_compat() && known.len() < asked.len() {
+    if unknown == Unknown::Refused && known.len() < asked.len() {
         return Err(OAuthError::invalid_scope(
             "A requested scope is not configured at this authorization server.",
         ));
@@ -27,7 +53,6 @@ pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthErr
         ));
     }
     // Core §11: ignored, not an error, for a client that cannot refresh.
-    let refreshes = facts.client.metadata.allows_grant_type(GrantType::RefreshToken);
-    draft.scope = known.filtered(|name| name != OFFLINE_ACCESS || refreshes);
-    Ok(())
+    let refreshes = client.metadata.allows_grant_type(GrantType::RefreshToken);
+    Ok(known.filtered(|name| name != OFFLINE_ACCESS || refreshes))
 }
