@@ -86,6 +86,7 @@ fn access(operation: &Operation) -> Access {
         (&Method::GET, _) if path.contains("/.well-known/") => Access::Public,
         (&Method::GET, "keys") => Access::Public,
         (&Method::POST, "token" | "introspect" | "revoke") => Access::Client,
+        (&Method::POST, "authorize") if path.ends_with("/device/authorize") => Access::Client,
         (&Method::GET | &Method::POST, "userinfo") => Access::Bearer,
         (method, _) => panic!("who may call {method} {path}?"),
     }

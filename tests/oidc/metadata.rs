@@ -267,7 +267,9 @@ async fn every_advertised_endpoint_answers(app: TestApp) {
             let client = app.client();
             let form = [("token", "x"), ("grant_type", "client_credentials")];
             let response = match kind {
-                "token" | "introspection" | "revocation" => client.post_form(path, &form).await,
+                "token" | "introspection" | "revocation" | "device_authorization" => {
+                    client.post_form(path, &form).await
+                }
                 _ => client.get(path).await,
             };
             let (status, media_type) = match kind {
@@ -275,7 +277,9 @@ async fn every_advertised_endpoint_answers(app: TestApp) {
                 "authorization" => (400, "text/html; charset=utf-8"),
                 "end_session" => (200, "text/html; charset=utf-8"),
                 "userinfo" => (401, ""),
-                "token" | "introspection" | "revocation" => (401, "application/json;charset=UTF-8"),
+                "token" | "introspection" | "revocation" | "device_authorization" => {
+                    (401, "application/json;charset=UTF-8")
+                }
                 other => panic!("`{other}` is advertised and not known to this test"),
             };
             assert_eq!(response.status, status, "{member}: {}", response.text());

@@ -154,7 +154,7 @@ async fn oidc_d4_refresh_tokens_are_issued_and_advertised(app: TestApp) {
 
 /// RFC 8414 §2: strings, booleans and arrays of strings, under names of the IANA registry.
 async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestApp) {
-    const REGISTERED: [&str; 33] = [
+    const REGISTERED: [&str; 34] = [
         "issuer",
         "authorization_endpoint",
         "token_endpoint",
@@ -183,6 +183,7 @@ async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestAp
         "revocation_endpoint_auth_methods_supported",
         "revocation_endpoint_auth_signing_alg_values_supported",
         "end_session_endpoint",
+        "device_authorization_endpoint",
         "claims_parameter_supported",
         "request_parameter_supported",
         "request_uri_parameter_supported",
