@@ -166,6 +166,8 @@ pub struct DerivedKeys {
     pub client_secret: Zeroizing<[u8; 32]>,
     /// Refresh tokens: a child is derived from its parent.
     pub refresh_token: Zeroizing<[u8; 32]>,
+    /// User codes at rest: too short for a plain hash.
+    pub user_code: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -176,6 +178,7 @@ impl DerivedKeys {
             cookie: master.derive("cookie"),
             client_secret: master.derive("client-secret"),
             refresh_token: master.derive("refresh-token"),
+            user_code: master.derive("user-code"),
         }
     }
 }

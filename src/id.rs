@@ -104,6 +104,8 @@ ids! {
     GrantId = "oag";
     /// A pending authorization request.
     FlowId = "flw";
+    /// A device authorization request.
+    DeviceCodeId = "dvc";
     /// A consent.
     ConsentId = "cns";
     /// A system log event.

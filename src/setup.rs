@@ -13,7 +13,7 @@ use crate::{
         Status,
         authorization_server::{AccessTokenProfile, AuthorizationServer, Scope, ScopeConsent},
     },
-    protocol::scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE},
+    protocol::scope::{ADDRESS, DEVICE_SSO, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE},
     signing_key, store,
     store::installation::Installation,
 };
@@ -198,11 +198,12 @@ pub fn system_scopes(app: &App, server: &AuthorizationServer) -> Vec<Scope> {
         (ADDRESS, "Your address", "See your postal address"),
         (PHONE, "Your phone number", "See your phone number"),
         (OFFLINE_ACCESS, "Access while you are away", "Keep access when you are not using the application"),
+        (DEVICE_SSO, "Other applications on this device", "Sign you in to other applications on this device"),
         (GROUPS, "Your groups", "See which groups you belong to"),
     ];
     texts
         .into_iter()
-        .filter(|(name, _, _)| server.is_org() || *name != GROUPS)
+        .filter(|(name, _, _)| *name != if server.is_org() { DEVICE_SSO } else { GROUPS })
         .map(|(name, title, description)| Scope {
             id: ScopeId::generate(app.random.as_ref()),
             name: name.to_owned(),

@@ -87,6 +87,7 @@ fn access(operation: &Operation) -> Access {
         (&Method::GET, _) if path.contains("/.well-known/") => Access::Public,
         (&Method::GET, "keys") => Access::Public,
         (&Method::POST, "token" | "introspect" | "revoke" | "par") => Access::Client,
+        (&Method::POST, "authorize") if path.ends_with("/device/authorize") => Access::Client,
         (&Method::GET | &Method::POST, "userinfo") => Access::Bearer,
         (_, _) if path.starts_with("/oauth2/v1/clients") => Access::Bearer,
         (method, _) => panic!("who may call {method} {path}?"),

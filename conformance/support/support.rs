@@ -155,7 +155,7 @@ async fn expired_tokens(wanted: ExpiredTokens) -> Result<(), Box<dyn Error>> {
             user: &subject.user,
             sub: &subject.sub,
             groups: &subject.group_names,
-            auth_time: now,
+            auth_time: Some(now),
             acr: Some(Acr::OneFactorPassword.as_str()),
             amr: &amr,
             session: None,

@@ -17,7 +17,7 @@ use crate::protocol::{error::OAuthError, params::Params};
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Names that must never stand in a URL, where logs and histories keep them.
-const SECRET_NAMES: [&str; 9] = [
+const SECRET_NAMES: [&str; 12] = [
     "client_secret",
     "client_assertion",
     "code",
@@ -27,6 +27,9 @@ const SECRET_NAMES: [&str; 9] = [
     "username",
     "password",
     "assertion",
+    "device_code",
+    "subject_token",
+    "actor_token",
 ];
 
 /// A form as raw parameters, each at most once (RFC 6749 §3.2); `T` documents what they mean.

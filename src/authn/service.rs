@@ -24,7 +24,7 @@ use crate::{
         session::{Session, VerifiedFactor},
         user::User,
     },
-    secret::{Secret, TokenHash},
+    secret::{Secret, TokenHash, opaque_token},
     session::sso::{self, Opened},
     store::{
         self,
@@ -82,6 +82,50 @@ pub enum SignInError {
 /// # Errors
 /// Nobody signed in, for whatever reason.
 pub async fn password(app: &App, attempt: PasswordAttempt<'_>) -> Result<SignedIn, SignInError> {
+    let proof = prove(app, &attempt).await?;
+    accept(app, attempt, proof).await
+}
+
+/// A user who proved a password without a browser: there is no session.
+pub struct Proof {
+    /// The user.
+    pub user: User,
+    /// What was proved.
+    pub factors: Vec<VerifiedFactor>,
+    device: TokenHash,
+    known: KnownBrowser,
+    rehash: Option<Secret<String>>,
+}
+
+/// Whether the user signed in with this browser before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KnownBrowser {
+    Yes,
+    No,
+}
+
+/// Checks a password outside of browsers (RFC 6749 §4.3), with the same budgets, locks and costs as any other sign-in.
+///
+/// # Errors
+/// Nobody proved anything, for whatever reason.
+pub async fn password_alone(
+    app: &App,
+    login: &str,
+    password: Secret<String>,
+    caller: &Caller,
+) -> Result<Proof, SignInError> {
+    // A browser that nobody has: no known device is charged in place of the user.
+    let device = opaque_token(app.random.as_ref());
+    let attempt = PasswordAttempt { login, password, device: device.expose(), session: None, caller };
+    let proof = prove(app, &attempt).await?;
+    let unit = Unit::new().change(store::user::record_login(&proof.user.id, app.now()));
+    let unit = rehashed(app, unit, &attempt, &proof).await;
+    app.db.writer().commit(unit).await?;
+    metrics::counter!("logins_total", "outcome" => "success").increment(1);
+    Ok(proof)
+}
+
+async fn prove(app: &App, attempt: &PasswordAttempt<'_>) -> Result<Proof, SignInError> {
     let state = State::Unauthenticated;
     if !allowed(&state).contains(&Action::SubmitPassword) {
         return Err(IllegalStep { state: state.status(), event: "PasswordAccepted" }.into());
@@ -121,8 +165,11 @@ pub async fn password(app: &App, attempt: PasswordAttempt<'_>) -> Result<SignedI
                 return Err(SignInError::Refused);
             };
             let rehash = verified.needs_rehash.then_some(hash).flatten();
-            let known = matches!(budget, Budget::ChargedDevice);
-            accept(app, attempt, user, factors, (device, known, rehash)).await
+            let known = match budget {
+                Budget::ChargedDevice => KnownBrowser::Yes,
+                Budget::None | Budget::Charged | Budget::Locked => KnownBrowser::No,
+            };
+            Ok(Proof { user, factors, device, known, rehash })
         }
         (user, reason) => {
             let reason = reason.unwrap_or("invalid_credentials");
@@ -205,29 +252,18 @@ async fn charge(app: &App, user: &User, device: &TokenHash, now: OffsetDateTime)
     })
 }
 
-async fn accept(
-    app: &App,
-    attempt: PasswordAttempt<'_>,
-    user: User,
-    factors: Vec<VerifiedFactor>,
-    (device, known, rehash): (TokenHash, bool, Option<Secret<String>>),
-) -> Result<SignedIn, SignInError> {
+async fn accept(app: &App, attempt: PasswordAttempt<'_>, proof: Proof) -> Result<SignedIn, SignInError> {
     let now = app.now();
-    let mut unit = Unit::new();
-    if known {
-        unit = unit
+    let unit = rehashed(app, Unit::new(), &attempt, &proof).await;
+    let Proof { user, factors, device, known, .. } = proof;
+    let unit = match known {
+        KnownBrowser::Yes => unit
             .change(store::user::refresh_device(&user.id, &device, now))
-            .change(store::user::touch_last_login(&user.id, now));
-    } else {
-        unit = unit
+            .change(store::user::touch_last_login(&user.id, now)),
+        KnownBrowser::No => unit
             .change(store::user::record_login(&user.id, now))
-            .change(store::user::remember_device(&user.id, &device, now));
-    }
-    if let Some(old) = rehash
-        && let Ok(new) = app.passwords.hash(attempt.password.clone()).await
-    {
-        unit = unit.change(store::user::replace_password_hash(&user.id, &old, &new));
-    }
+            .change(store::user::remember_device(&user.id, &device, now)),
+    };
     let (unit, opened) = sso::open(app, unit, &user.id, factors, (attempt.session, attempt.caller))?;
     let event = Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
     let unit = unit.row(event.row(attempt.caller, app.random.as_ref(), now));
@@ -238,6 +274,15 @@ async fn accept(
         }
         // The session that was to be renewed ended meanwhile.
         Outcome::Lost(_) => Err(SignInError::Refused),
+    }
+}
+
+/// Replaces a hash that was made with other parameters than today's.
+async fn rehashed(app: &App, unit: Unit, attempt: &PasswordAttempt<'_>, proof: &Proof) -> Unit {
+    let Some(old) = &proof.rehash else { return unit };
+    match app.passwords.hash(attempt.password.clone()).await {
+        Ok(new) => unit.change(store::user::replace_password_hash(&proof.user.id, old, &new)),
+        Err(_) => unit,
     }
 }
 

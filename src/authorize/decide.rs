@@ -58,7 +58,7 @@ pub enum DecideError {
 pub async fn decide(
     app: &App,
     server: &ServerState,
-    client: &Client,
+    (client, grant_types): (&Client, &[GrantType]),
     (request, scope): (&ValidRequest, ScopeSet),
     (session, user): (&Session, User),
 ) -> Result<Decision, DecideError> {
@@ -89,7 +89,7 @@ pub async fn decide(
     };
     // A hybrid response is two grants in one: a policy must allow both, and the code's decides how long tokens live.
     let mut granted = None;
-    for grant_type in request.response_type.grant_types() {
+    for grant_type in grant_types {
         let lifetimes = evaluate(*grant_type)?.lifetimes;
         granted.get_or_insert(lifetimes);
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{
     checks::ValidRequest,
     decide::{DecideError, decide},
-    flow::{Flow, FlowError, Pending, Progress, complete, freeze},
+    device,
+    flow::{Ending, Flow, FlowError, Pending, Progress, complete, freeze},
     front_channel::IssueError,
     interact::{Needs, needs, without_asking},
     issue::{self, AuthorizationResponse, Issuing},
@@ -20,6 +21,7 @@ use crate::{
     model::{client::Client, session::Session, user::User},
     protocol::{
         error::{ErrorCode, OAuthError},
+        grant_type::GrantType,
         prompt::Prompt,
         scope::ScopeSet,
     },
@@ -38,6 +40,19 @@ pub enum Step {
     ChooseAccount(FlowId),
     /// To the consent page.
     Consent(FlowId),
+    /// To the page that asks whether a device may have what it asks for.
+    ConfirmDevice(FlowId),
+    /// To the end: the device learns it at its next poll.
+    DeviceDecided(DeviceVerdict),
+}
+
+/// What was decided about a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum DeviceVerdict {
+    /// It gets its tokens.
+    Approved,
+    /// It does not, because somebody said so or a policy does; the text tells why.
+    Denied(String),
 }
 
 /// The browser at hand.
@@ -70,6 +85,21 @@ impl Journey<'_> {
         match self {
             Self::Fresh(_) => Progress::default(),
             Self::Frozen(flow) => flow.pending.progress.clone(),
+        }
+    }
+
+    fn ending(&self) -> &Ending {
+        match self {
+            Self::Fresh(_) => &Ending::Response,
+            Self::Frozen(flow) => &flow.pending.ending,
+        }
+    }
+
+    /// The grant that the journey makes, as access policies name it.
+    fn grant_types(&self) -> &'static [GrantType] {
+        match self.ending() {
+            Ending::Response => self.request().response_type.grant_types(),
+            Ending::Device(_) => &[GrantType::DeviceCode],
         }
     }
 
@@ -127,10 +157,17 @@ pub async fn dispatch(
         (Needs::Consent(_), Some(signed_in)) => {
             // A refusal that no consent can change is told before anything is asked.
             let asked = (request, request.scope.clone());
-            match decide(app, server, client, asked, signed_in).await {
+            match decide(app, server, (client, journey.grant_types()), asked, signed_in).await {
                 Err(DecideError::Denied(error)) => deny(app, &journey, &error, browser.caller).await,
                 Err(DecideError::Fault(fault)) => Err(fault.into()),
-                Ok(_) => Ok(Step::Consent(frozen(app, journey, browser).await?)),
+                Ok(_) => {
+                    // One page asks for both: whether the device may, and what.
+                    let page = match journey.ending() {
+                        Ending::Response => Step::Consent,
+                        Ending::Device(_) => Step::ConfirmDevice,
+                    };
+                    Ok(page(frozen(app, journey, browser).await?))
+                }
             }
         }
         (Needs::ChooseAccount, _) => Ok(Step::ChooseAccount(frozen(app, journey, browser).await?)),
@@ -196,7 +233,8 @@ async fn frozen(app: &App, journey: Journey<'_>, browser: &Browser<'_>) -> Resul
     match journey {
         Journey::Frozen(flow) => Ok(flow.id.clone()),
         Journey::Fresh(request) => {
-            let pending = Pending { request: *request, progress: Progress::default() };
+            let ending = Ending::Response;
+            let pending = Pending { request: *request, progress: Progress::default(), ending };
             let (id, row) = freeze(app, &pending, browser.binding, browser.caller).await?;
             app.db.writer().commit(Unit::new().row(row)).await?;
             Ok(id)
@@ -236,15 +274,24 @@ async fn finish(
         }
         Some(_) | None => request.scope.clone(),
     };
-    let decision = match decide(app, server, client, (request, scope), signed_in).await {
+    let grant_types = journey.grant_types();
+    let decision = match decide(app, server, (client, grant_types), (request, scope), signed_in).await {
         Ok(decision) => decision,
         Err(DecideError::Denied(error)) => return deny(app, journey, &error, browser.caller).await,
         Err(DecideError::Fault(fault)) => return Err(fault.into()),
     };
     let issuing = Issuing { server, client, session, flow: journey.flow(), caller: browser.caller };
-    match issue::issue(app, &issuing, request, decision, unit).await {
-        Ok(Some(response)) => Ok(respond(response)),
-        Ok(None) => Err(FlowError::Unknown),
+    let issued = match journey.ending() {
+        Ending::Response => {
+            issue::issue(app, &issuing, request, decision, unit).await.map(|response| response.map(respond))
+        }
+        Ending::Device(id) => device::approve(app, &issuing, (id, request), decision, unit)
+            .await
+            .map(|approved| approved.map(|()| Step::DeviceDecided(DeviceVerdict::Approved)))
+            .map_err(IssueError::Fault),
+    };
+    match issued {
+        Ok(step) => step.ok_or(FlowError::Unknown),
         Err(IssueError::Claims(error)) => {
             tracing::error!(%error, "a claim could not be computed");
             deny(app, journey, &OAuthError::server_error(), browser.caller).await
@@ -276,9 +323,17 @@ pub async fn deny(
         .with("description", error.description());
     let now = app.now();
     let unit = Unit::new().row(event.row(caller, app.random.as_ref(), now));
-    let unit = complete(unit, request, journey.flow(), now);
-    match app.db.writer().commit(unit).await? {
-        store::unit::Outcome::Won => Ok(respond(issue::error(request.destination.clone(), error))),
-        store::unit::Outcome::Lost(_) => Err(FlowError::Unknown),
+    let mut unit = complete(unit, request, journey.flow(), now);
+    if let Ending::Device(id) = journey.ending() {
+        unit = unit.claim(store::device_code::claim_denial(id, now));
+    }
+    match (app.db.writer().commit(unit).await?, journey.ending()) {
+        (store::unit::Outcome::Won, Ending::Response) => {
+            Ok(respond(issue::error(request.destination.clone(), error)))
+        }
+        (store::unit::Outcome::Won, Ending::Device(_)) => {
+            Ok(Step::DeviceDecided(DeviceVerdict::Denied(error.description().to_owned())))
+        }
+        (store::unit::Outcome::Lost(_), _) => Err(FlowError::Unknown),
     }
 }

@@ -7,7 +7,7 @@ use super::checks::ValidRequest;
 use crate::{
     app::App,
     fault::Fault,
-    id::{FlowId, UserId},
+    id::{DeviceCodeId, FlowId, UserId},
     limit::rate::{Bucket, address},
     protocol::scope::ScopeSet,
     secret::TokenHash,
@@ -29,6 +29,16 @@ pub struct Progress {
     pub agreed: Option<(UserId, ScopeSet)>,
 }
 
+/// What a journey ends in.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Ending {
+    /// An authorization response, to the client.
+    #[default]
+    Response,
+    /// A decision about a device (RFC 8628 §3.3), which its next poll learns.
+    Device(DeviceCodeId),
+}
+
 /// The frozen request with its progress.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pending {
@@ -36,6 +46,9 @@ pub struct Pending {
     pub request: ValidRequest,
     /// The progress.
     pub progress: Progress,
+    /// What it ends in.
+    #[serde(default)]
+    pub ending: Ending,
 }
 
 /// A pending request that was loaded.
@@ -130,7 +143,8 @@ fn times(app: &App, now: OffsetDateTime) -> [OffsetDateTime; 2] {
     [now, now + app.settings.flow_lifetime]
 }
 
-fn key(caller: &Caller) -> String {
+/// The address as it is counted.
+pub(super) fn key(caller: &Caller) -> String {
     caller.ip.map_or_else(|| "-".to_owned(), address)
 }
 

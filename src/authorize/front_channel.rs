@@ -59,7 +59,7 @@ pub async fn tokens(
             user: &decision.user,
             sub: &decision.sub,
             groups: &decision.groups,
-            auth_time: decision.auth_time,
+            auth_time: Some(decision.auth_time),
             acr: grant.acr.as_deref(),
             amr: &grant.amr,
             session: grant.session_id.as_ref(),
@@ -91,6 +91,7 @@ pub async fn tokens(
             access_token: access_token.as_ref().map(|token| token.token.as_str()),
             code,
             recipient: recipient.as_ref(),
+            device_secret: None,
         };
         let id_token = token::id::mint(&mint, binding, app.random.as_ref())?;
         params.extend(id_token.map(|id_token| ("id_token", id_token)));

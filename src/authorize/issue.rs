@@ -93,7 +93,7 @@ pub async fn issue(
 }
 
 /// The grant that everything in the response, and everything that its code buys, belongs to.
-fn grant(
+pub(super) fn grant(
     app: &App,
     issuing: &Issuing<'_>,
     request: &ValidRequest,

@@ -11,11 +11,14 @@
 //! | decide | [`decide`] | `access_denied` |
 //! | issue | [`issue`], [`front_channel`] | |
 //!
+//! A device's request (RFC 8628) joins at dispatch and ends in an approval in place of an answer: [`device`].
+//!
 //! What the request says is frozen when it arrives: in memory when nothing has to be asked, in a `flow` row otherwise.
 
 pub mod checks;
 pub mod decide;
 pub mod destination;
+pub mod device;
 pub mod dispatch;
 pub mod flow;
 pub mod front_channel;

@@ -27,7 +27,7 @@ use crate::{
         prompt::Prompt,
         response_mode::ResponseMode,
         response_type::RESPONSE_TYPES,
-        scope::{ADDRESS, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE},
+        scope::{ADDRESS, DEVICE_SSO, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE},
     },
     store::signing_key::StoredKey,
 };
@@ -223,8 +223,16 @@ enum Kind {
 }
 
 /// Grant types that the token endpoint serves.
-pub const GRANT_TYPES: [GrantType; 3] =
-    [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::ClientCredentials];
+pub const GRANT_TYPES: [GrantType; 5] = [
+    GrantType::AuthorizationCode,
+    GrantType::RefreshToken,
+    GrantType::ClientCredentials,
+    GrantType::DeviceCode,
+    GrantType::Password,
+];
+
+/// Grant types that only custom authorization servers serve.
+pub const CUSTOM_GRANT_TYPES: [GrantType; 2] = [GrantType::TokenExchange, GrantType::JwtBearer];
 
 /// Client authentication methods that are served.
 pub const AUTH_METHODS: [AuthMethod; 5] = [
@@ -258,6 +266,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         .iter()
         .map(|&scope| scope.to_owned())
         .collect();
+    scopes.extend((!config.server.is_org()).then(|| DEVICE_SSO.to_owned()));
     scopes.extend(
         config.scopes.iter().filter(|scope| scope.published && !scope.system).map(|scope| scope.name.clone()),
     );
@@ -273,7 +282,12 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
             ResponseMode::ALL.iter().map(|mode| mode.as_str().to_owned()).collect(),
         ),
         grant_types_supported: Some(
-            GRANT_TYPES.iter().chain(&[GrantType::Implicit]).map(|grant| grant.as_str().to_owned()).collect(),
+            GRANT_TYPES
+                .iter()
+                .chain(&[GrantType::Implicit])
+                .chain(if config.server.is_org() { &[][..] } else { &CUSTOM_GRANT_TYPES })
+                .map(|grant| grant.as_str().to_owned())
+                .collect(),
         ),
         subject_types_supported: texts(&["public", "pairwise"]),
         id_token_signing_alg_values_supported: openid(Some(signing.clone())),
@@ -311,6 +325,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         pushed_authorization_request_endpoint: Some(endpoint("par")),
         require_pushed_authorization_requests: Some(false),
         end_session_endpoint: Some(endpoint("logout")),
+        device_authorization_endpoint: Some(endpoint("device/authorize")),
         claims_parameter_supported: Some(true),
         request_parameter_supported: Some(true),
         request_uri_parameter_supported: Some(true),

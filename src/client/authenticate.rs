@@ -29,6 +29,8 @@ pub enum Endpoint {
     Revoke,
     /// RFC 9126
     Par,
+    /// RFC 8628 §3.1
+    DeviceAuthorize,
 }
 
 impl Endpoint {
@@ -38,6 +40,7 @@ impl Endpoint {
             Self::Introspect => "introspect",
             Self::Revoke => "revoke",
             Self::Par => "par",
+            Self::DeviceAuthorize => "device/authorize",
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Authorization code (RFC 6749 §4.1.3): redeemed once, by the client it was issued to, with the redirect URI and the
 //! code verifier of the request. A second redemption revokes everything that the first one bought.
 
-use super::{Context, GrantError, Redeemed};
+use super::{Context, GrantError, Redeemed, refresh_token};
 use crate::{
+    model::grant::Grant,
     protocol::{
+        client_metadata::ApplicationType,
         grant_type::GrantType,
         pkce::{CodeChallenge, CodeVerifier, S256},
-        scope::OFFLINE_ACCESS,
+        scope::{DEVICE_SSO, OPENID},
     },
     secret::{Secret, TokenHash, opaque_token},
     store::{self, authorization_code::AuthorizationCode, grant::GrantFacts, unit::Unit},
@@ -124,14 +126,17 @@ fn redeemed(context: &Context<'_>, hash: &TokenHash, code: AuthorizationCode, fa
         .denial_change(revoke)
         .denial_row(event);
     let grant = facts.grant;
-    let refreshes = grant.scope.contains(OFFLINE_ACCESS)
-        && context.client.metadata.allows_grant_type(GrantType::RefreshToken);
-    let refresh_token = refreshes.then(|| opaque_token(context.app.random.as_ref()));
-    if let Some(token) = &refresh_token {
-        let idle_end = context.now + grant.refresh_idle_lifetime;
-        let expires_at = grant.expires_at.map_or(idle_end, |end| end.min(idle_end));
-        let hash = TokenHash::of(token.expose());
-        unit = unit.row(store::refresh_token::row(&hash, &grant.id, None, context.now, expires_at));
+    let refresh_token = refresh_token::first_of(context, &grant).map(|(token, row)| {
+        unit = std::mem::take(&mut unit).row(row);
+        token
+    });
+    let device_secret = refresh_token
+        .as_ref()
+        .filter(|_| gives_device_secret(context, &grant))
+        .map(|_| opaque_token(context.app.random.as_ref()));
+    if let Some(secret) = &device_secret {
+        let hash = TokenHash::of(secret.expose());
+        unit = unit.row(store::device_secret::row(&hash, &grant.id, context.now));
     }
     Redeemed {
         unit,
@@ -139,9 +144,17 @@ fn redeemed(context: &Context<'_>, hash: &TokenHash, code: AuthorizationCode, fa
         scope: grant.scope.clone(),
         access_lifetime: grant.access_lifetime,
         refresh_token,
+        device_secret,
         nonce: code.nonce,
         kind: GrantType::AuthorizationCode,
         user: facts.user,
         grant: Some(grant),
     }
+}
+
+/// OpenID Connect Native SSO 1.0 §3.1: an installed application that stays signed in may let others of its device in.
+fn gives_device_secret(context: &Context<'_>, grant: &Grant) -> bool {
+    context.client.metadata.application_type == ApplicationType::Native
+        && !context.server.config.server.is_org()
+        && [OPENID, DEVICE_SSO].iter().all(|scope| grant.scope.contains(scope))
 }

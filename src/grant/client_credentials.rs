@@ -70,6 +70,7 @@ pub(super) fn redeem(context: &Context<'_>, requested: Option<&ScopeSet>) -> Res
         access_lifetime: granted.lifetimes.access(),
         scope,
         refresh_token: None,
+        device_secret: None,
         nonce: None,
         kind: GrantType::ClientCredentials,
     })

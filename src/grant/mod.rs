@@ -7,7 +7,12 @@
 
 pub mod authorization_code;
 pub mod client_credentials;
+mod decide;
+pub mod device_code;
+pub mod jwt_bearer;
+pub mod password;
 pub mod refresh_token;
+pub mod token_exchange;
 
 use std::sync::Arc;
 
@@ -15,7 +20,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     app::App,
-    cache::servers::ServerState,
+    cache::{Count, servers::ServerState},
     claims::assemble::ClaimsError,
     client::{
         AuthenticateError, authenticate,
@@ -31,6 +36,7 @@ use crate::{
         redirect_uri::origin_of,
         resource::InvalidTarget,
         scope::{OPENID, ScopeSet},
+        token_exchange::TokenTypeUri,
         token_request::TokenRequest,
         token_response::TokenResponse,
     },
@@ -73,6 +79,27 @@ pub enum GrantError {
     /// The client's ID tokens cannot be encrypted.
     #[error(transparent)]
     NoEncryptionKey(#[from] NoEncryptionKey),
+    /// The grant type is not offered by this authorization server.
+    #[error("the grant type is not offered here")]
+    UnsupportedGrantType,
+    /// Parameters that do not go together.
+    #[error("invalid request: {0}")]
+    InvalidRequest(&'static str),
+    /// Too many sign-in attempts.
+    #[error("too many attempts")]
+    Throttled(Count),
+    /// The user has not decided yet (RFC 8628 §3.5).
+    #[error("the user has not decided yet")]
+    AuthorizationPending,
+    /// The client polls too fast (RFC 8628 §3.5).
+    #[error("the client polls too fast")]
+    SlowDown,
+    /// The device code has expired (RFC 8628 §3.5).
+    #[error("the device code has expired")]
+    ExpiredToken,
+    /// The user, or a policy asked for the user, said no (RFC 8628 §3.5).
+    #[error("the user denied the request")]
+    UserDenied,
     /// A claim cannot be computed.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
@@ -120,10 +147,30 @@ struct Redeemed {
     access_lifetime: Duration,
     /// The refresh token to hand out.
     refresh_token: Option<Secret<String>>,
+    /// The device secret to hand out.
+    device_secret: Option<Secret<String>>,
     /// `nonce` for the ID token.
     nonce: Option<String>,
     /// The grant type, for log and metrics.
     kind: GrantType,
+}
+
+impl Redeemed {
+    /// Tokens of a user's grant, without anything optional.
+    fn of(unit: Unit, grant: Grant, user: User, (kind, scope): (GrantType, ScopeSet)) -> Self {
+        Self {
+            unit,
+            lost: |_| GrantError::InvalidGrant("grant_ended"),
+            access_lifetime: grant.access_lifetime,
+            grant: Some(grant),
+            user: Some(user),
+            scope,
+            refresh_token: None,
+            device_secret: None,
+            nonce: None,
+            kind,
+        }
+    }
 }
 
 /// The context that a grant works in.
@@ -191,6 +238,14 @@ async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantErr
         GrantError::InvalidTarget(_) => "invalid_target",
         GrantError::NoEncryptionKey(_) => "no_encryption_key",
         GrantError::AccessDenied => "access_denied",
+        GrantError::ExpiredToken => "device_code_expired",
+        GrantError::UserDenied => "user_denied",
+        GrantError::UnsupportedGrantType => "unsupported_grant_type",
+        GrantError::InvalidRequest(_) => "invalid_request",
+        // Logged where it was counted.
+        GrantError::Throttled(_) => return Ok(()),
+        // Not a refusal: the answer is still to come.
+        GrantError::AuthorizationPending | GrantError::SlowDown => return Ok(()),
         GrantError::Claims(_) => "claim_failed",
         GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
     };
@@ -232,6 +287,14 @@ async fn redeem(context: &Context<'_>, request: &TokenRequest) -> Result<Redeeme
         TokenRequest::RefreshToken { refresh_token, scope } => {
             refresh_token::redeem(context, refresh_token, scope.as_ref()).await
         }
+        TokenRequest::DeviceCode { device_code } => device_code::redeem(context, device_code).await,
+        TokenRequest::Password { username, password, scope } => {
+            password::redeem(context, (username, password), scope.as_ref()).await
+        }
+        TokenRequest::JwtBearer { assertion, scope } => {
+            jwt_bearer::redeem(context, assertion, scope.as_ref()).await
+        }
+        TokenRequest::TokenExchange(request) => token_exchange::redeem(context, request).await,
         TokenRequest::ClientCredentials { scope } => client_credentials::redeem(context, scope.as_ref()),
     }
 }
@@ -280,7 +343,18 @@ fn target(context: &Context<'_>, grant: Option<&Grant>) -> Result<Vec<String>, I
 
 /// Commits what was redeemed together with its log event, then signs.
 async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
-    let Redeemed { unit, lost, grant, user, scope, access_lifetime, refresh_token, nonce, kind } = redeemed;
+    let Redeemed {
+        unit,
+        lost,
+        grant,
+        user,
+        scope,
+        access_lifetime,
+        refresh_token,
+        device_secret,
+        nonce,
+        kind,
+    } = redeemed;
     let app = context.app;
     // Whatever may still be refused is refused before anything is spent.
     let resource = target(context, grant.as_ref())?;
@@ -300,7 +374,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
                 user: &subject.user,
                 sub: &subject.sub,
                 groups: &subject.group_names,
-                auth_time: grant.auth_time.unwrap_or(grant.created_at),
+                auth_time: grant.auth_time,
                 acr: grant.acr.as_deref(),
                 amr: &grant.amr,
                 session: grant.session_id.as_ref(),
@@ -342,6 +416,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
             access_token: Some(&access_token.token),
             code: None,
             recipient: recipient.as_ref(),
+            device_secret: device_secret.as_ref().map(|secret| secret.expose().as_str()),
         };
         token::id::mint(&mint, binding, app.random.as_ref())?
     } else {
@@ -352,6 +427,9 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         scope: Some(scope),
         refresh_token: refresh_token.map(|token| token.expose().clone()),
         id_token,
+        device_secret: device_secret.map(|secret| secret.expose().clone()),
+        // RFC 8693 §2.2.1
+        issued_token_type: (kind == GrantType::TokenExchange).then_some(TokenTypeUri::AccessToken),
         ..TokenResponse::bearer(
             access_token.token,
             u32::try_from(access_token.lifetime.whole_seconds()).unwrap_or(u32::MAX),

@@ -2,11 +2,12 @@
 
 use super::{Context, GrantError, Redeemed};
 use crate::{
+    model::grant::Grant,
     protocol::{
         grant_type::GrantType,
         scope::{OFFLINE_ACCESS, ScopeSet},
     },
-    secret::{Secret, TokenHash},
+    secret::{Secret, TokenHash, opaque_token},
     store::{
         self,
         grant::GrantFacts,
@@ -19,6 +20,19 @@ use crate::{
         refresh::{Use, child, classify},
     },
 };
+
+/// The first refresh token of a new grant, and its row; absent without offline access (Core §11).
+pub(super) fn first_of(context: &Context<'_>, grant: &Grant) -> Option<(Secret<String>, Row)> {
+    let refreshes = grant.scope.contains(OFFLINE_ACCESS)
+        && context.client.metadata.allows_grant_type(GrantType::RefreshToken);
+    refreshes.then(|| {
+        let token = opaque_token(context.app.random.as_ref());
+        let idle_end = context.now + grant.refresh_idle_lifetime;
+        let expires_at = grant.expires_at.map_or(idle_end, |end| end.min(idle_end));
+        let hash = TokenHash::of(token.expose());
+        (token, store::refresh_token::row(&hash, &grant.id, None, context.now, expires_at))
+    })
+}
 
 pub(super) async fn redeem(
     context: &Context<'_>,
@@ -142,6 +156,7 @@ fn redeemed(
         grant: Some(facts.grant),
         scope,
         refresh_token: Some(refresh_token),
+        device_secret: None,
         // Core §12.2: no new nonce.
         nonce: None,
         kind: GrantType::RefreshToken,

@@ -19,6 +19,34 @@ pub enum AccessTokenProfile {
     Rfc9068,
 }
 
+/// How an assertion of a trusted issuer names users.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrustedSubject {
+    /// By login.
+    #[default]
+    Login,
+    /// By user id.
+    Id,
+}
+
+/// An issuer whose assertions about users are believed (RFC 7523 §2.1).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedIssuer {
+    /// `iss` of its assertions.
+    pub issuer: String,
+    /// Its public keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Where its public keys are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// What `sub` is.
+    #[serde(default)]
+    pub subject: TrustedSubject,
+}
+
 /// What may be set per authorization server beside its names.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +61,12 @@ pub struct ServerSettings {
     pub resources: Vec<String>,
     /// What userinfo asks of the authentication behind an access token.
     pub userinfo: UserinfoSettings,
+    /// Issuers whose assertions are believed (RFC 7523 §2.1).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trusted_issuers: Vec<TrustedIssuer>,
+    /// Other authorization servers of this installation whose access tokens may be exchanged here (RFC 8693).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trusted_servers: Vec<AuthorizationServerId>,
 }
 
 /// What userinfo asks of the authentication behind an access token (RFC 9470 §3); by default nothing.
@@ -53,6 +87,8 @@ impl Default for ServerSettings {
             id_token_lifetime: 3600,
             resources: Vec::new(),
             userinfo: UserinfoSettings::default(),
+            trusted_issuers: Vec::new(),
+            trusted_servers: Vec::new(),
         }
     }
 }

@@ -19,6 +19,8 @@ pub const ADDRESS: &str = "address";
 pub const PHONE: &str = "phone";
 /// `offline_access`: a refresh token is wanted (Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
+/// `device_sso`: a device secret is wanted (OpenID Connect Native SSO 1.0 §3.1).
+pub const DEVICE_SSO: &str = "device_sso";
 /// `groups` (Okta).
 pub const GROUPS: &str = "groups";
 

@@ -2,8 +2,10 @@
 
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::introspection::MAX_TOKEN;
 use crate::protocol::params::{ParamError, Params};
 use crate::protocol::scope::{ScopeError, ScopeSet};
+use crate::protocol::token_exchange::TokenExchange;
 use crate::secret::Secret;
 
 /// What is exchanged for tokens.
@@ -25,6 +27,29 @@ pub enum TokenRequest {
         /// A subset of the scope granted.
         scope: Option<ScopeSet>,
     },
+    /// A device code (RFC 8628 §3.4).
+    DeviceCode {
+        /// The device code.
+        device_code: Secret<String>,
+    },
+    /// A user's own credentials (RFC 6749 §4.3.2).
+    Password {
+        /// The login as it was typed.
+        username: String,
+        /// The password as it was typed.
+        password: Secret<String>,
+        /// The scope asked for.
+        scope: Option<ScopeSet>,
+    },
+    /// What a trusted issuer says of a user (RFC 7523 §2.1).
+    JwtBearer {
+        /// The assertion.
+        assertion: Secret<String>,
+        /// The scope asked for.
+        scope: Option<ScopeSet>,
+    },
+    /// Another token (RFC 8693 §2.1).
+    TokenExchange(Box<TokenExchange>),
     /// The client itself (RFC 6749 §4.4.2).
     ClientCredentials {
         /// The scope asked for.
@@ -44,6 +69,12 @@ pub enum TokenRequestError {
     /// The scope is malformed.
     #[error(transparent)]
     Scope(#[from] ScopeError),
+    /// A token type is unknown (RFC 8693 §3).
+    #[error("the token type is not supported")]
+    UnsupportedTokenType,
+    /// An actor token without its type, or a type without a token (RFC 8693 §2.1).
+    #[error("actor_token and actor_token_type require each other")]
+    ActorTokenType,
 }
 
 impl TokenRequest {
@@ -66,12 +97,23 @@ impl TokenRequest {
                 refresh_token: secret(params.required("refresh_token", 1024)?),
                 scope: scope(params)?,
             }),
+            GrantType::DeviceCode => {
+                Ok(Self::DeviceCode { device_code: secret(params.required("device_code", 1024)?) })
+            }
+            GrantType::Password => Ok(Self::Password {
+                username: params.required("username", 320)?.to_owned(),
+                password: secret(params.required("password", 1024)?),
+                scope: scope(params)?,
+            }),
+            GrantType::JwtBearer => Ok(Self::JwtBearer {
+                assertion: secret(params.required("assertion", MAX_TOKEN)?),
+                scope: scope(params)?,
+            }),
+            GrantType::TokenExchange => {
+                Ok(Self::TokenExchange(Box::new(TokenExchange::from_params(params, scope(params)?)?)))
+            }
             GrantType::ClientCredentials => Ok(Self::ClientCredentials { scope: scope(params)? }),
             GrantType::Implicit
-            | GrantType::Password
-            | GrantType::DeviceCode
-            | GrantType::TokenExchange
-            | GrantType::JwtBearer
             | GrantType::Saml2Bearer
             | GrantType::Ciba
             | GrantType::InteractionCode
@@ -87,6 +129,10 @@ impl TokenRequest {
         match self {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
+            Self::Password { .. } => GrantType::Password,
+            Self::JwtBearer { .. } => GrantType::JwtBearer,
+            Self::TokenExchange(_) => GrantType::TokenExchange,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
         }
     }
@@ -104,6 +150,12 @@ impl From<TokenRequestError> for OAuthError {
                 Self::new(ErrorCode::UnsupportedGrantType, "The grant_type is not supported.")
             }
             TokenRequestError::Scope(error) => error.into(),
+            TokenRequestError::UnsupportedTokenType => {
+                Self::invalid_request("A token type is not supported.")
+            }
+            TokenRequestError::ActorTokenType => {
+                Self::invalid_request("The parameters actor_token and actor_token_type require each other.")
+            }
         }
     }
 }
@@ -160,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_unknown_or_unserved_grant_type_is_unsupported() {
-        for grant in ["password", "implicit", "Authorization_Code", "foo"] {
+        for grant in ["interaction_code", "implicit", "Authorization_Code", "foo"] {
             assert_eq!(code(&format!("grant_type={grant}")), ErrorCode::UnsupportedGrantType, "{grant}");
         }
         assert_eq!(code("grant_type=client_credentials&scope=a++b"), ErrorCode::InvalidScope);

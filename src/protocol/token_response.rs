@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::scope::ScopeSet;
+use crate::protocol::token_exchange::TokenTypeUri;
 use crate::protocol::wire_enum::wire_enum;
 
 wire_enum! {
@@ -37,6 +38,12 @@ pub struct TokenResponse {
     /// The ID token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    /// The device secret (OpenID Connect Native SSO 1.0 §3.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_secret: Option<String>,
+    /// What kind of token was exchanged for (RFC 8693 §2.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<TokenTypeUri>,
 }
 
 impl TokenResponse {
@@ -49,6 +56,8 @@ impl TokenResponse {
             scope: None,
             refresh_token: None,
             id_token: None,
+            device_secret: None,
+            issued_token_type: None,
         }
     }
 }

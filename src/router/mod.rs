@@ -29,6 +29,8 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/signin", get(route::signin::get).post(route::signin::post))
         .at("/consent", get(route::consent::get).post(route::consent::post))
         .at("/accounts", get(route::accounts::get).post(route::accounts::post))
+        .at("/activate", get(route::device::get).post(route::device::post))
+        .at("/activate/confirm", get(route::device::get_confirm).post(route::device::post_confirm))
         .at("/logout", post(route::logout::confirmed))
         .at("/login/initiate", get(route::initiate_login::get))
         .at("/home/oidc_client/:client_id", get(route::initiate_login::get))

@@ -53,6 +53,9 @@ impl Surface {
                 Some("introspect") => surface("introspect", Bucket::Introspect, Cors::Client, Format::OAuth),
                 Some("revoke") => surface("revoke", Bucket::Revoke, Cors::Client, Format::OAuth),
                 Some("par") => surface("par", Bucket::PushedAuthorization, Cors::Client, Format::OAuth),
+                Some("device/authorize") => {
+                    surface("device", Bucket::DeviceAuthorization, Cors::Client, Format::OAuth)
+                }
                 Some("userinfo") => surface("userinfo", Bucket::Userinfo, Cors::Client, Format::OAuth),
                 Some("keys") => surface("keys", Bucket::Documents, Cors::Anyone, Format::Okta),
                 Some("authorize") => surface("authorize", Bucket::Authorize, Cors::Nobody, Format::Page),
@@ -72,6 +75,7 @@ impl Surface {
             "/signin" => "signin",
             "/consent" => "consent",
             "/accounts" => "accounts",
+            "/activate" | "/activate/confirm" => "activate",
             "/logout" => "logout",
             "/login/initiate" => "initiate_login",
             "/playground" => "playground",

@@ -331,6 +331,12 @@ impl Apply<'_> {
         if let Some(userinfo) = &wanted.userinfo {
             settings.userinfo.clone_from(userinfo);
         }
+        if let Some(issuers) = &wanted.trusted_issuers {
+            settings.trusted_issuers.clone_from(issuers);
+        }
+        if let Some(servers) = &wanted.trusted_servers {
+            settings.trusted_servers = self.server_ids(servers).await?;
+        }
         server.status = wanted.status.unwrap_or(server.status);
         server.access_token_profile = wanted.access_token_profile.unwrap_or(server.access_token_profile);
         if *server == before {
@@ -340,6 +346,18 @@ impl Apply<'_> {
             server.updated_at = self.now;
         }
         Ok(store::server::update(&self.tx, server).await?)
+    }
+
+    async fn server_ids(&self, servers: &[Reference]) -> Result<Vec<AuthorizationServerId>, SeedError> {
+        let mut ids = Vec::with_capacity(servers.len());
+        for server in servers {
+            let id = AuthorizationServerId::new(server.name.as_str());
+            if store::server::find_in(&self.tx, &id).await?.is_none() {
+                return Err(server.spot.error("there is no such authorization server"));
+            }
+            ids.push(id);
+        }
+        Ok(ids)
     }
 
     async fn scope(&self, config: &mut ServerConfig, wanted: &read::Scope) -> Result<(), SeedError> {

@@ -12,7 +12,7 @@ use crate::{
         Status,
         authorization_server::{
             AccessTokenProfile, ClaimType, ClaimValue, GroupFilter, ScopeConsent, TokenLifetimes,
-            UserinfoSettings,
+            TrustedIssuer, UserinfoSettings,
         },
         user::UserStatus,
     },
@@ -88,6 +88,8 @@ pub(super) struct Server {
     pub(super) id_token_lifetime: Option<u32>,
     pub(super) resources: Option<Vec<String>>,
     pub(super) userinfo: Option<UserinfoSettings>,
+    pub(super) trusted_issuers: Option<Vec<TrustedIssuer>>,
+    pub(super) trusted_servers: Option<Vec<Reference>>,
     pub(super) scopes: Vec<Scope>,
     pub(super) claims: Vec<Claim>,
     pub(super) policies: Vec<Policy>,
@@ -430,7 +432,15 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
         return Err(id.error("has at most 100 letters, digits, `-` or `_`, and is not `v1`"));
     }
     let settings = members.opt("settings", |place| {
-        place.members(&["signing_algorithms", "code_lifetime", "id_token_lifetime", "resources", "userinfo"])
+        place.members(&[
+            "signing_algorithms",
+            "code_lifetime",
+            "id_token_lifetime",
+            "resources",
+            "userinfo",
+            "trusted_issuers",
+            "trusted_servers",
+        ])
     })?;
     let settings = settings.as_ref();
     let lifetime = |key: &str, most: u32| {
@@ -451,6 +461,11 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
         resources: settings
             .map_or(Ok(None), |settings| settings.opt("resources", |place| resources(&place)))?,
         userinfo: settings.map_or(Ok(None), |settings| settings.opt("userinfo", |place| userinfo(&place)))?,
+        trusted_issuers: settings.map_or(Ok(None), |settings| {
+            settings.opt("trusted_issuers", |_| list(settings, "trusted_issuers", "issuer", trusted_issuer))
+        })?,
+        trusted_servers: settings
+            .map_or(Ok(None), |settings| settings.opt("trusted_servers", |place| place.references()))?,
         scopes: list(&members, "scopes", "name", scope)?,
         claims: list(&members, "claims", "name", claim)?,
         policies: list(&members, "policies", "name", |place| Ok(place.clone()))?
@@ -458,6 +473,34 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
             .enumerate()
             .map(|(index, place)| policy(&place, index))
             .collect::<Result<_, _>>()?,
+    })
+}
+
+/// An issuer whose assertions about users are believed (RFC 7523 §2.1).
+fn trusted_issuer(place: &Place<'_>) -> Result<TrustedIssuer, SeedError> {
+    let members = place.members(&["issuer", "jwks", "jwks_uri", "subject"])?;
+    let jwks = members.opt("jwks", |place| {
+        let jwks = match place.json() {
+            // {file: jwks.json} gives a text.
+            Value::String(text) => serde_json::from_str(&text).map_err(|_| place.error("is not JSON"))?,
+            jwks => jwks,
+        };
+        ::keys::ClientKeys::parse(&jwks).map_err(|_| place.error("is not a JWK set"))?;
+        Ok(jwks)
+    })?;
+    let jwks_uri = members.opt("jwks_uri", |place| {
+        let uri = place.text()?;
+        let https = url::Url::parse(&uri).is_ok_and(|url| url.scheme() == "https" && url.has_host());
+        if https { Ok(uri) } else { Err(place.error("must be an https URL")) }
+    })?;
+    if jwks.is_some() == jwks_uri.is_some() {
+        return Err(place.error("needs exactly one of `jwks` and `jwks_uri`"));
+    }
+    Ok(TrustedIssuer {
+        issuer: members.load("issuer")?.text()?,
+        jwks,
+        jwks_uri,
+        subject: members.opt("subject", |place| place.word("login, id"))?.unwrap_or_default(),
     })
 }
 

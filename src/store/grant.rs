@@ -185,6 +185,34 @@ pub fn row(grant: &Grant) -> Result<Row, Fault> {
     .into())
 }
 
+/// Inserts a grant among the changes of its unit and not after those of its neighbours: a unit that follows in the same
+/// transaction finds it.
+///
+/// # Errors
+/// The methods cannot be written as JSON.
+pub fn insertion(grant: &Grant) -> Result<Change, Fault> {
+    Ok(Change::new(
+        r#"INSERT INTO "grant" ("id", "server_id", "client_id", "user_id", "session_id", "scope", "acr", "amr",
+             "auth_time", "access_lifetime", "refresh_idle_lifetime", "created_at", "expires_at")
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"#,
+        vec![
+            grant.id.as_str().into(),
+            grant.server_id.as_str().into(),
+            grant.client_id.as_str().into(),
+            grant.user_id.as_ref().map(ToString::to_string).into(),
+            grant.session_id.as_ref().map(ToString::to_string).into(),
+            grant.scope.to_string().into(),
+            grant.acr.clone().into(),
+            serde_json::to_string(&grant.amr)?.into(),
+            grant.auth_time.map(millis).into(),
+            grant.access_lifetime.whole_seconds().into(),
+            grant.refresh_idle_lifetime.whole_seconds().into(),
+            millis(grant.created_at).into(),
+            grant.expires_at.map(millis).into(),
+        ],
+    ))
+}
+
 /// Revokes a grant and with it every token of it.
 pub fn revoke(id: &GrantId, reason: &'static str, now: OffsetDateTime) -> Change {
     Change::new(

@@ -8,6 +8,8 @@ pub mod authorization_code;
 pub mod client;
 pub mod consent;
 pub mod db;
+pub mod device_code;
+pub mod device_secret;
 pub mod flow;
 pub mod grant;
 pub mod group;

@@ -15,6 +15,8 @@ pub enum Expired {
     Flows,
     /// Pushed authorization requests; kept for a day, longer than any flow that they began.
     PushedRequests,
+    /// Device authorization requests; kept for an hour, so that a late poll is told why.
+    DeviceCodes,
     /// Authorization codes; kept for a day so that a late replay is still recognised.
     AuthorizationCodes,
     /// Refresh tokens that died of idleness.
@@ -33,9 +35,10 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Flows,
         Self::PushedRequests,
+        Self::DeviceCodes,
         Self::AuthorizationCodes,
         Self::RefreshTokens,
         Self::Sessions,
@@ -53,6 +56,10 @@ impl Expired {
             Self::PushedRequests => {
                 r#"DELETE FROM "pushed_request" WHERE "request_hash" IN
                    (SELECT "request_hash" FROM "pushed_request" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::DeviceCodes => {
+                r#"DELETE FROM "device_code" WHERE "id" IN
+                   (SELECT "id" FROM "device_code" WHERE "expires_at" <= $1 - 3600000 LIMIT $2)"#
             }
             Self::AuthorizationCodes => {
                 r#"DELETE FROM "authorization_code" WHERE "code_hash" IN

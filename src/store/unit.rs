@@ -183,6 +183,8 @@ rows! {
     AuthorizationCode(authorization_code);
     /// A refresh token.
     RefreshToken(refresh_token);
+    /// A device secret.
+    DeviceSecret(device_secret);
     /// A system log event.
     LogEvent(log_event);
 }

@@ -42,6 +42,8 @@ pub enum EventType {
     AuthorizeImplicitAccessToken,
     /// Only an ID token was issued by the authorization endpoint.
     AuthorizeImplicitIdToken,
+    /// A device was approved.
+    AuthorizeDevice,
     /// An authorization request was denied.
     Authorize,
     /// Tokens were issued, or refused by policy.
@@ -104,6 +106,8 @@ impl EventType {
             (Self::AuthorizeImplicitAccessToken, false) => "app.oauth2.as.authorize.implicit.access_token",
             (Self::AuthorizeImplicitIdToken, true) => "app.oauth2.authorize.implicit.id_token",
             (Self::AuthorizeImplicitIdToken, false) => "app.oauth2.as.authorize.implicit.id_token",
+            (Self::AuthorizeDevice, true) => "app.oauth2.authorize.device",
+            (Self::AuthorizeDevice, false) => "app.oauth2.as.authorize.device",
             (Self::Authorize, true) => "app.oauth2.authorize",
             (Self::Authorize, false) => "app.oauth2.as.authorize",
             (Self::TokenGrant, true) => "app.oauth2.token.grant",

@@ -62,14 +62,16 @@ pub fn mint(mint: &Mint<'_>, lifetime: Duration, random: &dyn Random) -> Result<
             claims.insert("iat".to_owned(), json!(iat));
             claims.insert("jti".to_owned(), json!(jti));
             claims.insert("scope".to_owned(), json!(mint.scope.to_string()));
-            if let Some(subject) = user {
+            if let Some(subject) = user.filter(|subject| !subject.amr.is_empty()) {
                 claims.insert("amr".to_owned(), json!(subject.amr));
             }
             Some("at+jwt")
         }
     };
     if let Some(subject) = user {
-        claims.insert("auth_time".to_owned(), json!(subject.auth_time.unix_timestamp()));
+        if let Some(auth_time) = subject.auth_time {
+            claims.insert("auth_time".to_owned(), json!(auth_time.unix_timestamp()));
+        }
         if let Some(acr) = subject.acr {
             claims.insert("acr".to_owned(), json!(acr));
         }

@@ -25,6 +25,8 @@ pub struct Binding<'a> {
     /// Who alone may read it, see [`crate::client::encryption::of_id_tokens`]. A client that asked for encryption gets
     /// nothing without it.
     pub recipient: Option<&'a Recipient>,
+    /// The device secret that comes along (`ds_hash`).
+    pub device_secret: Option<&'a str>,
 }
 
 /// Mints an ID token for the subject of `mint`; absent when no user takes part.
@@ -43,7 +45,9 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
     claims.insert("iat".to_owned(), json!(iat));
     claims.insert("exp".to_owned(), json!(iat + lifetime.whole_seconds()));
     claims.insert("jti".to_owned(), json!(format!("ID.{}", crate::id::base62(random, 22))));
-    claims.insert("auth_time".to_owned(), json!(subject.auth_time.unix_timestamp()));
+    if let Some(auth_time) = subject.auth_time {
+        claims.insert("auth_time".to_owned(), json!(auth_time.unix_timestamp()));
+    }
     claims.insert("amr".to_owned(), json!(subject.amr));
     if let Some(acr) = subject.acr {
         claims.insert("acr".to_owned(), json!(acr));
@@ -65,6 +69,10 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
     if let Some(code) = binding.code {
         // Core §3.3.2.11
         claims.insert("c_hash".to_owned(), json!(signer.algorithm().left_half_hash(code.as_bytes())));
+    }
+    if let Some(secret) = binding.device_secret {
+        // Native SSO §3.4
+        claims.insert("ds_hash".to_owned(), json!(signer.algorithm().left_half_hash(secret.as_bytes())));
     }
     // Core §5.4: userinfo tells the rest, if an access token leads there: this one, or that which the code buys.
     let with_access_token = binding.access_token.is_some() || binding.code.is_some();

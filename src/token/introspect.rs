@@ -33,7 +33,10 @@ pub async fn introspect(
             None => id_token(app, server, caller, token).await?,
         }
     } else {
-        refresh_token(app, server, caller, token).await?
+        match refresh_token(app, server, caller, token).await? {
+            Some(found) => Some(found),
+            None => device_secret(app, server, caller, token).await?,
+        }
     };
     Ok(found
         .map_or(IntrospectionResponse::Inactive, |active| IntrospectionResponse::Active(Box::new(active))))
@@ -134,12 +137,61 @@ pub async fn live_facts(
     claims: &AccessTokenClaims,
 ) -> Result<Option<GrantFacts>, Fault> {
     let Some(grant) = &claims.grant else { return Ok(None) };
-    let facts = store::grant::find_for_token(&app.db, grant, &claims.jti).await?;
-    Ok(facts.filter(|facts| {
-        !facts.jti_revoked
-            && facts.grant.server_id == server.config.server.id
-            && facts.grant.client_id == claims.client
-            && may_issue(facts, SessionRule::OfflineOutlives).is_ok()
+    let Some(facts) = store::grant::find_for_token(&app.db, grant, &claims.jti).await? else {
+        return Ok(None);
+    };
+    let own = facts.grant.server_id == server.config.server.id && facts.grant.client_id == claims.client;
+    let counts = !facts.jti_revoked
+        && may_issue(&facts, SessionRule::OfflineOutlives).is_ok()
+        && (own || is_live_exchange(app, server, claims, &facts).await?);
+    Ok(counts.then_some(facts))
+}
+
+/// Whether a token names a grant of another client because it was exchanged (RFC 8693): it then says itself that its
+/// client acts, which only this server can have signed, and lives as long as both clients and both servers do.
+async fn is_live_exchange(
+    app: &App,
+    server: &ServerState,
+    claims: &AccessTokenClaims,
+    facts: &GrantFacts,
+) -> Result<bool, Fault> {
+    let actor = claims.claims.get("act").and_then(|actor| actor.get("sub")).and_then(Value::as_str);
+    let own = &server.config.server;
+    let from = &facts.grant.server_id;
+    let trusted = *from == own.id || own.settings.trusted_servers.contains(from);
+    if actor != Some(claims.client.as_str()) || !trusted {
+        return Ok(false);
+    }
+    let client = app.clients.find(&app.db, &claims.client).await?;
+    Ok(client.is_some_and(|client| {
+        client.is_active() && claims.issued_at >= client.not_before.max(own.not_before)
+    }))
+}
+
+/// A device secret (Okta): it tells the session, and how long the refresh token that it came with may live.
+async fn device_secret(
+    app: &App,
+    server: &ServerState,
+    caller: &Client,
+    token: &str,
+) -> Result<Option<ActiveToken>, Fault> {
+    let facts = store::device_secret::find(&app.db, &TokenHash::of(token)).await?;
+    let live = facts.filter(|facts| {
+        facts.grant.server_id == server.config.server.id
+            && may_know(caller, facts.grant.client_id.as_str())
+            && facts.grant.expires_at.is_none_or(|end| end > app.now())
+            && may_issue(facts, SessionRule::MustLive).is_ok()
+    });
+    Ok(live.map(|facts| ActiveToken {
+        token_type: Some("urn:x-oath:params:oauth:token-type:device-secret".to_owned()),
+        exp: facts.grant.expires_at.map(time::OffsetDateTime::unix_timestamp),
+        claims: facts
+            .grant
+            .session_id
+            .map(|sid| ("sid".to_owned(), sid.to_string().into()))
+            .into_iter()
+            .collect(),
+        ..ActiveToken::default()
     }))
 }
 

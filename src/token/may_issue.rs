@@ -4,7 +4,10 @@ use time::OffsetDateTime;
 
 use crate::{
     limit::lockout::UNTIL_RESET,
-    model::{Status, user::UserStatus},
+    model::{
+        Status,
+        user::{User, UserStatus},
+    },
     store::grant::GrantFacts,
 };
 
@@ -76,14 +79,7 @@ pub fn may_issue(facts: &GrantFacts, session: SessionRule) -> Result<(), Refusal
     if facts.grant.user_id.is_some() {
         // A user that is gone has no status any more.
         let user = facts.user.as_ref().ok_or(Refusal::UserNotActive)?;
-        if user.status != UserStatus::Active {
-            return Err(Refusal::UserNotActive);
-        }
-        // A lock that passes by itself guards the password; if it ended grants too, whoever can guess wrongly could
-        // sign everybody out. One that only a reset ends is an end.
-        if user.lock.locked_until.is_some_and(|until| until >= UNTIL_RESET) {
-            return Err(Refusal::UserLocked);
-        }
+        may_have_tokens(user)?;
         not_before = not_before.max(user.not_before);
     }
     // The latest of all wins; what was made at that very moment is dead too.
@@ -93,6 +89,22 @@ pub fn may_issue(facts: &GrantFacts, session: SessionRule) -> Result<(), Refusal
     let offline = facts.grant.scope.contains(crate::protocol::scope::OFFLINE_ACCESS);
     if facts.session_ended_at.is_some() && (session == SessionRule::MustLive || !offline) {
         return Err(Refusal::SessionEnded);
+    }
+    Ok(())
+}
+
+/// Decides whether there may be tokens about a user at all.
+///
+/// # Errors
+/// The first reason that speaks against it.
+pub fn may_have_tokens(user: &User) -> Result<(), Refusal> {
+    if user.status != UserStatus::Active {
+        return Err(Refusal::UserNotActive);
+    }
+    // A lock that passes by itself guards the password; if it ended grants too, whoever can guess wrongly could sign
+    // everybody out. One that only a reset ends is an end.
+    if user.lock.locked_until.is_some_and(|until| until >= UNTIL_RESET) {
+        return Err(Refusal::UserLocked);
     }
     Ok(())
 }

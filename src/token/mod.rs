@@ -52,8 +52,8 @@ pub struct Subject<'a> {
     pub sub: &'a str,
     /// The names of the user's groups.
     pub groups: &'a [String],
-    /// When the user authenticated.
-    pub auth_time: OffsetDateTime,
+    /// When the user authenticated; absent where that happened elsewhere.
+    pub auth_time: Option<OffsetDateTime>,
     /// `acr` that was earned.
     pub acr: Option<&'a str>,
     /// `amr` that was earned.

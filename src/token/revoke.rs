@@ -45,7 +45,24 @@ pub async fn revoke(
         app.db.writer().commit(unit).await?;
         return Ok(());
     }
-    let Some((_, facts)) = store::refresh_token::find(&app.db, &TokenHash::of(token)).await? else {
+    let hash = TokenHash::of(token);
+    let Some((_, facts)) = store::refresh_token::find(&app.db, &hash).await? else {
+        // Native SSO: a device secret takes what was signed in with it along.
+        let facts = store::device_secret::find(&app.db, &hash).await?;
+        let own = |grant: &crate::model::grant::Grant| {
+            grant.client_id == client.id && grant.server_id == server.config.server.id
+        };
+        if let Some(facts) = facts.filter(|facts| own(&facts.grant)) {
+            let mut event = event("device_secret").with("grant", facts.grant.id.as_str());
+            if let Some(user) = &facts.grant.user_id {
+                event = event.user(user);
+            }
+            let unit = Unit::new()
+                .change(store::device_secret::revoke(&hash, now))
+                .change(store::device_secret::revoke_derived(&hash, now))
+                .row(event.row(caller, app.random.as_ref(), now));
+            app.db.writer().commit(unit).await?;
+        }
         return Ok(());
     };
     let grant = &facts.grant;

@@ -82,7 +82,7 @@ pub async fn userinfo(
             user: &subject.user,
             sub: &subject.sub,
             groups: &subject.group_names,
-            auth_time: now,
+            auth_time: None,
             acr: None,
             amr: &[],
             session: None,

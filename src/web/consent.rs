@@ -73,12 +73,7 @@ pub fn consent(page: &ConsentPage) -> Markup {
                     (person(&page.user, None))
                     @if let Some(href) = &page.switch_account_href { a href=(href) { "Not you?" } }
                 }
-                div {
-                    h2.label id="consent-scopes" { "This includes" }
-                    ul.scopes aria-labelledby="consent-scopes" {
-                        @for (index, scope) in page.scopes.iter().enumerate() { (item(index, scope)) }
-                    }
-                }
+                (scopes(&page.scopes))
                 p.fine {
                     "Your choice is remembered."
                     @if let Some(host) = &page.return_host { " You return to " strong { bdi { (host) } } "." }
@@ -90,6 +85,18 @@ pub fn consent(page: &ConsentPage) -> Markup {
             }
         },
     )
+}
+
+/// The scopes that are asked for, with a box for each that can be left out.
+pub(super) fn scopes(scopes: &[ConsentScope]) -> Markup {
+    html! {
+        div {
+            h2.label id="consent-scopes" { "This includes" }
+            ul.scopes aria-labelledby="consent-scopes" {
+                @for (index, scope) in scopes.iter().enumerate() { (item(index, scope)) }
+            }
+        }
+    }
 }
 
 fn item(index: usize, scope: &ConsentScope) -> Markup {

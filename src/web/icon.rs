@@ -22,6 +22,14 @@ pub(super) fn warning(size: u16) -> Markup {
     outline(size, "M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18M12 8v5M12 16.2v.3")
 }
 
+/// A screen with a telephone before it: a device.
+pub(super) fn device(size: u16) -> Markup {
+    outline(
+        size,
+        "M12 17H4a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1h15a1 1 0 0 1 1 1v3M8 20.5h4M16 11h4a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1h-4a1 1 0 0 1-1-1v-8a1 1 0 0 1 1-1",
+    )
+}
+
 /// A cross: remove.
 pub(super) fn cross(size: u16) -> Markup {
     outline(size, "M6.5 6.5l11 11M17.5 6.5l-11 11")

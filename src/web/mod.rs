@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod consent;
 pub mod cookie;
 pub mod csrf;
+pub mod device;
 pub mod error;
 pub mod headers;
 pub mod home;
@@ -58,6 +59,20 @@ pub mod id {
     pub const LOGOUT_CANCEL: &str = "logout-cancel";
     /// The page after signing out.
     pub const SIGNED_OUT_PAGE: &str = "signed-out-page";
+    /// The page where a user code is typed.
+    pub const DEVICE_PAGE: &str = "device-page";
+    /// The user code.
+    pub const USER_CODE: &str = "user-code";
+    /// The button that opens what a user code names.
+    pub const DEVICE_SUBMIT: &str = "device-submit";
+    /// The page that asks whether a device may have what it asks for.
+    pub const DEVICE_CONFIRM_PAGE: &str = "device-confirm-page";
+    /// The button that approves a device.
+    pub const DEVICE_APPROVE: &str = "device-approve";
+    /// The button that denies a device.
+    pub const DEVICE_DENY: &str = "device-deny";
+    /// The page after the decision.
+    pub const DEVICE_DONE_PAGE: &str = "device-done-page";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

@@ -46,7 +46,7 @@ async fn every_page_can_be_read_aloud_and_walked_by_tab(app: TestApp, driver: We
     assert_accessible(&driver, "signed-out-page").await;
 }
 
-async fn assert_accessible(driver: &WebDriver, id: &str) {
+pub(super) async fn assert_accessible(driver: &WebDriver, id: &str) {
     until(driver, &format!("document.getElementById('{id}') && document.readyState === 'complete'")).await;
     assert_eq!(value(driver, "document.querySelectorAll('h1').length").await, 1, "{id}: one h1");
     assert_eq!(value(driver, "document.querySelectorAll('main').length").await, 1, "{id}: one main");

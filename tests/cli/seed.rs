@@ -63,7 +63,7 @@ fn the_documented_example_is_applied_and_again_changes_nothing() {
     let place = installation();
     let out = place.run(&["apply", EXAMPLE]).succeeded();
     assert!(
-        out.contains("2 groups, 3 users, 3 clients, 2 authorization servers, 1 trusted origins"),
+        out.contains("2 groups, 3 users, 5 clients, 2 authorization servers, 1 trusted origins"),
         "{out}"
     );
     let users = place.run(&["user", "list"]).succeeded();

@@ -271,9 +271,11 @@ async fn every_advertised_endpoint_answers(app: TestApp) {
             let client = app.client();
             let form = [("token", "x"), ("grant_type", "client_credentials")];
             let response = match kind {
-                "token" | "introspection" | "revocation" | "pushed_authorization_request" => {
-                    client.post_form(path, &form).await
-                }
+                "token"
+                | "introspection"
+                | "revocation"
+                | "pushed_authorization_request"
+                | "device_authorization" => client.post_form(path, &form).await,
                 _ => client.get(path).await,
             };
             let (status, media_type) = match kind {
@@ -281,9 +283,11 @@ async fn every_advertised_endpoint_answers(app: TestApp) {
                 "authorization" => (400, "text/html; charset=utf-8"),
                 "end_session" => (200, "text/html; charset=utf-8"),
                 "userinfo" | "registration" => (401, ""),
-                "token" | "introspection" | "revocation" | "pushed_authorization_request" => {
-                    (401, "application/json;charset=UTF-8")
-                }
+                "token"
+                | "introspection"
+                | "revocation"
+                | "pushed_authorization_request"
+                | "device_authorization" => (401, "application/json;charset=UTF-8"),
                 other => panic!("`{other}` is advertised and not known to this test"),
             };
             assert_eq!(response.status, status, "{member}: {}", response.text());

@@ -3,12 +3,15 @@
 mod authorization_request;
 mod claims_parameter;
 mod code_flow;
+mod device;
 mod encrypted_response;
 mod introspect;
 mod introspection_jwt;
+mod jwt_bearer;
 mod logout;
 mod metadata;
 mod pairwise;
+mod password;
 mod policy;
 mod pushed;
 mod registration;
@@ -30,12 +33,15 @@ pub(crate) fn trials() -> Vec<Test> {
         authorization_request::trials(),
         claims_parameter::trials(),
         code_flow::trials(),
+        device::trials(),
         encrypted_response::trials(),
         introspect::trials(),
         introspection_jwt::trials(),
+        jwt_bearer::trials(),
         logout::trials(),
         metadata::trials(),
         pairwise::trials(),
+        password::trials(),
         policy::trials(),
         pushed::trials(),
         registration::trials(),

@@ -189,6 +189,7 @@ async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestAp
         "revocation_endpoint_auth_methods_supported",
         "revocation_endpoint_auth_signing_alg_values_supported",
         "end_session_endpoint",
+        "device_authorization_endpoint",
         "claims_parameter_supported",
         "request_parameter_supported",
         "request_uri_parameter_supported",

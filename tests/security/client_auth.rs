@@ -995,7 +995,7 @@ async fn sec_e16_a_grant_type_that_is_off_is_off_at_every_server(app: TestApp) {
         }
         // Not served at all, for anybody.
         for grant_type in
-            ["password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "nonsense", ""]
+            ["interaction_code", "implicit", "urn:openid:params:grant-type:ciba", "nonsense", ""]
         {
             let form = [("grant_type", grant_type), ("username", ALICE), ("password", fixtures::PASSWORD)];
             let response = app.token_at(server, WEB, &form).await;

@@ -9,6 +9,7 @@ mod client_auth;
 mod clock;
 mod code;
 mod connections;
+mod device;
 mod input;
 mod issuer;
 mod keys;
@@ -20,6 +21,7 @@ mod registration;
 mod request_object;
 mod sign_in;
 mod throttling;
+mod token_exchange;
 mod traps;
 
 use std::collections::BTreeSet;
@@ -34,6 +36,7 @@ pub(crate) fn trials() -> Vec<Test> {
         clock::trials(),
         code::trials(),
         connections::trials(),
+        device::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
@@ -45,6 +48,7 @@ pub(crate) fn trials() -> Vec<Test> {
         registration::trials(),
         sign_in::trials(),
         throttling::trials(),
+        token_exchange::trials(),
         traps::trials(),
     ]
     .into_iter()
@@ -72,19 +76,10 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("I2", "client authentication by certificate"),
     ("I3", "self-signed client certificates"),
     ("I4", "access tokens bound to a certificate"),
-    ("J1", "the device grant"),
-    ("J2", "the device grant"),
-    ("J3", "user codes"),
-    ("J4", "the device page"),
-    ("J5", "the device page"),
-    ("J6", "the device grant"),
-    ("J7", "the device grant"),
-    ("K5", "token exchange"),
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
     ("M3", "account recovery, unlocking and self-registration"),
     ("M4", "the Authentication API"),
-    ("M5", "token exchange, the password grant and the device grant"),
     ("O1", "one-time passwords"),
     ("O2", "one-time passwords"),
     ("O3", "one-time passwords"),
@@ -145,11 +140,10 @@ pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("T8", "an acr that only a second factor reaches"),
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("A14", "response modes that are JWTs"),
-    ("C4", "a device code, state token or recovery token presented as a code"),
+    ("C4", "a state token or recovery token presented as a code"),
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
-    ("G1", "iss inside a JWT response"),
     ("W3", "addresses made from templates"),
-    ("X1", "user codes, organisation names and templates of operators"),
+    ("X1", "organisation names and templates of operators"),
     ("X2", "mails and directories"),
 ];
 

@@ -146,6 +146,30 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 let rows = numbered(at - DAY).map(pushed).collect();
                 insert::<entity::pushed_request::Entity>(&database, rows).await;
             }
+            Expired::DeviceCodes => {
+                // Kept for an hour, so that a late poll is told that it has expired.
+                let row = |(id, expires_at): (String, i64)| entity::device_code::Model {
+                    device_code_hash: format!("hash-{id}"),
+                    id,
+                    user_code_mac: None,
+                    user_code_sealed: String::new(),
+                    server_id: "default".to_owned(),
+                    client_id: WEB.to_owned(),
+                    scope: "openid".to_owned(),
+                    client_ip: "192.0.2.1".to_owned(),
+                    ip: None,
+                    user_agent: None,
+                    poll_interval: 5,
+                    polled_at: None,
+                    created_at: 0,
+                    expires_at,
+                    decided_at: None,
+                    grant_id: None,
+                    consumed_at: None,
+                };
+                let rows = numbered(at - 3_600_000).map(row).collect();
+                insert::<entity::device_code::Entity>(&database, rows).await;
+            }
             Expired::AuthorizationCodes => {
                 // Kept for a day, so that a late replay is recognised.
                 let rows = numbered(at - DAY).map(|(id, end)| code(&id, "kept", end)).collect();
@@ -225,6 +249,7 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
     vec![
         (Expired::Flows, count::<entity::flow::Entity>(database).await),
         (Expired::PushedRequests, count::<entity::pushed_request::Entity>(database).await),
+        (Expired::DeviceCodes, count::<entity::device_code::Entity>(database).await),
         (Expired::AuthorizationCodes, count::<entity::authorization_code::Entity>(database).await),
         (Expired::RefreshTokens, count::<entity::refresh_token::Entity>(database).await),
         (Expired::Sessions, count::<entity::session::Entity>(database).await),
@@ -239,6 +264,7 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
     let (table, key) = match kind {
         Expired::Flows => ("flow", "id"),
         Expired::PushedRequests => ("pushed_request", "request_hash"),
+        Expired::DeviceCodes => ("device_code", "id"),
         Expired::AuthorizationCodes => ("authorization_code", "code_hash"),
         Expired::RefreshTokens => ("refresh_token", "token_hash"),
         Expired::Sessions => ("session", "id"),

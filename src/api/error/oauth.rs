@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::okta::Envelope;
 use crate::{
+    authorize::device::DeviceError,
     cache::Count,
     client::AuthenticateError,
     fault::Fault,
@@ -114,6 +115,27 @@ impl From<GrantError> for OAuthFailure {
                 "No access policy of this authorization server allows the request.",
             )
             .into(),
+            GrantError::UnsupportedGrantType => OAuthError::new(
+                ErrorCode::UnsupportedGrantType,
+                "The grant_type is not offered by this authorization server.",
+            )
+            .into(),
+            GrantError::InvalidRequest(text) => OAuthError::invalid_request(text).into(),
+            GrantError::Throttled(count) => Self::throttled(count),
+            GrantError::AuthorizationPending => {
+                OAuthError::new(ErrorCode::AuthorizationPending, "The user has not decided yet.").into()
+            }
+            GrantError::SlowDown => OAuthError::new(
+                ErrorCode::SlowDown,
+                "Polls come too fast: wait five seconds longer between them from now on.",
+            )
+            .into(),
+            GrantError::ExpiredToken => {
+                OAuthError::new(ErrorCode::ExpiredToken, "The device code has expired.").into()
+            }
+            GrantError::UserDenied => {
+                OAuthError::new(ErrorCode::AccessDenied, "The request was denied.").into()
+            }
             GrantError::Claims(error) => {
                 tracing::error!(%error, "a claim could not be computed");
                 // The configuration is wrong, not the server: RFC 6749 §5.2's status, as with Okta.
@@ -121,6 +143,17 @@ impl From<GrantError> for OAuthFailure {
                 Self { status, ..OAuthError::server_error().into() }
             }
             GrantError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<DeviceError> for OAuthFailure {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::UnauthorizedClient(grants) => GrantError::UnauthorizedClient(grants).into(),
+            DeviceError::Scope(error) => error.into(),
+            DeviceError::TooMany(count) => Self::throttled(count),
+            DeviceError::Fault(fault) => fault.into(),
         }
     }
 }

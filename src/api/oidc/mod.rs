@@ -3,6 +3,7 @@
 
 mod client_schema;
 mod clients;
+mod device;
 mod introspect;
 mod keys;
 mod metadata;
@@ -21,8 +22,8 @@ use poem_openapi::{OpenApi, param::Path};
 use self::client_schema::{ClientDoc, ClientForm, ClientsDoc, DeletedDoc, RegisterDoc};
 use self::clients::Action;
 use self::schema::{
-    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc,
-    TokenForm, UserinfoDoc,
+    DeviceDoc, DeviceForm, IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc,
+    RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
 };
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
@@ -244,6 +245,34 @@ impl Endpoints {
         Answer::new(
             revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
+    }
+
+    /// Device authorization at the org authorization server (RFC 8628 §3.1)
+    #[oai(path = "/oauth2/v1/device/authorize", method = "post", operation_id = "deviceAuthorize")]
+    async fn device_authorize(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<DeviceForm>,
+    ) -> Answer<DeviceDoc> {
+        Answer::new(device::authorize(self.server(ORG).await, request, &caller, &form.params).await)
+    }
+
+    /// Device authorization at a custom authorization server (RFC 8628 §3.1)
+    #[oai(
+        path = "/oauth2/:authorization_server_id/v1/device/authorize",
+        method = "post",
+        operation_id = "deviceAuthorizeCustom"
+    )]
+    async fn device_authorize_custom(
+        &self,
+        authorization_server_id: Path<String>,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        form: OAuthForm<DeviceForm>,
+    ) -> Answer<DeviceDoc> {
+        let server = self.custom(&authorization_server_id).await;
+        Answer::new(device::authorize(server, request, &caller, &form.params).await)
     }
 
     /// Pushed authorization requests of the org authorization server (RFC 9126)

@@ -8,7 +8,8 @@ use crate::api::payload::Documentation;
 /// A token request.
 #[derive(Object)]
 pub(super) struct TokenForm {
-    /// `authorization_code`, `refresh_token` or `client_credentials`.
+    /// `authorization_code`, `refresh_token`, `client_credentials`, `password` or the URN of the device code, token
+    /// exchange or JWT bearer grant.
     grant_type: String,
     /// The authorization code (RFC 6749 §4.1.3).
     code: Option<String>,
@@ -18,6 +19,26 @@ pub(super) struct TokenForm {
     code_verifier: Option<String>,
     /// The refresh token (RFC 6749 §6).
     refresh_token: Option<String>,
+    /// The device code (RFC 8628 §3.4).
+    device_code: Option<String>,
+    /// The login (RFC 6749 §4.3.2).
+    username: Option<String>,
+    /// The password (RFC 6749 §4.3.2).
+    password: Option<String>,
+    /// The assertion of a trusted issuer (RFC 7523 §2.1).
+    assertion: Option<String>,
+    /// The token to exchange (RFC 8693 §2.1).
+    subject_token: Option<String>,
+    /// What kind of token that is.
+    subject_token_type: Option<String>,
+    /// Who acts (RFC 8693 §2.1).
+    actor_token: Option<String>,
+    /// What kind of token that is.
+    actor_token_type: Option<String>,
+    /// What kind of token is wanted.
+    requested_token_type: Option<String>,
+    /// Where the token is to be used; may be repeated.
+    audience: Option<String>,
     /// Scopes, space separated.
     scope: Option<String>,
     /// What the access token is for; may be sent several times (RFC 8707 §2.2).
@@ -47,6 +68,10 @@ pub(super) struct Tokens {
     refresh_token: Option<String>,
     /// The ID token.
     id_token: Option<String>,
+    /// The device secret (OpenID Connect Native SSO 1.0).
+    device_secret: Option<String>,
+    /// What kind of token was exchanged for (RFC 8693 §2.2.1).
+    issued_token_type: Option<String>,
 }
 
 /// An introspection request.
@@ -54,7 +79,7 @@ pub(super) struct Tokens {
 pub(super) struct IntrospectForm {
     /// The token.
     token: String,
-    /// `access_token`, `refresh_token` or `id_token`; a hint only.
+    /// `access_token`, `refresh_token`, `id_token` or `device_secret`; a hint only.
     token_type_hint: Option<String>,
     /// The client, unless it authenticates by header or assertion.
     client_id: Option<String>,
@@ -96,12 +121,40 @@ pub(super) struct Introspection {
 pub(super) struct RevokeForm {
     /// The token.
     token: String,
-    /// `access_token` or `refresh_token`; a hint only.
+    /// `access_token`, `refresh_token` or `device_secret`; a hint only.
     token_type_hint: Option<String>,
     /// The client, unless it authenticates by header or assertion.
     client_id: Option<String>,
     /// The secret (`client_secret_post`).
     client_secret: Option<String>,
+}
+
+/// A device authorization request.
+#[derive(Object)]
+pub(super) struct DeviceForm {
+    /// Scopes, space separated.
+    scope: Option<String>,
+    /// The client, unless it authenticates by header or assertion.
+    client_id: Option<String>,
+    /// The secret (`client_secret_post`).
+    client_secret: Option<String>,
+}
+
+/// The codes of a device (RFC 8628 §3.2).
+#[derive(Object)]
+pub(super) struct DeviceCodes {
+    /// What the device polls the token endpoint with.
+    device_code: String,
+    /// What the person types.
+    user_code: String,
+    /// Where they type it.
+    verification_uri: String,
+    /// The same with the code in it.
+    verification_uri_complete: String,
+    /// Seconds until both codes die.
+    expires_in: i64,
+    /// Seconds between two polls.
+    interval: i64,
 }
 
 /// A pushed authorization request (RFC 9126 §2.1); every parameter of an authorization request but `request_uri`.
@@ -186,6 +239,14 @@ documentation! {
         (404, "No such authorization server"),
         (429, "Too many requests"),
         (503, "It could not be revoked now"),
+    ];
+    /// Of the device authorization endpoint.
+    DeviceDoc: DeviceCodes => [
+        (200, "The codes"),
+        (400, "OAuth error"),
+        (401, "The client could not be authenticated"),
+        (404, "No such authorization server"),
+        (429, "Too many requests"),
     ];
     /// Of the pushed authorization request endpoint.
     ParDoc: Pushed => [

@@ -11,7 +11,7 @@ mod pushed;
 mod request_object;
 mod resource;
 mod response_type;
-mod scope;
+pub(super) mod scope;
 
 use serde::{Deserialize, Serialize};
 

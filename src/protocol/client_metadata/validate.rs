@@ -125,9 +125,19 @@ impl ClientMetadata {
         let grants = |grant_type| self.allows_grant_type(grant_type);
         ensure(self.grant_types.len() <= MAX_ENTRIES, "grant_types", "has too many entries")?;
         ensure(!self.grant_types.is_empty(), "grant_types", "is empty")?;
+        self.check_grants_of_kind()?;
         if self.application_type == ApplicationType::Service {
-            let only = self.grant_types.iter().all(|known| *known == GrantType::ClientCredentials);
-            ensure(only, "grant_types", "must be client_credentials only for a service")?;
+            let only = self.grant_types.iter().all(|known| {
+                matches!(
+                    known,
+                    GrantType::ClientCredentials | GrantType::TokenExchange | GrantType::JwtBearer
+                )
+            });
+            ensure(
+                only,
+                "grant_types",
+                "must be client_credentials, token-exchange or jwt-bearer only for a service",
+            )?;
             ensure(self.redirect_uris.is_empty(), "redirect_uris", "must be empty for a service")?;
             let empty = self.post_logout_redirect_uris.is_empty();
             ensure(empty, "post_logout_redirect_uris", "must be empty for a service")?;
@@ -152,13 +162,42 @@ impl ClientMetadata {
         let redirects = !self.redirect_uris.is_empty();
         ensure(redirects || !(code || front), "redirect_uris", "needs at least one entry")?;
         let refreshable = self.grant_types.iter().any(|known| {
-            !matches!(known, GrantType::RefreshToken | GrantType::ClientCredentials | GrantType::Implicit)
+            !matches!(
+                known,
+                GrantType::RefreshToken
+                    | GrantType::ClientCredentials
+                    | GrantType::Implicit
+                    | GrantType::JwtBearer
+            )
         });
         ensure(
             refreshable || !grants(GrantType::RefreshToken),
             "grant_types",
             "refresh_token needs a grant that issues refresh tokens",
         )
+    }
+
+    /// Grants that only some kinds of application may have (Okta).
+    fn check_grants_of_kind(&self) -> Result<(), MetadataError> {
+        use ApplicationType::{Native, Service, Web};
+        let rules: [(GrantType, &[ApplicationType], &'static str); 4] = [
+            (GrantType::DeviceCode, &[Native], "device_code is for native clients only"),
+            // RFC 9700 §2.4: a last resort for installed applications of one's own.
+            (GrantType::Password, &[Native], "password is for native clients only"),
+            (
+                GrantType::TokenExchange,
+                &[Native, Service],
+                "token-exchange is for services and native clients",
+            ),
+            (GrantType::JwtBearer, &[Web, Service], "jwt-bearer is for services and web clients"),
+        ];
+        for (grant_type, kinds, reason) in rules {
+            let fits = !self.allows_grant_type(grant_type) || kinds.contains(&self.application_type);
+            ensure(fits, "grant_types", reason)?;
+        }
+        // RFC 7523 §3.1: the assertion says nothing of the client.
+        let bearer = self.allows_grant_type(GrantType::JwtBearer);
+        ensure(!(bearer && self.is_public()), "grant_types", "jwt-bearer needs a client that authenticates")
     }
 
     fn check_authentication(&self) -> Result<(), MetadataError> {

@@ -26,6 +26,8 @@ pub(crate) fn step(visit: Visit<'_>, step: Result<Step, FlowError>, method: &Met
         Ok(Step::SignIn(flow)) => visit.redirect(&format!("/signin?flow={flow}")),
         Ok(Step::ChooseAccount(flow)) => visit.redirect(&format!("/accounts?flow={flow}")),
         Ok(Step::Consent(flow)) => visit.redirect(&format!("/consent?flow={flow}")),
+        Ok(Step::ConfirmDevice(flow)) => visit.redirect(&format!("/activate/confirm?flow={flow}")),
+        Ok(Step::DeviceDecided(verdict)) => super::device::decided(visit, &verdict),
         Err(error) => flow_error(visit, error),
     }
 }

@@ -270,12 +270,25 @@ pub(super) async fn own_form<'a>(
     (app, caller): (&'a App, &'a Caller),
     step: &str,
 ) -> Result<(Visit<'a>, Params), Response> {
+    own_form_of(request, body, (app, caller), |_| step.to_owned()).await
+}
+
+/// The same for a step that the visit tells, for example one that is bound to its session.
+///
+/// # Errors
+/// As [`own_form`].
+pub(super) async fn own_form_of<'a>(
+    request: &Request,
+    body: Body,
+    (app, caller): (&'a App, &'a Caller),
+    step: impl Fn(&Visit<'_>) -> String,
+) -> Result<(Visit<'a>, Params), Response> {
     let visit = match Visit::begin(app, caller, request.headers()).await {
         Ok(visit) => visit,
         Err(fault) => return Err(no_visit(app, caller, &fault)),
     };
     match read_form(request, body, &app.settings.issuer).await {
-        Some(params) if visit.form_is_ours(&params, step) => Ok((visit, params)),
+        Some(params) if visit.form_is_ours(&params, &step(&visit)) => Ok((visit, params)),
         Some(_) | None => Err(csrf_rejected(visit).await),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     model::user::User,
     protocol::{
         error::{ErrorCode, OAuthError},
+        params::Params,
         scope::{OPENID, ScopeSet},
     },
     store,
@@ -43,6 +44,9 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
         Ok(waiting) => waiting,
         Err(error) => return flow_error(visit, error),
     };
+    if waiting.is_about_a_device() {
+        return visit.redirect(&format!("/activate/confirm?flow={}", waiting.flow.id));
+    }
     let Some(session) = &visit.session else {
         return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
     };
@@ -55,7 +59,32 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
 
 fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
     let request = &waiting.flow.pending.request;
-    let scopes = request
+    let view = ConsentPage {
+        client: card_of(&waiting.client, request),
+        user: signed_in_as(user),
+        switch_account_href: Some(format!("/accounts?flow={}", waiting.flow.id)),
+        scopes: asked_for(waiting),
+        return_host: url::Url::parse(&request.destination.redirect_uri)
+            .ok()
+            .and_then(|url| url.host_str().map(ToOwned::to_owned)),
+        form: visit.form("/consent", waiting.flow.id.as_str(), STEP),
+    };
+    let headers = headers::page(&visit.nonce, Some(&target(&request.destination.redirect_uri)), visit.hsts());
+    visit.html(StatusCode::OK, headers, consent(&view))
+}
+
+/// How a signed-in user is shown.
+pub(super) fn signed_in_as(user: &User) -> Person {
+    Person {
+        display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
+        login: user.login.clone(),
+    }
+}
+
+/// The scopes of the request as pages show them.
+pub(super) fn asked_for(waiting: &Waiting) -> Vec<ConsentScope> {
+    let request = &waiting.flow.pending.request;
+    request
         .scope
         .iter()
         .map(|name| {
@@ -73,22 +102,14 @@ fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
                 },
             }
         })
-        .collect();
-    let view = ConsentPage {
-        client: card_of(&waiting.client, request),
-        user: Person {
-            display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
-            login: user.login.clone(),
-        },
-        switch_account_href: Some(format!("/accounts?flow={}", waiting.flow.id)),
-        scopes,
-        return_host: url::Url::parse(&request.destination.redirect_uri)
-            .ok()
-            .and_then(|url| url.host_str().map(ToOwned::to_owned)),
-        form: visit.form("/consent", waiting.flow.id.as_str(), STEP),
-    };
-    let headers = headers::page(&visit.nonce, Some(&target(&request.destination.redirect_uri)), visit.hsts());
-    visit.html(StatusCode::OK, headers, consent(&view))
+        .collect()
+}
+
+/// What a form agrees to. What was asked for is in the frozen request: a form can only leave optional scopes out.
+pub(super) fn agreed_to(waiting: &Waiting, params: &Params) -> ScopeSet {
+    let ticked: Vec<&str> = params.all("scope").collect();
+    let request = &waiting.flow.pending.request;
+    request.scope.filtered(|name| !is_optional(waiting, name) || ticked.contains(&name))
 }
 
 fn is_optional(waiting: &Waiting, name: &str) -> bool {
@@ -111,6 +132,10 @@ pub(crate) async fn post(
         Ok(waiting) => waiting,
         Err(error) => return flow_error(visit, error),
     };
+    // A device is allowed on a page that warns of phishing, and nowhere else (RFC 8628 §5.4).
+    if waiting.is_about_a_device() {
+        return visit.redirect(&format!("/activate/confirm?flow={}", waiting.flow.id));
+    }
     let Some(session) = &visit.session else {
         return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
     };
@@ -119,14 +144,7 @@ pub(crate) async fn post(
         let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
         return step(visit, next, &Method::POST);
     }
-    // What was asked for is in the frozen request: a form can only leave optional scopes out.
-    let ticked: Vec<&str> = params.all("scope").collect();
-    let agreed: ScopeSet = waiting
-        .flow
-        .pending
-        .request
-        .scope
-        .filtered(|name| !is_optional(&waiting, name) || ticked.contains(&name));
+    let agreed = agreed_to(&waiting, &params);
     waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
     if let Err(error) = waiting.save(&app).await {
         return flow_error(visit, error);

@@ -40,7 +40,14 @@ pub(crate) fn step_for(
 ) -> Response {
     match next {
         Ok(Step::Respond(response)) => deliver_to(visit, client, &response, method),
-        Ok(Step::SignIn(_) | Step::ChooseAccount(_) | Step::Consent(_)) | Err(_) => step(visit, next, method),
+        Ok(
+            Step::SignIn(_)
+            | Step::ChooseAccount(_)
+            | Step::Consent(_)
+            | Step::ConfirmDevice(_)
+            | Step::DeviceDecided(_),
+        )
+        | Err(_) => step(visit, next, method),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod assets;
 pub mod authorize;
 pub mod consent;
+pub mod device;
 pub mod home;
 pub mod initiate_login;
 pub mod logout;

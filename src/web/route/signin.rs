@@ -18,7 +18,7 @@ use crate::{
     authorize::{
         checks::ValidRequest,
         dispatch::{Journey, deny, dispatch},
-        flow::{Flow, FlowError},
+        flow::{Ending, Flow, FlowError},
     },
     cache::servers::ServerState,
     id::{FlowId, UserId},
@@ -69,6 +69,11 @@ impl Waiting {
             .filter(|client| client.is_active())
             .ok_or(FlowError::Unknown)?;
         Ok(Self { flow, server, client })
+    }
+
+    /// Whether the journey ends in a decision about a device.
+    pub(super) fn is_about_a_device(&self) -> bool {
+        matches!(self.flow.pending.ending, Ending::Device(_))
     }
 
     /// Saves the progress; lost when another tab was faster.
