@@ -33,7 +33,7 @@ mod tests {
 
     use super::*;
 
-    fn checked(extra: Value) -> Result<(), MetadataError> {
+    fn checked(extra: &Value) -> Result<(), MetadataError> {
         let mut base = json!({
             "redirect_uris": ["https://rp.example/cb", "http://localhost:3000/cb"],
             "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b"}]},
@@ -52,12 +52,12 @@ mod tests {
             ("initiate_login_uri", json!("https://rp.example/login#x")),
             ("default_acr_values", json!(["a b"])),
         ] {
-            assert_eq!(checked(json!({member: value})).unwrap_err().member, member, "{value}");
+            assert_eq!(checked(&json!({member: value})).unwrap_err().member, member, "{value}");
         }
         let fine = json!({
             "request_uris": ["https://rp.example/r#hash"],
             "initiate_login_uri": "https://rp.example/login?tenant=1",
         });
-        assert_eq!(checked(fine), Ok(()));
+        assert_eq!(checked(&fine), Ok(()));
     }
 }
