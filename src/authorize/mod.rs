@@ -9,7 +9,7 @@
 //! | interact | [`interact`] | `prompt=none` cannot |
 //! | dispatch | [`dispatch`] | the only place that chooses the next step; every page comes back here |
 //! | decide | [`decide`] | `access_denied` |
-//! | issue | [`issue`], [`front_channel`] | |
+//! | issue | [`issue`], [`front_channel`], [`jarm`] | |
 //!
 //! What the request says is frozen when it arrives: in memory when nothing has to be asked, in a `flow` row otherwise.
 
@@ -21,6 +21,7 @@ pub mod flow;
 pub mod front_channel;
 pub mod interact;
 pub mod issue;
+pub mod jarm;
 pub mod parse;
 pub mod pushed;
 pub mod request_object;

@@ -139,13 +139,20 @@ impl ServerState {
     /// # Errors
     /// There is no active key.
     pub fn id_token_signer(&self, client: &Client) -> Result<&SigningKey, Fault> {
-        match client
-            .metadata
-            .id_token_alg()
-            .parse::<Algorithm>()
-            .ok()
-            .and_then(|algorithm| self.signer(algorithm))
-        {
+        self.signer_for(client, client.metadata.id_token_alg())
+    }
+
+    /// The key that signs authorization responses for a client: of the registered algorithm (JARM §3), or the ID token's.
+    ///
+    /// # Errors
+    /// There is no active key.
+    pub fn authorization_response_signer(&self, client: &Client) -> Result<&SigningKey, Fault> {
+        let registered = client.metadata.authorization_signed_response_alg.as_deref();
+        self.signer_for(client, registered.unwrap_or(client.metadata.id_token_alg()))
+    }
+
+    fn signer_for(&self, client: &Client, algorithm: &str) -> Result<&SigningKey, Fault> {
+        match algorithm.parse::<Algorithm>().ok().and_then(|algorithm| self.signer(algorithm)) {
             Some(signer) => Ok(signer),
             // FAPI 2.0 Security Profile §5.4.1: no RSASSA-PKCS1-v1_5.
             None if client.metadata.profile == Profile::Fapi2 => {
@@ -259,7 +266,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
             GRANT_TYPES.iter().chain(&[GrantType::Implicit]).map(|grant| grant.as_str().to_owned()).collect(),
         ),
         subject_types_supported: texts(&["public"]),
-        id_token_signing_alg_values_supported: openid(Some(signing)),
+        id_token_signing_alg_values_supported: openid(Some(signing.clone())),
         scopes_supported: Some(scopes),
         token_endpoint_auth_methods_supported: Some(auth_methods.clone()),
         token_endpoint_auth_signing_alg_values_supported: Some(assertion_algs.clone()),
@@ -293,6 +300,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         request_uri_parameter_supported: Some(true),
         require_request_uri_registration: Some(true),
         request_object_signing_alg_values_supported: Some(request_object_algs),
+        authorization_signing_alg_values_supported: Some(signing.clone()),
         authorization_response_iss_parameter_supported: Some(true),
         ..Metadata::default()
     }

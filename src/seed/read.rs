@@ -288,7 +288,7 @@ fn password(members: &Members<'_>) -> Result<Option<Password>, SeedError> {
 const CLIENT_KEYS: [&str; 5] = ["client_id", "client_secret", "force", "status", "assignment"];
 
 /// Client metadata (RFC 7591 §2, OpenID Connect Registration §2) and Okta's settings.
-const METADATA: [&str; 29] = [
+const METADATA: [&str; 30] = [
     "client_name",
     "client_uri",
     "logo_uri",
@@ -318,6 +318,7 @@ const METADATA: [&str; 29] = [
     "request_uris",
     "require_signed_request_object",
     "require_pushed_authorization_requests",
+    "authorization_signed_response_alg",
 ];
 
 fn client(place: &Place<'_>, force: bool) -> Result<Client, SeedError> {

@@ -3,6 +3,7 @@
 mod authorization_request;
 mod code_flow;
 mod introspect;
+mod jarm;
 mod logout;
 mod metadata;
 mod policy;
@@ -22,6 +23,7 @@ pub(crate) fn trials() -> Vec<Test> {
         authorization_request::trials(),
         code_flow::trials(),
         introspect::trials(),
+        jarm::trials(),
         logout::trials(),
         metadata::trials(),
         policy::trials(),

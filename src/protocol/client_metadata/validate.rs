@@ -177,6 +177,9 @@ impl ClientMetadata {
         if let Some(alg) = self.id_token_signed_response_alg.as_deref() {
             ensure(ASYMMETRIC.contains(&alg), "id_token_signed_response_alg", "is not supported")?;
         }
+        if let Some(alg) = self.authorization_signed_response_alg.as_deref() {
+            ensure(ASYMMETRIC.contains(&alg), "authorization_signed_response_alg", "is not supported")?;
+        }
         if let Some(alg) = self.request_object_signing_alg.as_deref() {
             // RFC 9101 §10.2: an unsigned request object proves nothing.
             // Only the secret of client_secret_jwt is kept in a form that can verify a MAC.
@@ -225,6 +228,7 @@ impl ClientMetadata {
             ("token_endpoint_auth_signing_alg", &self.token_endpoint_auth_signing_alg),
             ("id_token_signed_response_alg", &self.id_token_signed_response_alg),
             ("request_object_signing_alg", &self.request_object_signing_alg),
+            ("authorization_signed_response_alg", &self.authorization_signed_response_alg),
         ] {
             let fits = alg.as_deref().is_none_or(|alg| FAPI2.contains(&alg));
             ensure(fits, member, "must be PS256, ES256 or EdDSA in the profile fapi2")?;

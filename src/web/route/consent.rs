@@ -117,7 +117,7 @@ pub(crate) async fn post(
     if params.one("decision") != Some(DECISION_ACCEPT) {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not consent.");
         let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
-        return step(visit, next, &Method::POST);
+        return step(visit, next, &Method::POST).await;
     }
     // What was asked for is in the frozen request: a form can only leave optional scopes out.
     let ticked: Vec<&str> = params.all("scope").collect();
@@ -134,5 +134,5 @@ pub(crate) async fn post(
     let browser = visit.browser();
     let next =
         dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
-    step(visit, next, &Method::POST)
+    step(visit, next, &Method::POST).await
 }
