@@ -8,7 +8,7 @@ use crate::{
     app::App,
     cache::servers::ServerState,
     fault::Fault,
-    id::ClientId,
+    id::{AuthorizationServerId, ClientId},
     model::client::Client,
     protocol::{
         authorization_request::AuthorizationRequest, client_metadata::ApplicationType, redirect_uri,
@@ -29,6 +29,10 @@ pub struct Destination {
     pub state: Option<String>,
     /// The issuer (RFC 9207).
     pub iss: String,
+    /// The authorization server that answers.
+    pub server_id: AuthorizationServerId,
+    /// The client that is answered.
+    pub client_id: ClientId,
 }
 
 /// Why it is not known where the answer goes; told on our own page only (RFC 6749 §4.1.2.1).
@@ -100,6 +104,8 @@ pub fn destination(
         response_mode: error_mode(request),
         state: request.state.clone(),
         iss: server.issuer.clone(),
+        server_id: server.config.server.id.clone(),
+        client_id: client.id.clone(),
     })
 }
 

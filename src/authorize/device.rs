@@ -262,6 +262,8 @@ fn request(app: &App, server: &ServerState, client: &Client, code: &DeviceCode) 
             response_mode: ResponseMode::Query,
             state: None,
             iss: server.issuer.clone(),
+            server_id: code.server_id.clone(),
+            client_id: code.client_id.clone(),
         },
         response_type: ResponseType::Code,
         scope: code.scope.clone(),

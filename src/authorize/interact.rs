@@ -112,6 +112,8 @@ mod tests {
                 response_mode: ResponseMode::Query,
                 state: None,
                 iss: String::new(),
+                server_id: AuthorizationServerId::new("default"),
+                client_id: ClientId::new("c"),
             },
             response_type: ResponseType::Code,
             scope: ScopeSet::parse("openid").unwrap(),

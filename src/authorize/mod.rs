@@ -9,7 +9,7 @@
 //! | interact | [`interact`] | `prompt=none` cannot |
 //! | dispatch | [`dispatch`] | the only place that chooses the next step; every page comes back here |
 //! | decide | [`decide`] | `access_denied` |
-//! | issue | [`issue`], [`front_channel`] | |
+//! | issue | [`issue`], [`front_channel`], [`jarm`] | |
 //!
 //! A device's request (RFC 8628) joins at dispatch and ends in an approval in place of an answer: [`device`].
 //!
@@ -24,6 +24,7 @@ pub mod flow;
 pub mod front_channel;
 pub mod interact;
 pub mod issue;
+pub mod jarm;
 pub mod parse;
 pub mod pushed;
 pub mod request_object;

@@ -148,6 +148,16 @@ impl ServerState {
         self.signer_of_responses(client, client.metadata.id_token_signed_response_alg.as_deref())
     }
 
+    /// The key that signs authorization responses for a client: of the registered algorithm (JARM §3), or the ID token's.
+    ///
+    /// # Errors
+    /// There is no active key.
+    pub fn authorization_response_signer(&self, client: &Client) -> Result<&SigningKey, Fault> {
+        let metadata = &client.metadata;
+        let registered = metadata.authorization_signed_response_alg.as_deref();
+        self.signer_of_responses(client, registered.or(metadata.id_token_signed_response_alg.as_deref()))
+    }
+
     /// The key that signs an answer to a client: of the algorithm registered for that kind of answer (Registration §2;
     /// RFC 9701 §6), or the first configured one when that ring does not exist.
     ///
@@ -296,7 +306,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         userinfo_signing_alg_values_supported: openid(Some(signing.clone())),
         userinfo_encryption_alg_values_supported: openid(Some(encryption_alg)),
         userinfo_encryption_enc_values_supported: openid(Some(encryption_enc)),
-        introspection_signing_alg_values_supported: Some(signing),
+        introspection_signing_alg_values_supported: Some(signing.clone()),
         scopes_supported: Some(scopes),
         token_endpoint_auth_methods_supported: Some(auth_methods.clone()),
         token_endpoint_auth_signing_alg_values_supported: Some(assertion_algs.clone()),
@@ -331,6 +341,7 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         request_uri_parameter_supported: Some(true),
         require_request_uri_registration: Some(true),
         request_object_signing_alg_values_supported: Some(request_object_algs),
+        authorization_signing_alg_values_supported: Some(signing.clone()),
         authorization_response_iss_parameter_supported: Some(true),
         ..Metadata::default()
     }

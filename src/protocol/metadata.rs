@@ -148,6 +148,9 @@ pub struct Metadata {
     /// The algorithms of DPoP proofs (RFC 9449 §5.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dpop_signing_alg_values_supported: Option<Vec<String>>,
+    /// The algorithms of responses that are JWTs (JARM §4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_signing_alg_values_supported: Option<Vec<String>>,
     /// Whether responses carry `iss` (RFC 9207 §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_response_iss_parameter_supported: Option<bool>,

@@ -15,6 +15,14 @@ wire_enum! {
         FormPost = "form_post",
         /// By `window.postMessage` to the opener or parent (Okta).
         OktaPostMessage = "okta_post_message",
+        /// As a JWT, where the response type has its default (JARM §2.3.4).
+        Jwt = "jwt",
+        /// As a JWT in the query (JARM §2.3.1).
+        QueryJwt = "query.jwt",
+        /// As a JWT in the fragment (JARM §2.3.2).
+        FragmentJwt = "fragment.jwt",
+        /// As a JWT in the body of a POST (JARM §2.3.3).
+        FormPostJwt = "form_post.jwt",
     }
 }
 
@@ -35,6 +43,11 @@ impl ResponseMode {
         if response_type.is_front_channel() { Self::Fragment } else { Self::Query }
     }
 
+    /// Whether the response is one JWT in place of its parameters (JARM §2).
+    pub const fn is_signed(self) -> bool {
+        matches!(self, Self::Jwt | Self::QueryJwt | Self::FragmentJwt | Self::FormPostJwt)
+    }
+
     /// The mode for a request: the one asked for when it suits the response type, else the default.
     ///
     /// # Errors
@@ -45,8 +58,13 @@ impl ResponseMode {
             return Ok(Self::default_for(response_type));
         };
         let mode: Self = requested.parse().map_err(|_| ResponseModeError::Unknown)?;
-        // Multiple Response Types §5: tokens never go into a query, which servers and browsers record.
-        if mode == Self::Query && response_type.is_front_channel() {
+        let mode = match mode {
+            Self::Jwt if response_type.is_front_channel() => Self::FragmentJwt,
+            Self::Jwt => Self::QueryJwt,
+            other => other,
+        };
+        // Multiple Response Types §5, JARM §2.3.1: tokens never go into a query, which servers and browsers record.
+        if matches!(mode, Self::Query | Self::QueryJwt) && response_type.is_front_channel() {
             return Err(ResponseModeError::QueryWithToken);
         }
         Ok(mode)
@@ -85,6 +103,20 @@ mod tests {
             assert!(ResponseMode::choose(Some("form_post"), *response_type).is_ok());
         }
         assert_eq!(ResponseMode::choose(Some("query"), ResponseType::Code), Ok(ResponseMode::Query));
+    }
+
+    #[test]
+    fn jwt_goes_where_the_response_type_has_its_default() {
+        for (requested, response_type, expected) in [
+            ("jwt", ResponseType::Code, Ok(ResponseMode::QueryJwt)),
+            ("jwt", ResponseType::CodeIdToken, Ok(ResponseMode::FragmentJwt)),
+            ("fragment.jwt", ResponseType::Code, Ok(ResponseMode::FragmentJwt)),
+            ("form_post.jwt", ResponseType::IdToken, Ok(ResponseMode::FormPostJwt)),
+            ("query.jwt", ResponseType::Code, Ok(ResponseMode::QueryJwt)),
+            ("query.jwt", ResponseType::IdToken, Err(ResponseModeError::QueryWithToken)),
+        ] {
+            assert_eq!(ResponseMode::choose(Some(requested), response_type), expected, "{requested}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod device;
 mod encrypted_response;
 mod introspect;
 mod introspection_jwt;
+mod jarm;
 mod jwt_bearer;
 mod logout;
 mod metadata;
@@ -37,6 +38,7 @@ pub(crate) fn trials() -> Vec<Test> {
         encrypted_response::trials(),
         introspect::trials(),
         introspection_jwt::trials(),
+        jarm::trials(),
         jwt_bearer::trials(),
         logout::trials(),
         metadata::trials(),

@@ -35,7 +35,7 @@ const CLIENT: &str = "signing";
 const OTHER_URI: &str = "https://app.example.com/other";
 
 /// A client that signs its requests, with two redirect URIs.
-async fn register(app: &TestApp, key: &SigningKey, more: Value) {
+async fn register(app: &TestApp, key: &SigningKey, more: &Value) {
     let mut metadata = json!({
         "redirect_uris": [REDIRECT_URI, OTHER_URI],
         "grant_types": ["authorization_code"],
@@ -57,7 +57,7 @@ fn key() -> SigningKey {
 
 /// J1: never silently ignored; told to the client at the address outside if that is registered (Core §6).
 async fn oidc_j1_errors_go_to_the_registered_uri_outside(app: TestApp) {
-    register(&app, &key(), json!({})).await;
+    register(&app, &key(), &json!({})).await;
     let mut browser = signed_in(&app).await;
     for (name, value, error) in [
         ("request", "eyJhbGciOiJub25lIn0.e30.", "invalid_request_object"),
@@ -74,7 +74,7 @@ async fn oidc_j1_errors_go_to_the_registered_uri_outside(app: TestApp) {
     }
     // A wrong address outside harms nothing where the right one is inside, and a wrong one inside is a page.
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let good = app.signed_request(CLIENT, &key, &json!({}));
     let more = [("request", good.as_str()), ("redirect_uri", "https://evil.example/")];
     browser.open(&app.authorize_url(CLIENT, &more)).await;
@@ -89,7 +89,7 @@ async fn oidc_j1_errors_go_to_the_registered_uri_outside(app: TestApp) {
 /// J2: Core §6.1.
 async fn oidc_j2_what_is_inside_wins_and_the_rest_is_taken_from_outside(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let mut browser = signed_in(&app).await;
     let inside = json!({
         "state": "inner-state", "nonce": "inner-nonce", "redirect_uri": OTHER_URI, "scope": "openid profile",
@@ -126,7 +126,7 @@ async fn oidc_j2_client_and_response_type_are_the_same_inside_and_outside(app: T
     register(
         &app,
         &key,
-        json!({"grant_types": ["authorization_code", "implicit"], "response_types": ["code", "code id_token"]}),
+        &json!({"grant_types": ["authorization_code", "implicit"], "response_types": ["code", "code id_token"]}),
     )
     .await;
     let mut browser = signed_in(&app).await;
@@ -153,7 +153,7 @@ async fn oidc_j2_client_and_response_type_are_the_same_inside_and_outside(app: T
 /// J2: numbers are numbers and objects are objects; a member twice is nothing (RFC 8725 §2.4).
 async fn oidc_j2_members_are_json(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let mut browser = signed_in(&app).await;
     app.clock.advance(100);
     let object = app.signed_request(CLIENT, &key, &json!({"max_age": 10, "prompt": "none"}));
@@ -187,7 +187,7 @@ async fn oidc_j2_an_object_may_be_signed_with_the_secret(app: TestApp) {
 /// J2, Q2: a signed request can be pushed; only what is signed counts then (RFC 9126 §3).
 async fn oidc_j2_an_object_can_be_pushed(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let mut browser = signed_in(&app).await;
     let object = app.signed_request(CLIENT, &key, &json!({"state": null}));
     let form = [
@@ -226,7 +226,7 @@ fn serve(app: &TestApp, status: u16, content_type: &str, body: &str) {
 /// J3: registered as a whole, fragment included; fetched as a JWT (Core §6.2; RFC 9101 §5.2).
 async fn oidc_j3_an_object_is_fetched_from_a_registered_address(app: TestApp) {
     let key = SigningKey::generate(Algorithm::Rs256).unwrap();
-    register(&app, &key, json!({"request_uris": [REQUEST_URI]})).await;
+    register(&app, &key, &json!({"request_uris": [REQUEST_URI]})).await;
     let mut browser = signed_in(&app).await;
     let object = app.signed_request(CLIENT, &key, &json!({"state": "fetched"}));
     for (content_type, good) in [
@@ -264,7 +264,7 @@ async fn oidc_j3_an_object_is_fetched_from_a_registered_address(app: TestApp) {
 async fn oidc_j3_keys_are_fetched_too(app: TestApp) {
     let key = key();
     let uri = "https://app.example.com/jwks.json";
-    register(&app, &key, json!({"jwks": null, "jwks_uri": uri})).await;
+    register(&app, &key, &json!({"jwks": null, "jwks_uri": uri})).await;
     app.fetch.put(uri, json!({"keys": [key.public_jwk()]}).to_string());
     let mut browser = signed_in(&app).await;
     let object = app.signed_request(CLIENT, &key, &json!({}));
@@ -276,7 +276,7 @@ async fn oidc_j3_keys_are_fetched_too(app: TestApp) {
 async fn oidc_j4_only_the_registered_algorithm_signs(app: TestApp) {
     let [rsa, ec] = [Algorithm::Rs256, Algorithm::Es256].map(|alg| SigningKey::generate(alg).unwrap());
     let jwks = json!({"keys": [rsa.public_jwk(), ec.public_jwk()]});
-    register(&app, &ec, json!({"jwks": jwks, "request_object_signing_alg": "ES256"})).await;
+    register(&app, &ec, &json!({"jwks": jwks, "request_object_signing_alg": "ES256"})).await;
     let mut browser = signed_in(&app).await;
     for (object, good) in [
         (app.signed_request(CLIENT, &ec, &json!({})), true),
@@ -296,7 +296,7 @@ async fn fapi2(app: &TestApp, key: &SigningKey) {
         "token_endpoint_auth_method": "private_key_jwt",
         "require_signed_request_object": true,
     });
-    register(app, key, more).await;
+    register(app, key, &more).await;
 }
 
 /// V1: FAPI 2.0 Security Profile §5.3.2, §5.4.1.
@@ -304,7 +304,7 @@ async fn oidc_v1_a_fapi2_client_uses_strong_algorithms_only(app: TestApp) {
     let [rsa, ps] = [Algorithm::Rs256, Algorithm::Ps256].map(|alg| SigningKey::generate(alg).unwrap());
     let jwks = json!({"jwks": {"keys": [rsa.public_jwk(), ps.public_jwk()]}, "profile": "fapi2",
         "token_endpoint_auth_method": "private_key_jwt"});
-    register(&app, &ps, jwks).await;
+    register(&app, &ps, &jwks).await;
     let push = async |key: &SigningKey, more: Value| {
         let object = app.signed_request(CLIENT, key, &more);
         app.push_bare(CLIENT, Some(&ps), &[("client_id", CLIENT), ("request", &object)]).await

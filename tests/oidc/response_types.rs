@@ -54,7 +54,7 @@ fn has(response_type: &str, word: &str) -> bool {
     response_type.split(' ').any(|known| known == word)
 }
 
-async fn register(app: &TestApp, id: &str, more: Value) {
+async fn register(app: &TestApp, id: &str, more: &Value) {
     let response_types = [["code"].as_slice(), &FRONT].concat();
     let mut metadata = json!({
         "redirect_uris": [REDIRECT_URI],
@@ -80,8 +80,8 @@ async fn open(app: &TestApp, browser: &mut Browser, more: &[(&str, &str)]) -> Re
 
 /// A3: a type that nobody is served, and one that is not the client's (RFC 6749 §4.1.2.1).
 async fn oidc_a03_response_types_are_registered_for_each_client(app: TestApp) {
-    register(&app, ALL, json!({})).await;
-    register(&app, "one", json!({"grant_types": ["implicit"], "response_types": ["id_token"]})).await;
+    register(&app, ALL, &json!({})).await;
+    register(&app, "one", &json!({"grant_types": ["implicit"], "response_types": ["id_token"]})).await;
     let mut browser = Browser::new();
     for response_type in FRONT {
         let expected = |client: &str| match (client, response_type) {
@@ -120,7 +120,7 @@ async fn sec_a15_a_type_that_is_not_registered_is_refused_at_every_entry(app: Te
 
 /// A4: mandatory with an ID token, optional with `code token` (Core §3.2.2.1, §3.3.2.11); long ones come back whole.
 async fn oidc_a04_an_id_token_in_the_browser_needs_a_nonce(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     let long = "n".repeat(512);
     for response_type in FRONT {
@@ -137,7 +137,7 @@ async fn oidc_a04_an_id_token_in_the_browser_needs_a_nonce(app: TestApp) {
 
 /// A5: byte for byte, in success and in errors, or not at all.
 async fn oidc_a05_state_comes_back_in_every_type_and_mode(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     let state = format!("{} a b+c%20d&e=f#g?h/ä€\u{1f600}\"'<>\\", "0123456789".repeat(20));
     for response_type in FRONT {
@@ -156,7 +156,7 @@ async fn oidc_a05_state_comes_back_in_every_type_and_mode(app: TestApp) {
 
 /// A6: none of these may fail a request (Core §3.1.2.1).
 async fn oidc_a06_hints_are_never_an_error(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT {
         let more = [
@@ -174,7 +174,7 @@ async fn oidc_a06_hints_are_never_an_error(app: TestApp) {
 
 /// A7: no page, ever; with a session the same user and the same `auth_time` (Core §3.1.2.1).
 async fn oidc_a07_prompt_none_answers_where_the_token_would_go(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut signed_in = Browser::new();
     let first = claims(&ask(&app, &mut signed_in, ALL, &[("response_type", "id_token")]).await["id_token"]);
     app.clock.advance(5);
@@ -200,7 +200,7 @@ async fn oidc_a07_prompt_none_answers_where_the_token_would_go(app: TestApp) {
 
 /// A8: the user signs in again, and that is what the ID token says.
 async fn oidc_a08_prompt_login_moves_auth_time(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     for response_type in FRONT.into_iter().filter(|response_type| has(response_type, "id_token")) {
         let mut browser = Browser::new();
         let before = ask(&app, &mut browser, ALL, &[("response_type", response_type)]).await;
@@ -217,7 +217,7 @@ async fn oidc_a08_prompt_login_moves_auth_time(app: TestApp) {
 
 /// A9: too old a sign-in is made again, a recent one is told (Core §3.1.2.1, §2).
 async fn oidc_a09_max_age_limits_the_age_of_the_sign_in(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     ask(&app, &mut browser, ALL, &[("response_type", "id_token")]).await;
     app.clock.advance(100);
@@ -238,7 +238,7 @@ async fn oidc_a09_max_age_limits_the_age_of_the_sign_in(app: TestApp) {
 
 /// A15: without a code there is nothing to refresh with: ignored, not an error (Core §11).
 async fn oidc_a15_offline_access_comes_with_a_code_only(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT {
         let more = [("response_type", response_type), ("scope", "openid offline_access")];
@@ -269,8 +269,8 @@ async fn oidc_d3_the_types_are_advertised(app: TestApp) {
 
 /// I2: `at_hash` and `c_hash` exactly where the thing itself is, by the hash of the signature (Core §3.3.2.11).
 async fn oidc_i2_hashes_bind_what_comes_along(app: TestApp) {
-    register(&app, ALL, json!({})).await;
-    register(&app, "es256", json!({"id_token_signed_response_alg": "ES256"})).await;
+    register(&app, ALL, &json!({})).await;
+    register(&app, "es256", &json!({"id_token_signed_response_alg": "ES256"})).await;
     let mut browser = Browser::new();
     for (client, algorithm) in [(ALL, Algorithm::Rs256), ("es256", Algorithm::Es256)] {
         for response_type in FRONT.into_iter().filter(|response_type| has(response_type, "id_token")) {
@@ -294,7 +294,7 @@ async fn oidc_i2_hashes_bind_what_comes_along(app: TestApp) {
 
 /// I4: where an access token is issued, userinfo tells; where none is, the ID token does (Core §5.4).
 async fn oidc_i4_scope_claims_are_in_an_id_token_without_an_access_token(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT.into_iter().filter(|response_type| has(response_type, "id_token")) {
         let more = [("response_type", response_type), ("scope", "openid email profile")];
@@ -308,7 +308,7 @@ async fn oidc_i4_scope_claims_are_in_an_id_token_without_an_access_token(app: Te
 
 /// P1: success and errors in the fragment, nothing in the query; `query` is refused (Multiple Response Types §5).
 async fn oidc_p01_tokens_are_never_in_the_query(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT {
         for (mode, scope, error) in [
@@ -332,7 +332,7 @@ async fn oidc_p01_tokens_are_never_in_the_query(app: TestApp) {
 
 /// P2: 200, the same parameters, nothing in an address (Form Post Response Mode §2).
 async fn oidc_p02_form_post_carries_tokens(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     ask(&app, &mut browser, ALL, &[("response_type", "id_token")]).await;
     for response_type in FRONT {
@@ -353,7 +353,7 @@ async fn oidc_p02_form_post_carries_tokens(app: TestApp) {
 
 /// P3: RFC 6749 §4.2.2.1, RFC 9207.
 async fn oidc_p03_an_error_has_no_other_parameters(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     for response_type in FRONT {
         for mode in FRONT_MODES {
             for more in [("scope", "nothing"), ("prompt", "none"), ("max_age", "x"), ("nonce", "-")] {
@@ -372,7 +372,7 @@ async fn oidc_p03_an_error_has_no_other_parameters(app: TestApp) {
 
 /// P4: RFC 9207 §2.
 async fn oidc_p04_iss_is_in_every_answer(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT {
         for mode in FRONT_MODES {
@@ -387,7 +387,7 @@ async fn oidc_p04_iss_is_in_every_answer(app: TestApp) {
 
 /// P5, I3: the code is stored, bound and redeemed like any other, and both ID tokens speak of one user (Core §3.3.3.6).
 async fn oidc_p05_a_hybrid_code_buys_tokens_of_the_same_user(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT.into_iter().filter(|response_type| has(response_type, "code")) {
         let answer = ask(&app, &mut browser, ALL, &[("response_type", response_type)]).await;
@@ -411,7 +411,7 @@ async fn oidc_p05_a_hybrid_code_buys_tokens_of_the_same_user(app: TestApp) {
 
 /// C1: a code and what came with it are one grant: a replay ends both (RFC 6749 §4.1.2).
 async fn sec_c01_a_replayed_code_kills_the_token_beside_it(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     for response_type in ["code token", "code id_token token"] {
         let answer = ask(&app, &mut Browser::new(), ALL, &[("response_type", response_type)]).await;
         let access_token = &answer["access_token"];
@@ -425,7 +425,7 @@ async fn sec_c01_a_replayed_code_kills_the_token_beside_it(app: TestApp) {
 
 /// P6: RFC 6749 §4.2.2.
 async fn oidc_p06_an_access_token_says_its_type_and_lifetime(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT {
         let more = [("response_type", response_type), ("scope", "openid email unknown")];
@@ -439,7 +439,7 @@ async fn oidc_p06_an_access_token_says_its_type_and_lifetime(app: TestApp) {
 
 /// P7: RFC 6749 §4.2.2.1.
 async fn oidc_p07_refusal_by_the_user_is_access_denied(app: TestApp) {
-    register(&app, ALL, json!({"consent_method": "REQUIRED"})).await;
+    register(&app, ALL, &json!({"consent_method": "REQUIRED"})).await;
     for response_type in FRONT {
         for mode in FRONT_MODES {
             let mut browser = Browser::new();
@@ -460,7 +460,7 @@ async fn oidc_p07_refusal_by_the_user_is_access_denied(app: TestApp) {
 
 /// It introspects, opens userinfo, is revoked, and ends with the session it was issued in.
 async fn an_access_token_of_the_browser_is_like_any_other(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     let more = [("response_type", "id_token token"), ("scope", "openid email")];
     let first = ask(&app, &mut browser, ALL, &more).await;
@@ -485,7 +485,7 @@ async fn an_access_token_of_the_browser_is_like_any_other(app: TestApp) {
 
 /// In the unit that makes it true, under the name that Okta has for it; never a token.
 async fn one_event_tells_of_a_response(app: TestApp) {
-    register(&app, ALL, json!({})).await;
+    register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     let mut seen = 0;
     for (response_type, kind) in [
@@ -512,7 +512,7 @@ async fn one_event_tells_of_a_response(app: TestApp) {
 
 /// PKCE is for responses with a code (RFC 7636 §1; RFC 9700 §2.1.1).
 async fn a_public_client_proves_its_code_and_nothing_else(app: TestApp) {
-    register(&app, "public", json!({"application_type": "browser", "token_endpoint_auth_method": "none"}))
+    register(&app, "public", &json!({"application_type": "browser", "token_endpoint_auth_method": "none"}))
         .await;
     let mut browser = Browser::new();
     for response_type in FRONT {
@@ -541,7 +541,7 @@ async fn a_public_client_proves_its_code_and_nothing_else(app: TestApp) {
 
 /// RFC 9449 §5, RFC 8705 §3: an access token from the browser is bound to nothing.
 async fn tokens_that_must_be_bound_do_not_pass_through_the_browser(app: TestApp) {
-    register(&app, "bound", json!({"dpop_bound_access_tokens": true})).await;
+    register(&app, "bound", &json!({"dpop_bound_access_tokens": true})).await;
     let mut browser = Browser::new();
     for response_type in FRONT {
         let answer = ask(&app, &mut browser, "bound", &[("response_type", response_type)]).await;

@@ -139,7 +139,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
 pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("T8", "an acr that only a second factor reaches"),
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
-    ("A14", "response modes that are JWTs"),
     ("C4", "a state token or recovery token presented as a code"),
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
     ("W3", "addresses made from templates"),

@@ -457,7 +457,7 @@ fn assert_form_post(page: &Response, state: &str) {
 
 /// Multiple Response Types §2.1: an unknown mode is refused where a known one would be answered.
 async fn sec_a14_a_response_mode_is_known_and_checks_the_uri_like_all_others(app: TestApp) {
-    for mode in ["unknown", "Query", "jwt", "query.jwt", "fragment.jwt", "form_post.jwt"] {
+    for mode in ["unknown", "Query", "JWT", "okta_post_message.jwt", "query jwt"] {
         let mut browser = Browser::new();
         browser.open(&app.authorize_url(WEB, &[("response_mode", mode)])).await;
         assert!(browser.url().as_str().starts_with(REDIRECT_URI), "{mode}: {}", browser.url());

@@ -27,7 +27,7 @@ pub(crate) fn trials() -> Vec<Test> {
 
 const CLIENT: &str = "signing";
 
-async fn register(app: &TestApp, key: &SigningKey, more: Value) {
+async fn register(app: &TestApp, key: &SigningKey, more: &Value) {
     let mut metadata = json!({
         "redirect_uris": [REDIRECT_URI],
         "grant_types": ["authorization_code"],
@@ -55,7 +55,7 @@ fn unsigned(header: &Value, claims: &Value, signature: &str) -> String {
 /// F7: RFC 9101 §6, RFC 8725 §3.
 async fn sec_f07_an_object_that_proves_nothing_is_refused(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let mut browser = signed_in(&app).await;
     let now = app.app.now().unix_timestamp();
     let right = app.request_object(CLIENT, &json!({}));
@@ -120,7 +120,7 @@ async fn sec_f07_an_object_that_proves_nothing_is_refused(app: TestApp) {
 /// F7: RFC 9101 §6.3, §10.5: a client that signs its requests is not asked anything by whoever writes an address.
 async fn sec_f07_nothing_outside_counts_where_requests_are_signed(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({"require_signed_request_object": true})).await;
+    register(&app, &key, &json!({"require_signed_request_object": true})).await;
     let mut browser = signed_in(&app).await;
     browser.open(&app.authorize_url(CLIENT, &[])).await;
     assert_eq!(answer(&browser)["error"], "invalid_request", "unsigned");
@@ -145,7 +145,7 @@ async fn sec_f07_nothing_outside_counts_where_requests_are_signed(app: TestApp) 
 /// F8: CVE-2026-9793: five parts are a JWE, whatever they would decrypt to.
 async fn sec_f08_an_encrypted_object_is_no_way_around_the_signature(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let mut browser = signed_in(&app).await;
     let claims = app.request_object(CLIENT, &json!({})).to_string();
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
@@ -163,7 +163,7 @@ async fn sec_f08_an_encrypted_object_is_no_way_around_the_signature(app: TestApp
 async fn sec_f09_no_address_is_fetched_that_was_not_registered(app: TestApp) {
     let key = key();
     let registered = "https://app.example.com/request.jwt#hash";
-    register(&app, &key, json!({"request_uris": [registered]})).await;
+    register(&app, &key, &json!({"request_uris": [registered]})).await;
     let mut browser = signed_in(&app).await;
     let object = app.signed_request(CLIENT, &key, &json!({}));
     let serve = |url: &str| {
@@ -208,7 +208,7 @@ async fn sec_f09_no_address_is_fetched_that_was_not_registered(app: TestApp) {
 async fn sec_f09_an_address_is_not_fetched_for_every_request(app: TestApp) {
     let key = key();
     let uri = "https://app.example.com/request.jwt";
-    register(&app, &key, json!({"request_uris": [uri]})).await;
+    register(&app, &key, &json!({"request_uris": [uri]})).await;
     let mut browser = signed_in(&app).await;
     let serve = |state: &str| {
         let body = app.signed_request(CLIENT, &key, &json!({"state": state})).into_bytes();
@@ -234,7 +234,7 @@ async fn sec_f09_an_address_is_not_fetched_for_every_request(app: TestApp) {
 /// F3: RFC 9101 §4.
 async fn sec_f03_an_object_names_no_other(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let name = app.pushed(CLIENT, &[]).await;
     for more in [json!({"request_uri": name}), json!({"request": "x"})] {
         let object = app.signed_request(CLIENT, &key, &more);
@@ -246,7 +246,7 @@ async fn sec_f03_an_object_names_no_other(app: TestApp) {
 /// B7: the challenge and its method come from one place.
 async fn sec_b07_the_signed_challenge_wins_and_is_not_merged(app: TestApp) {
     let key = key();
-    register(&app, &key, json!({})).await;
+    register(&app, &key, &json!({})).await;
     let mut browser = signed_in(&app).await;
     let object = app.signed_request(CLIENT, &key, &json!({}));
     let other = "x".repeat(43);

@@ -234,6 +234,9 @@ impl ClientMetadata {
         for (member, alg) in self.response_algorithms() {
             ensure(alg.as_deref().is_none_or(|alg| ASYMMETRIC.contains(&alg)), member, "is not supported")?;
         }
+        if let Some(alg) = self.authorization_signed_response_alg.as_deref() {
+            ensure(ASYMMETRIC.contains(&alg), "authorization_signed_response_alg", "is not supported")?;
+        }
         if let Some(alg) = self.request_object_signing_alg.as_deref() {
             // RFC 9101 §10.2: an unsigned request object proves nothing.
             // Only the secret of client_secret_jwt is kept in a form that can verify a MAC.
@@ -318,6 +321,7 @@ impl ClientMetadata {
         for (member, alg) in [
             ("token_endpoint_auth_signing_alg", &self.token_endpoint_auth_signing_alg),
             ("request_object_signing_alg", &self.request_object_signing_alg),
+            ("authorization_signed_response_alg", &self.authorization_signed_response_alg),
         ]
         .into_iter()
         .chain(self.response_algorithms())

@@ -103,5 +103,5 @@ pub(crate) async fn post(
     let browser = visit.browser();
     let next =
         dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
-    step(visit, next, &Method::POST)
+    step(visit, next, &Method::POST).await
 }

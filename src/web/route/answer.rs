@@ -5,7 +5,7 @@ use poem::Response;
 
 use super::visit::{Visit, card, set_headers};
 use crate::{
-    authorize::{dispatch::Step, flow::FlowError, issue::AuthorizationResponse},
+    authorize::{dispatch::Step, flow::FlowError, issue::AuthorizationResponse, jarm::signed},
     fault::Fault,
     model::client::Client,
     protocol::{
@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// Goes where the dispatcher says.
-pub(crate) fn step(visit: Visit<'_>, step: Result<Step, FlowError>, method: &Method) -> Response {
+pub(crate) async fn step(visit: Visit<'_>, step: Result<Step, FlowError>, method: &Method) -> Response {
     match step {
-        Ok(Step::Respond(response)) => deliver(visit, &response, method),
+        Ok(Step::Respond(response)) => deliver(visit, *response, method).await,
         Ok(Step::SignIn(flow)) => visit.redirect(&format!("/signin?flow={flow}")),
         Ok(Step::ChooseAccount(flow)) => visit.redirect(&format!("/accounts?flow={flow}")),
         Ok(Step::Consent(flow)) => visit.redirect(&format!("/consent?flow={flow}")),
@@ -33,16 +33,28 @@ pub(crate) fn step(visit: Visit<'_>, step: Result<Step, FlowError>, method: &Met
 }
 
 /// Delivers an authorization response.
-pub(crate) fn deliver(visit: Visit<'_>, answer: &AuthorizationResponse, method: &Method) -> Response {
+pub(crate) async fn deliver(visit: Visit<'_>, answer: AuthorizationResponse, method: &Method) -> Response {
+    match signed(visit.app, answer).await {
+        Ok(answer) => delivered(visit, &answer, method),
+        Err(fault) => fault_page(visit, &fault),
+    }
+}
+
+fn delivered(visit: Visit<'_>, answer: &AuthorizationResponse, method: &Method) -> Response {
     let destination = &answer.destination;
     let params: Vec<(&str, &str)> =
         answer.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let origin = target(&destination.redirect_uri);
     let hsts = visit.hsts();
     match destination.response_mode {
-        ResponseMode::Query => carry(visit, &append_query(&destination.redirect_uri, &params), method),
-        ResponseMode::Fragment => carry(visit, &append_fragment(&destination.redirect_uri, &params), method),
-        ResponseMode::FormPost => {
+        // `jwt` stands for one of the other two from the moment that the response type is known.
+        ResponseMode::Query | ResponseMode::QueryJwt | ResponseMode::Jwt => {
+            carry(visit, &append_query(&destination.redirect_uri, &params), method)
+        }
+        ResponseMode::Fragment | ResponseMode::FragmentJwt => {
+            carry(visit, &append_fragment(&destination.redirect_uri, &params), method)
+        }
+        ResponseMode::FormPost | ResponseMode::FormPostJwt => {
             let markup = response::form_post(&destination.redirect_uri, &params, &visit.nonce);
             let headers = headers::form_post_response(&visit.nonce, &origin, hsts);
             visit.html(StatusCode::OK, headers, markup)

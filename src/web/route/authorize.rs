@@ -139,7 +139,7 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     let parsed = match resolve(app, server, &client, parsed, Entry::Authorize).await {
         Ok(parsed) => parsed,
         Err(RequestObjectError::Fault(fault)) => return fault_page(visit, &fault),
-        Err(error) => return object_refused(visit, (server, &client), &outside, error.into()),
+        Err(error) => return object_refused(visit, (server, &client), &outside, error.into()).await,
     };
     let destination = match destination(server, &client, &parsed.request) {
         Ok(destination) => destination,
@@ -148,24 +148,24 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     let request = match validate(&parsed, &client, server, destination.clone(), Entry::Authorize) {
         Ok(request) => request,
         Err(error) => {
-            return deliver_to(visit, &client, &issue::error(destination, &error), &Method::GET);
+            return deliver_to(visit, &client, issue::error(destination, &error), &Method::GET).await;
         }
     };
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
-    step_for(visit, &client, next, &Method::GET)
+    step_for(visit, &client, next, &Method::GET).await
 }
 
 /// A request object that is not taken: its client is told where the parameters around it say, if that is registered
 /// (OpenID Connect Core §6).
-fn object_refused(
+async fn object_refused(
     visit: Visit<'_>,
     (server, client): (&ServerState, &Arc<Client>),
     outside: &AuthorizationRequest,
     error: OAuthError,
 ) -> Response {
     match destination(server, client, outside) {
-        Ok(destination) => deliver_to(visit, client, &issue::error(destination, &error), &Method::GET),
+        Ok(destination) => deliver_to(visit, client, issue::error(destination, &error), &Method::GET).await,
         Err(_) => {
             let developer = DeveloperPanel::Facts {
                 advice: "Check the request object, its signature and its address.".to_owned(),
@@ -192,7 +192,7 @@ async fn pushed(
     };
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
-    step_for(visit, &client, next, &Method::GET)
+    step_for(visit, &client, next, &Method::GET).await
 }
 
 /// The page for a visit that could not begin, because the session could not be looked up.

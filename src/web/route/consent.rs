@@ -142,7 +142,7 @@ pub(crate) async fn post(
     if params.one("decision") != Some(DECISION_ACCEPT) {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not consent.");
         let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
-        return step(visit, next, &Method::POST);
+        return step(visit, next, &Method::POST).await;
     }
     let agreed = agreed_to(&waiting, &params);
     waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
@@ -152,5 +152,5 @@ pub(crate) async fn post(
     let browser = visit.browser();
     let next =
         dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
-    step(visit, next, &Method::POST)
+    step(visit, next, &Method::POST).await
 }

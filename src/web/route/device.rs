@@ -92,7 +92,7 @@ pub(crate) async fn post(
         Ok(opened) => {
             let journey = Journey::Frozen(&opened.flow);
             let next = dispatch(&app, &opened.server, &opened.client, journey, &browser).await;
-            step(visit, next, &Method::POST)
+            step(visit, next, &Method::POST).await
         }
         Err(OpenError::WrongCode) => {
             let wrong = Some(DevicePageError::WrongCode);
@@ -187,7 +187,7 @@ pub(crate) async fn post_confirm(
     if params.one("decision") != Some(DECISION_APPROVE) {
         let error = OAuthError::new(ErrorCode::AccessDenied, "You did not allow it.");
         let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
-        return step(visit, next, &Method::POST);
+        return step(visit, next, &Method::POST).await;
     }
     let agreed = agreed_to(&waiting, &params);
     waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
@@ -197,7 +197,7 @@ pub(crate) async fn post_confirm(
     let browser = visit.browser();
     let next =
         dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
-    step(visit, next, &Method::POST)
+    step(visit, next, &Method::POST).await
 }
 
 /// The end of a device's journey.

@@ -5,11 +5,11 @@ use http::{Method, StatusCode};
 use poem::Response;
 
 use super::{
-    answer::{deliver, step, target},
+    answer::{deliver, fault_page, step, target},
     visit::{Visit, card_for},
 };
 use crate::{
-    authorize::{dispatch::Step, flow::FlowError, issue::AuthorizationResponse},
+    authorize::{dispatch::Step, flow::FlowError, issue::AuthorizationResponse, jarm::signed},
     model::client::Client,
     protocol::{
         error::ErrorCode,
@@ -32,14 +32,14 @@ const SILENT: [ErrorCode; 4] = [
 ];
 
 /// Goes where the dispatcher says, for this client.
-pub(crate) fn step_for(
+pub(crate) async fn step_for(
     visit: Visit<'_>,
     client: &Client,
     next: Result<Step, FlowError>,
     method: &Method,
 ) -> Response {
     match next {
-        Ok(Step::Respond(response)) => deliver_to(visit, client, &response, method),
+        Ok(Step::Respond(response)) => deliver_to(visit, client, *response, method).await,
         Ok(
             Step::SignIn(_)
             | Step::ChooseAccount(_)
@@ -47,37 +47,47 @@ pub(crate) fn step_for(
             | Step::ConfirmDevice(_)
             | Step::DeviceDecided(_),
         )
-        | Err(_) => step(visit, next, method),
+        | Err(_) => step(visit, next, method).await,
     }
 }
 
 /// Delivers an authorization response, or asks the user first.
-pub(crate) fn deliver_to(
+pub(crate) async fn deliver_to(
     visit: Visit<'_>,
     client: &Client,
-    answer: &AuthorizationResponse,
+    answer: AuthorizationResponse,
     method: &Method,
 ) -> Response {
-    let error = answer.params.iter().find(|(name, _)| *name == "error").map(|(_, code)| code.as_str());
+    let error = answer.params.iter().find(|(name, _)| *name == "error").map(|(_, code)| code.clone());
     let silent = |code: &str| SILENT.iter().any(|known| known.as_str() == code);
-    let Some(code) = error.filter(|code| !silent(code)) else { return deliver(visit, answer, method) };
+    let Some(code) = error.filter(|code| !silent(code)) else { return deliver(visit, answer, method).await };
     if visit.session.is_some() || client.is_vouched_for() {
-        return deliver(visit, answer, method);
+        return deliver(visit, answer, method).await;
     }
+    // It goes to the window that opened this one, and this one goes nowhere.
+    if answer.destination.response_mode == ResponseMode::OktaPostMessage {
+        return deliver(visit, answer, method).await;
+    }
+    let answer = match signed(visit.app, answer).await {
+        Ok(answer) => answer,
+        Err(fault) => return fault_page(visit, &fault),
+    };
     let destination = &answer.destination;
     let params: Vec<(&str, &str)> =
         answer.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let way = match destination.response_mode {
-        ResponseMode::Query => Way::Link(append_query(&destination.redirect_uri, &params)),
-        ResponseMode::Fragment => Way::Link(append_fragment(&destination.redirect_uri, &params)),
-        ResponseMode::FormPost => Way::Form {
+        ResponseMode::Query | ResponseMode::QueryJwt | ResponseMode::Jwt => {
+            Way::Link(append_query(&destination.redirect_uri, &params))
+        }
+        ResponseMode::Fragment | ResponseMode::FragmentJwt | ResponseMode::OktaPostMessage => {
+            Way::Link(append_fragment(&destination.redirect_uri, &params))
+        }
+        ResponseMode::FormPost | ResponseMode::FormPostJwt => Way::Form {
             action: destination.redirect_uri.clone(),
             fields: params.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect(),
         },
-        // It goes to the window that opened this one, and this one goes nowhere.
-        ResponseMode::OktaPostMessage => return deliver(visit, answer, method),
     };
-    let reason = LeavingReason::Error(code.to_owned());
+    let reason = LeavingReason::Error(code);
     page(visit, client, (&destination.redirect_uri, way), reason)
 }
 

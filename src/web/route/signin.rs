@@ -180,7 +180,7 @@ pub(crate) async fn post(
     if params.one("action") == Some(ACTION_CANCEL) {
         let error = OAuthError::new(ErrorCode::AccessDenied, "The user cancelled the sign-in.");
         let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
-        return step_for(visit, &waiting.client, next, &Method::POST);
+        return step_for(visit, &waiting.client, next, &Method::POST).await;
     }
     let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
     let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {
@@ -225,7 +225,7 @@ async fn signed_in_as(mut visit: Visit<'_>, mut waiting: Waiting, signed_in: ser
     let browser = visit.browser();
     let next =
         dispatch(app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
-    step(visit, next, &Method::POST)
+    step(visit, next, &Method::POST).await
 }
 
 fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, refusal: Refusal) -> Response {
