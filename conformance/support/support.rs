@@ -169,8 +169,11 @@ async fn expired_tokens(wanted: ExpiredTokens) -> Result<(), Box<dyn Error>> {
         now,
     };
     let access_token = token::access::mint(&mint, LIFETIME, app.random.as_ref())?.token;
-    let binding =
-        token::id::Binding { nonce: Some(&wanted.nonce), access_token: Some(&access_token), code: None };
+    let binding = token::id::Binding {
+        nonce: Some(&wanted.nonce),
+        access_token: Some(&access_token),
+        ..token::id::Binding::default()
+    };
     let id_token = token::id::mint(&mint, binding, app.random.as_ref())?;
     let answer = serde_json::json!({ "access_token": access_token, "id_token": id_token });
     writeln!(std::io::stdout(), "{answer}")?;

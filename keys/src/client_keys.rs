@@ -1,20 +1,25 @@
-//! The registered keys of a client: which of them may have signed a token (RFC 7517 §5, RFC 7591 §2 `jwks`).
+//! The registered keys of a client: which of them may have signed a token, and which is encrypted to (RFC 7517 §5, RFC 7591
+//! §2 `jwks`).
 
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
 use crate::{
-    Algorithm, KeyError, KeyType, VerifyingKey,
+    Algorithm, ContentEncryption, KeyError, KeyManagement, KeyType, Recipient, VerifyingKey,
+    encrypt::EncryptionKey,
     key::{PublicJwk, PublicKey},
 };
 
 /// The most keys that one set may hold.
 pub const MAX_KEYS: usize = 64;
 
-/// The usable signature keys of a client's JWK Set; each verifier is built on first use and then reused.
+/// The usable keys of a client's JWK Set; each verifier is built on first use and then reused.
 #[derive(Debug)]
-pub struct ClientKeys(Vec<ClientKey>);
+pub struct ClientKeys {
+    signing: Vec<ClientKey>,
+    encryption: Vec<EncryptionKey>,
+}
 
 #[derive(Debug)]
 struct ClientKey {
@@ -24,8 +29,8 @@ struct ClientKey {
 }
 
 impl ClientKeys {
-    /// Reads a JWK Set and keeps what can verify: RSA of 2048–8192 bits, P-256, P-384, P-521 and Ed25519.
-    /// Other public keys are passed over (RFC 7517 §5).
+    /// Reads a JWK Set and keeps what can verify or be encrypted to: RSA of 2048–8192 bits, P-256, P-384, P-521 and, to
+    /// verify, Ed25519. Other public keys are passed over (RFC 7517 §5).
     ///
     /// # Errors
     /// [`KeyError::Malformed`] when it is not a JWK Set or holds too many keys, [`KeyError::PrivateMember`] when any
@@ -38,25 +43,31 @@ impl ClientKeys {
         if keys.len() > MAX_KEYS {
             return Err(KeyError::Malformed("the JWK Set has too many keys"));
         }
-        let mut usable = Vec::new();
+        let (mut signing, mut encryption) = (Vec::new(), Vec::new());
         for jwk in keys {
             match PublicJwk::parse(jwk).and_then(ClientKey::new) {
-                Ok(key) => usable.push(key),
+                Ok(key) => signing.push(key),
                 Err(KeyError::PrivateMember) => return Err(KeyError::PrivateMember),
                 Err(_) => {}
             }
+            encryption.extend(EncryptionKey::parse(jwk));
         }
-        Ok(Self(usable))
+        Ok(Self { signing, encryption })
     }
 
-    /// Whether no key is usable.
+    /// Whether no key verifies.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.signing.is_empty()
     }
 
-    /// How many keys are usable.
+    /// How many keys verify.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.signing.len()
+    }
+
+    /// Who is encrypted to by these algorithms: the holder of the first key that is for them (OpenID Connect Core §10.2).
+    pub fn recipient(&self, alg: KeyManagement, enc: ContentEncryption) -> Option<Recipient> {
+        self.encryption.iter().find_map(|key| key.recipient(alg, enc))
     }
 
     /// The keys that may have signed a token with this `kid`, bound to the algorithm the client registered.
@@ -64,8 +75,11 @@ impl ClientKeys {
     /// A `kid` means the keys of that name or, when there is none, those without a name. A token without `kid` is
     /// matched only by a single fitting key (OpenID Connect Core §10.1).
     pub fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Arc<VerifyingKey>> {
-        let fitting: Vec<_> =
-            self.0.iter().filter_map(|key| Some((key.kid.as_deref(), key.verifier(algorithm)?))).collect();
+        let fitting: Vec<_> = self
+            .signing
+            .iter()
+            .filter_map(|key| Some((key.kid.as_deref(), key.verifier(algorithm)?)))
+            .collect();
         let with_kid = |wanted: Option<&str>| -> Vec<_> {
             fitting.iter().filter(|(kid, _)| *kid == wanted).map(|(_, key)| Arc::clone(key)).collect()
         };

@@ -71,7 +71,7 @@ impl PublicJwk {
 }
 
 /// Refuses a JWK with private or symmetric members.
-fn refuse_private(members: &Map<String, Value>) -> Result<(), KeyError> {
+pub(crate) fn refuse_private(members: &Map<String, Value>) -> Result<(), KeyError> {
     let symmetric = members.get("kty").is_some_and(|kty| kty == "oct");
     if symmetric || PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)) {
         return Err(KeyError::PrivateMember);

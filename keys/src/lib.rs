@@ -7,7 +7,8 @@
 //! | [`key`] | what makes a public JWK acceptable (RFC 7517, RFC 7518 §6) |
 //! | [`sign`] | signing keys and JWS compact serialization (RFC 7515 §7.1) |
 //! | [`verify`] | reading a compact JWS and proving who signed it (RFC 7515 §5.2, RFC 8725) |
-//! | [`client_keys`] | the registered keys of a client and which of them may have signed (RFC 7517 §5) |
+//! | [`encrypt`] | encryption to a client's key: JWE compact serialization (RFC 7516 §7.1) |
+//! | [`client_keys`] | the registered keys of a client: which may have signed, which is encrypted to (RFC 7517 §5) |
 //! | [`jwks`] | the published JWK Set (RFC 7517 §5) |
 //! | [`ring`] | the life of a signing key: next, active, retired, gone |
 //! | [`rotation`] | pure: a ring and the time in, the due changes out (OpenID Connect Core §10.1.1) |
@@ -20,6 +21,7 @@
 
 pub mod algorithm;
 pub mod client_keys;
+pub mod encrypt;
 mod error;
 pub mod json;
 pub mod jwks;
@@ -34,6 +36,7 @@ pub mod verify;
 
 pub use algorithm::{Algorithm, KeyType, MacAlgorithm};
 pub use client_keys::ClientKeys;
+pub use encrypt::{Content, ContentEncryption, KeyManagement, Recipient};
 pub use error::KeyError;
 pub use mac::hmac_sha256;
 pub use ring::{KeyRecord, KeyState};

@@ -6,6 +6,7 @@ use super::{
     checks::ValidRequest,
     decide::{DecideError, decide},
     flow::{Flow, FlowError, Pending, Progress, complete, freeze},
+    front_channel::IssueError,
     interact::{Needs, needs, without_asking},
     issue::{self, AuthorizationResponse, Issuing},
 };
@@ -24,7 +25,6 @@ use crate::{
     },
     store::{self, unit::Unit},
     syslog::{Caller, Event, EventType},
-    token::MintError,
 };
 
 /// Where the browser goes next.
@@ -245,11 +245,16 @@ async fn finish(
     match issue::issue(app, &issuing, request, decision, unit).await {
         Ok(Some(response)) => Ok(respond(response)),
         Ok(None) => Err(FlowError::Unknown),
-        Err(MintError::Claims(error)) => {
+        Err(IssueError::Claims(error)) => {
             tracing::error!(%error, "a claim could not be computed");
             deny(app, journey, &OAuthError::server_error(), browser.caller).await
         }
-        Err(MintError::Fault(fault)) => Err(fault.into()),
+        Err(IssueError::NoEncryptionKey(error)) => {
+            tracing::warn!(%error, client.id = %client.id, "an ID token cannot be encrypted");
+            let error = OAuthError::invalid_request("The client has no key to encrypt its ID tokens to.");
+            deny(app, journey, &error, browser.caller).await
+        }
+        Err(IssueError::Fault(fault)) => Err(fault.into()),
     }
 }
 

@@ -4,6 +4,9 @@
 use super::{checks::ValidRequest, decide::Decision, issue::Issuing};
 use crate::{
     app::App,
+    claims::assemble::ClaimsError,
+    client::encryption::{self, NoEncryptionKey},
+    fault::Fault,
     model::grant::Grant,
     token::{self, Mint, MintError, Subject},
 };
@@ -11,17 +14,40 @@ use crate::{
 /// Parameters of a response.
 pub type Params = Vec<(&'static str, String)>;
 
+/// Why nothing could be issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// A claim cannot be computed.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+    /// The client wants its ID tokens encrypted and has no key for it.
+    #[error(transparent)]
+    NoEncryptionKey(#[from] NoEncryptionKey),
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<MintError> for IssueError {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::Claims(error) => Self::Claims(error),
+            MintError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
 /// Mints what the response type asks for beside a code; nothing for a code alone.
 ///
 /// # Errors
-/// A claim or a signature could not be computed; nothing was issued.
-pub fn tokens(
+/// A claim, a signature or an encryption could not be computed; nothing was issued.
+pub async fn tokens(
     app: &App,
     issuing: &Issuing<'_>,
     request: &ValidRequest,
     (decision, grant): (&Decision, &Grant),
     code: Option<&str>,
-) -> Result<Params, MintError> {
+) -> Result<Params, IssueError> {
     let mut params = Params::new();
     if !request.response_type.is_front_channel() {
         return Ok(params);
@@ -59,10 +85,12 @@ pub fn tokens(
         params.push(("scope", grant.scope.to_string()));
     }
     if request.response_type.has_id_token() {
+        let recipient = encryption::of_id_tokens(app, issuing.client).await?;
         let binding = token::id::Binding {
             nonce: request.nonce.as_deref(),
             access_token: access_token.as_ref().map(|token| token.token.as_str()),
             code,
+            recipient: recipient.as_ref(),
         };
         let id_token = token::id::mint(&mint, binding, app.random.as_ref())?;
         params.extend(id_token.map(|id_token| ("id_token", id_token)));

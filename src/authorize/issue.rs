@@ -2,6 +2,7 @@
 
 use super::{
     checks::ValidRequest, decide::Decision, destination::Destination, flow, flow::Flow, front_channel,
+    front_channel::IssueError,
 };
 use crate::{
     app::App,
@@ -17,7 +18,6 @@ use crate::{
         unit::{Outcome, Unit},
     },
     syslog::{Caller, Event, EventType},
-    token::MintError,
 };
 
 /// An answer and where it goes.
@@ -70,13 +70,13 @@ pub async fn issue(
     request: &ValidRequest,
     decision: Decision,
     unit: Unit,
-) -> Result<Option<AuthorizationResponse>, MintError> {
+) -> Result<Option<AuthorizationResponse>, IssueError> {
     let now = app.now();
     let grant = grant(app, issuing, request, &decision)?;
     let code = request.response_type.has_code().then(|| opaque_token(app.random.as_ref()));
     let code_text = code.as_ref().map(|code| code.expose().as_str());
     // Signed before anything is spent: what fails here leaves nothing behind.
-    let tokens = front_channel::tokens(app, issuing, request, (&decision, &grant), code_text)?;
+    let tokens = front_channel::tokens(app, issuing, request, (&decision, &grant), code_text).await?;
     let mut unit = flow::complete(unit, request, issuing.flow, now).row(store::grant::row(&grant)?);
     let mut params = front_channel::Params::new();
     if let Some(code) = &code {

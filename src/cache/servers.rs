@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use keys::{
-    Algorithm, Claims, KeyRecord, KeyState, RotationPolicy, SigningKey, UnverifiedToken, VerifyingKey,
+    Algorithm, Claims, ContentEncryption, KeyManagement, KeyRecord, KeyState, RotationPolicy, SigningKey,
+    UnverifiedToken, VerifyingKey,
 };
 use time::OffsetDateTime;
 
@@ -133,19 +134,26 @@ impl ServerState {
             .ok_or_else(|| Fault::Crypto(format!("no active signing key for {}", self.issuer)))
     }
 
-    /// The key that signs a client's ID tokens: of the registered algorithm (Registration §2), or the first
-    /// configured one when that ring does not exist.
+    /// The key that signs a client's ID tokens.
     ///
     /// # Errors
     /// There is no active key.
     pub fn id_token_signer(&self, client: &Client) -> Result<&SigningKey, Fault> {
-        match client
-            .metadata
-            .id_token_alg()
-            .parse::<Algorithm>()
-            .ok()
-            .and_then(|algorithm| self.signer(algorithm))
-        {
+        self.signer_of_responses(client, client.metadata.id_token_signed_response_alg.as_deref())
+    }
+
+    /// The key that signs an answer to a client: of the algorithm registered for that kind of answer (Registration §2;
+    /// RFC 9701 §6), or the first configured one when that ring does not exist.
+    ///
+    /// # Errors
+    /// There is no active key.
+    pub fn signer_of_responses(
+        &self,
+        client: &Client,
+        registered: Option<&str>,
+    ) -> Result<&SigningKey, Fault> {
+        let algorithm = registered.unwrap_or(client.metadata.default_alg()).parse::<Algorithm>();
+        match algorithm.ok().and_then(|algorithm| self.signer(algorithm)) {
             Some(signer) => Ok(signer),
             // FAPI 2.0 Security Profile §5.4.1: no RSASSA-PKCS1-v1_5.
             None if client.metadata.profile == Profile::Fapi2 => {
@@ -236,6 +244,9 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         .iter()
         .map(|algorithm| algorithm.as_str().to_owned())
         .collect();
+    let encryption_alg: Vec<String> = KeyManagement::ALL.iter().map(|alg| alg.as_str().to_owned()).collect();
+    let encryption_enc: Vec<String> =
+        ContentEncryption::ALL.iter().map(|enc| enc.as_str().to_owned()).collect();
     let mut scopes: Vec<String> = [OPENID, PROFILE, EMAIL, ADDRESS, PHONE, OFFLINE_ACCESS]
         .iter()
         .map(|&scope| scope.to_owned())
@@ -258,7 +269,13 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
             GRANT_TYPES.iter().chain(&[GrantType::Implicit]).map(|grant| grant.as_str().to_owned()).collect(),
         ),
         subject_types_supported: texts(&["public", "pairwise"]),
-        id_token_signing_alg_values_supported: openid(Some(signing)),
+        id_token_signing_alg_values_supported: openid(Some(signing.clone())),
+        id_token_encryption_alg_values_supported: openid(Some(encryption_alg.clone())),
+        id_token_encryption_enc_values_supported: openid(Some(encryption_enc.clone())),
+        userinfo_signing_alg_values_supported: openid(Some(signing.clone())),
+        userinfo_encryption_alg_values_supported: openid(Some(encryption_alg)),
+        userinfo_encryption_enc_values_supported: openid(Some(encryption_enc)),
+        introspection_signing_alg_values_supported: Some(signing),
         scopes_supported: Some(scopes),
         token_endpoint_auth_methods_supported: Some(auth_methods.clone()),
         token_endpoint_auth_signing_alg_values_supported: Some(assertion_algs.clone()),

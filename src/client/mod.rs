@@ -2,6 +2,7 @@
 
 pub mod assertion;
 pub mod authenticate;
+pub mod encryption;
 pub mod secret;
 pub mod sector;
 

@@ -17,7 +17,11 @@ use crate::{
     app::App,
     cache::servers::ServerState,
     claims::assemble::ClaimsError,
-    client::{AuthenticateError, authenticate, authenticate::Endpoint},
+    client::{
+        AuthenticateError, authenticate,
+        authenticate::Endpoint,
+        encryption::{self, NoEncryptionKey},
+    },
     fault::Fault,
     model::{client::Client, grant::Grant, user::User},
     protocol::{
@@ -66,6 +70,9 @@ pub enum GrantError {
     /// No access policy allows it.
     #[error("denied by access policy")]
     AccessDenied,
+    /// The client's ID tokens cannot be encrypted.
+    #[error(transparent)]
+    NoEncryptionKey(#[from] NoEncryptionKey),
     /// A claim cannot be computed.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
@@ -182,6 +189,7 @@ async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantErr
         GrantError::InvalidScope(_) => "invalid_scope",
         GrantError::ConsentRequired => "consent_required",
         GrantError::InvalidTarget(_) => "invalid_target",
+        GrantError::NoEncryptionKey(_) => "no_encryption_key",
         GrantError::AccessDenied => "access_denied",
         GrantError::Claims(_) => "claim_failed",
         GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
@@ -309,6 +317,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
     };
     mint.rehearse()?;
     let with_id_token = subject.is_some() && scope.contains(OPENID);
+    let recipient = if with_id_token { encryption::of_id_tokens(app, context.client).await? } else { None };
     let mut event = Event::new(EventType::TokenGrant)
         .with("grantType", kind.as_str())
         .with("scopes", scope.to_string())
@@ -332,6 +341,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
             nonce: nonce.as_deref(),
             access_token: Some(&access_token.token),
             code: None,
+            recipient: recipient.as_ref(),
         };
         token::id::mint(&mint, binding, app.random.as_ref())?
     } else {

@@ -34,9 +34,21 @@ pub struct Metadata {
     /// The algorithms of ID tokens (Discovery §3); required for OpenID Connect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_signing_alg_values_supported: Option<Vec<String>>,
+    /// How keys of encrypted ID tokens are agreed on (Discovery §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encryption_alg_values_supported: Option<Vec<String>>,
+    /// The ciphers of encrypted ID tokens (Discovery §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token_encryption_enc_values_supported: Option<Vec<String>>,
     /// The algorithms of signed userinfo responses (Discovery §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signing_alg_values_supported: Option<Vec<String>>,
+    /// How keys of encrypted userinfo responses are agreed on (Discovery §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encryption_alg_values_supported: Option<Vec<String>>,
+    /// The ciphers of encrypted userinfo responses (Discovery §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_encryption_enc_values_supported: Option<Vec<String>>,
     /// The scopes (RFC 8414 §2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes_supported: Option<Vec<String>>,
@@ -79,6 +91,9 @@ pub struct Metadata {
     /// The algorithms of client assertions there (RFC 8414 §2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
+    /// The algorithms of introspection answers as JWTs (RFC 9701 §7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection_signing_alg_values_supported: Option<Vec<String>>,
     /// The revocation endpoint (RFC 8414 §2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,

@@ -1,6 +1,6 @@
 //! ID tokens (OpenID Connect Core §2): who signed in, when and how, for one client.
 
-use keys::Limits;
+use keys::{Content, Limits, Recipient};
 use serde_json::{Map, Value, json};
 use time::Duration;
 
@@ -8,6 +8,7 @@ use super::{Mint, MintError};
 use crate::{
     cache::servers::ServerState,
     claims::assemble::Target,
+    fault::Fault,
     id::{ClientId, SessionId},
     ports::random::Random,
 };
@@ -21,6 +22,9 @@ pub struct Binding<'a> {
     pub access_token: Option<&'a str>,
     /// The code that comes along (`c_hash`).
     pub code: Option<&'a str>,
+    /// Who alone may read it, see [`crate::client::encryption::of_id_tokens`]. A client that asked for encryption gets
+    /// nothing without it.
+    pub recipient: Option<&'a Recipient>,
 }
 
 /// Mints an ID token for the subject of `mint`; absent when no user takes part.
@@ -68,7 +72,15 @@ pub fn mint(mint: &Mint<'_>, binding: Binding<'_>, random: &dyn Random) -> Resul
     for (name, value) in mint.claims(target)? {
         claims.insert(name, value);
     }
-    Ok(Some(signer.sign_jwt(None, &claims)?))
+    let signed = signer.sign_jwt(None, &claims)?;
+    // Core §2: signed first, then encrypted.
+    match binding.recipient {
+        Some(recipient) => Ok(Some(recipient.encrypt(Content::Jwt, &signed)?)),
+        None if mint.client.metadata.id_token_encrypted_response_alg.is_some() => {
+            Err(Fault::Crypto("an ID token was to be encrypted and has no recipient".to_owned()).into())
+        }
+        None => Ok(Some(signed)),
+    }
 }
 
 /// What an `id_token_hint` proves: whom it speaks of and to whom it was issued. It may have expired (Core §3.1.2.2).

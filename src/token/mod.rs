@@ -4,6 +4,7 @@
 pub mod access;
 pub mod id;
 pub mod introspect;
+pub mod introspection_jwt;
 pub mod may_issue;
 pub mod refresh;
 pub mod revoke;

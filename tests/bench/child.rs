@@ -54,7 +54,11 @@ pub(crate) const USERS: usize = 2000;
 pub(crate) const WEB: &str = "web";
 /// A machine that may introspect every token of its server.
 pub(crate) const SERVICE: &str = "service";
-/// The secret of both.
+/// A machine that acts for the users of access tokens it is given.
+pub(crate) const EXCHANGE: &str = "exchange";
+/// A public client on devices.
+pub(crate) const DEVICE: &str = "device";
+/// The secret of those that have one.
 pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
 /// The redirect URI of [`WEB`].
 pub(crate) const REDIRECT_URI: &str = "https://app.example.com/callback";
@@ -214,6 +218,27 @@ async fn prepare(url: &str, port: u16) {
                 "application_type": "service",
                 "grant_types": ["client_credentials"],
                 "introspect": "server",
+            }),
+        ),
+        (
+            EXCHANGE,
+            json!({
+                "client_name": "A service behind a service",
+                "application_type": "service",
+                "grant_types": ["client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"],
+            }),
+        ),
+        (
+            DEVICE,
+            json!({
+                "client_name": "A device",
+                "application_type": "native",
+                "redirect_uris": ["http://127.0.0.1/callback"],
+                "grant_types": [
+                    "authorization_code",
+                    "refresh_token",
+                    "urn:ietf:params:oauth:grant-type:device_code",
+                ],
             }),
         ),
     ] {

@@ -107,11 +107,23 @@ pub(crate) trait Lane: Send + 'static {
 }
 
 /// Sends the same request again and again and expects 200.
-pub(crate) struct Repeat(pub(crate) Vec<u8>);
+pub(crate) struct Repeat {
+    /// What is sent.
+    pub(crate) request: Vec<u8>,
+    /// What it is to be answered with.
+    pub(crate) status: u16,
+}
+
+impl Repeat {
+    /// A request that is answered with 200.
+    pub(crate) fn ok(request: Vec<u8>) -> Self {
+        Self { request, status: 200 }
+    }
+}
 
 impl Lane for Repeat {
     async fn step(&mut self, connection: &mut Connection) -> Result<bool, Failure> {
-        connection.exchange(&self.0).await?.expect(200)?;
+        connection.exchange(&self.request).await?.expect(self.status)?;
         Ok(true)
     }
 }

@@ -19,6 +19,7 @@ mod load;
 mod postgres;
 #[path = "../support/process.rs"]
 mod process;
+mod proof;
 mod report;
 mod scenarios;
 mod storm;
@@ -132,7 +133,7 @@ fn null(duration: Duration) -> Rate {
         let server = Server::start(Role::Null, "", process::free_port(), "/").await;
         let target = Target { address: server.address, pid: server.pid(), duration };
         let request = scenarios::get(server.address, "/oauth2/default/v1/keys", "");
-        let lanes = (0..CONNECTIONS).map(|_| Repeat(request.clone())).collect();
+        let lanes = (0..CONNECTIONS).map(|_| Repeat::ok(request.clone())).collect();
         let measured = measure(target, lanes).await;
         report::failures(&measured);
         let (own, server) = (measured.per_step(measured.own_cpu), measured.per_step(measured.server_cpu));

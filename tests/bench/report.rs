@@ -57,6 +57,11 @@ impl Ceilings {
             Scenario::Introspection => less(each("lookups", self.lookups, 1.0), null),
             Scenario::Userinfo => less(each("lookups/2", self.lookups, 2.0), null),
             Scenario::Login => each("argon2", self.argon2, 1.0),
+            Scenario::Pushed => each("grouped commits", self.grouped, 1.0),
+            Scenario::Device => each("grouped commits/2", self.grouped, 2.0),
+            Scenario::Dpop | Scenario::Exchange => {
+                less(each("RS256 signatures", self.rs256, 1.0), each("grouped commits", self.grouped, 1.0))
+            }
         }
     }
 }
@@ -68,10 +73,15 @@ enum Goal {
     Share(f64),
     /// Steps per second on a machine that signs [`REFERENCE_RS256`] times a second; in proportion on a slower one.
     Rate(f64),
+    /// Steps per second on a machine that commits [`REFERENCE_COMMITS`] times a second in groups; likewise.
+    Commits(f64),
+    /// To be looked at.
+    None,
 }
 
 /// Where absolute goals hold as they are written.
 const REFERENCE_RS256: f64 = 7600.0;
+const REFERENCE_COMMITS: f64 = 60_000.0;
 
 fn goal(scenario: Scenario) -> Goal {
     match scenario {
@@ -82,6 +92,8 @@ fn goal(scenario: Scenario) -> Goal {
         Scenario::Refresh => Goal::Rate(2_000.0),
         Scenario::Introspection | Scenario::Userinfo => Goal::Rate(10_000.0),
         Scenario::Login => Goal::Share(0.90),
+        Scenario::Pushed => Goal::Commits(8_000.0),
+        Scenario::Dpop | Scenario::Device | Scenario::Exchange => Goal::None,
     }
 }
 
@@ -127,6 +139,11 @@ pub(crate) fn scenario(scenario: Scenario, measured: &Measured, ceilings: &Ceili
             let scale = (ceilings.rs256.per_second / REFERENCE_RS256).min(1.0);
             verdict(measured.rate() >= wanted * scale, &format!(">= {:.0}", wanted * scale))
         }
+        Goal::Commits(wanted) => {
+            let scale = (ceilings.grouped.per_second / REFERENCE_COMMITS).min(1.0);
+            verdict(measured.rate() >= wanted * scale, &format!(">= {:.0}", wanted * scale))
+        }
+        Goal::None => String::new(),
     };
     let (server, own) = (measured.per_step(measured.server_cpu), measured.per_step(measured.own_cpu));
     let undisturbed = undisturbed(server + own);

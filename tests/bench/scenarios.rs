@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use stepgate::id::GrantId;
 
-use super::child::{ES256_SERVER, PASSWORD, REDIRECT_URI, SECRET, SERVICE, USERS, WEB, login};
+use super::child::{
+    DEVICE, ES256_SERVER, EXCHANGE, PASSWORD, REDIRECT_URI, SECRET, SERVICE, USERS, WEB, login,
+};
 use super::load::{Answer, Connection, Failure, Lane, Measured, Repeat, Target, measure, source};
+use super::proof::ProofKey;
 
 /// How many connections load the server.
 pub(crate) const CONNECTIONS: usize = 32;
@@ -23,11 +26,15 @@ pub(crate) enum Scenario {
     Introspection,
     Userinfo,
     Login,
+    Pushed,
+    Dpop,
+    Device,
+    Exchange,
 }
 
 impl Scenario {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Discovery,
         Self::Jwks,
         Self::ClientCredentialsRs256,
@@ -37,6 +44,10 @@ impl Scenario {
         Self::Introspection,
         Self::Userinfo,
         Self::Login,
+        Self::Pushed,
+        Self::Dpop,
+        Self::Device,
+        Self::Exchange,
     ];
 
     /// Its name in the report.
@@ -51,6 +62,10 @@ impl Scenario {
             Self::Introspection => "introspection",
             Self::Userinfo => "userinfo",
             Self::Login => "password login",
+            Self::Pushed => "par",
+            Self::Dpop => "client_credentials DPoP",
+            Self::Device => "device (authorize + poll)",
+            Self::Exchange => "token exchange",
         }
     }
 }
@@ -95,9 +110,10 @@ impl World {
     pub(crate) async fn measure(&self, scenario: Scenario, logins: usize) -> Result<Measured, Failure> {
         let target = self.target;
         let to = target.address;
-        let same = |request: Vec<u8>| (0..CONNECTIONS).map(|_| Repeat(request.clone())).collect::<Vec<_>>();
+        let same =
+            |request: Vec<u8>| (0..CONNECTIONS).map(|_| Repeat::ok(request.clone())).collect::<Vec<_>>();
         let each = |request: fn(SocketAddr, &Person) -> Vec<u8>| {
-            self.people.iter().map(|person| Repeat(request(to, person))).collect::<Vec<_>>()
+            self.people.iter().map(|person| Repeat::ok(request(to, person))).collect::<Vec<_>>()
         };
         Ok(match scenario {
             Scenario::Discovery => {
@@ -120,6 +136,17 @@ impl World {
                 measure(target, lanes.collect()).await
             }
             Scenario::Refresh => measure(target, self.refreshing(CONNECTIONS).await?).await,
+            Scenario::Pushed => {
+                let lane = |_| Repeat { request: pushed(to), status: 201 };
+                measure(target, (0..CONNECTIONS).map(lane).collect()).await
+            }
+            Scenario::Dpop => {
+                let url = format!("http://localhost:{}/oauth2/default/v1/token", to.port());
+                let lane = |_| Dpop { to, key: ProofKey::new(), url: url.clone() };
+                measure(target, (0..CONNECTIONS).map(lane).collect()).await
+            }
+            Scenario::Device => measure(target, (0..CONNECTIONS).map(|_| Device { to }).collect()).await,
+            Scenario::Exchange => measure(target, each(exchange)).await,
             Scenario::Login => {
                 let pages = Page::several(to, logins.min(USERS)).await?;
                 measure(target, logins_of(to, &pages)).await
@@ -176,6 +203,30 @@ fn basic(client: &str) -> String {
 pub(crate) fn client_credentials(to: SocketAddr, server: &str) -> Vec<u8> {
     let form = [("grant_type", "client_credentials"), ("scope", "api")];
     post(to, &format!("/oauth2/{server}/v1/token"), &basic(SERVICE), &form)
+}
+
+fn pushed(to: SocketAddr) -> Vec<u8> {
+    let form = [
+        ("redirect_uri", REDIRECT_URI),
+        ("response_type", "code"),
+        ("scope", ONLINE),
+        ("state", "a-state-of-usual-length"),
+        ("nonce", "a-nonce-of-usual-length"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    post(to, "/oauth2/default/v1/par", &basic(WEB), &form)
+}
+
+fn exchange(to: SocketAddr, person: &Person) -> Vec<u8> {
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", person.access_token.as_str()),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ("audience", "api://default"),
+        ("scope", "api"),
+    ];
+    post(to, "/oauth2/default/v1/token", &basic(EXCHANGE), &form)
 }
 
 fn introspection(to: SocketAddr, person: &Person) -> Vec<u8> {
@@ -247,6 +298,45 @@ impl Lane for CodeFlow {
     async fn step(&mut self, connection: &mut Connection) -> Result<bool, Failure> {
         let code = authorize(connection, &self.authorization).await?;
         connection.exchange(&redemption(self.to, &code)).await?.expect(200)?;
+        Ok(true)
+    }
+}
+
+/// A machine whose tokens are bound to its key: every request carries a proof of its own (RFC 9449).
+struct Dpop {
+    to: SocketAddr,
+    key: ProofKey,
+    url: String,
+}
+
+impl Lane for Dpop {
+    async fn step(&mut self, connection: &mut Connection) -> Result<bool, Failure> {
+        let headers = format!("{}dpop: {}\r\n", basic(SERVICE), self.key.proof("POST", &self.url));
+        let form = [("grant_type", "client_credentials"), ("scope", "api")];
+        let request = post(self.to, "/oauth2/default/v1/token", &headers, &form);
+        connection.exchange(&request).await?.expect(200)?;
+        Ok(true)
+    }
+}
+
+/// A device that begins and asks once whether its user is done, which nobody is yet (RFC 8628).
+struct Device {
+    to: SocketAddr,
+}
+
+impl Lane for Device {
+    async fn step(&mut self, connection: &mut Connection) -> Result<bool, Failure> {
+        let form = [("client_id", DEVICE), ("scope", "openid profile offline_access")];
+        let request = post(self.to, "/oauth2/default/v1/device/authorize", "", &form);
+        let begun = connection.exchange(&request).await?.expect(200)?;
+        let device_code = member(&begun, "device_code")?;
+        let form = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("client_id", DEVICE),
+            ("device_code", device_code.as_str()),
+        ];
+        let request = post(self.to, "/oauth2/default/v1/token", "", &form);
+        connection.exchange(&request).await?.expect(400)?;
         Ok(true)
     }
 }

@@ -3,7 +3,9 @@
 mod authorization_request;
 mod claims_parameter;
 mod code_flow;
+mod encrypted_response;
 mod introspect;
+mod introspection_jwt;
 mod logout;
 mod metadata;
 mod pairwise;
@@ -13,6 +15,8 @@ mod relying_party;
 mod resource;
 mod response_types;
 mod revoke;
+mod signed_userinfo;
+mod step_up;
 mod token;
 mod transport;
 mod userinfo;
@@ -24,7 +28,9 @@ pub(crate) fn trials() -> Vec<Test> {
         authorization_request::trials(),
         claims_parameter::trials(),
         code_flow::trials(),
+        encrypted_response::trials(),
         introspect::trials(),
+        introspection_jwt::trials(),
         logout::trials(),
         metadata::trials(),
         pairwise::trials(),
@@ -34,6 +40,8 @@ pub(crate) fn trials() -> Vec<Test> {
         response_types::trials(),
         resource::trials(),
         revoke::trials(),
+        signed_userinfo::trials(),
+        step_up::trials(),
         token::trials(),
         transport::trials(),
         userinfo::trials(),

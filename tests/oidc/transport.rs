@@ -154,7 +154,7 @@ async fn oidc_d4_refresh_tokens_are_issued_and_advertised(app: TestApp) {
 
 /// RFC 8414 §2: strings, booleans and arrays of strings, under names of the IANA registry.
 async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestApp) {
-    const REGISTERED: [&str; 38] = [
+    const REGISTERED: [&str; 44] = [
         "issuer",
         "authorization_endpoint",
         "token_endpoint",
@@ -167,6 +167,12 @@ async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestAp
         "grant_types_supported",
         "subject_types_supported",
         "id_token_signing_alg_values_supported",
+        "id_token_encryption_alg_values_supported",
+        "id_token_encryption_enc_values_supported",
+        "userinfo_signing_alg_values_supported",
+        "userinfo_encryption_alg_values_supported",
+        "userinfo_encryption_enc_values_supported",
+        "introspection_signing_alg_values_supported",
         "token_endpoint_auth_methods_supported",
         "token_endpoint_auth_signing_alg_values_supported",
         "claims_supported",

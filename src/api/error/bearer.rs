@@ -3,9 +3,12 @@
 use http::{HeaderValue, StatusCode, header};
 use poem::Response;
 
-use crate::protocol::{
-    bearer::Challenge,
-    error::{ErrorCode, OAuthError},
+use crate::{
+    model::authorization_server::UserinfoSettings,
+    protocol::{
+        bearer::Challenge,
+        error::{ErrorCode, OAuthError},
+    },
 };
 
 fn challenged(status: u16, challenge: &Challenge) -> Response {
@@ -30,4 +33,20 @@ pub fn refused(error: &OAuthError) -> Response {
 /// The token is invalid, expired or revoked.
 pub fn invalid_token() -> Response {
     refused(&OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or has expired."))
+}
+
+/// The sign-in behind the token is too weak or too long ago; the challenge says what to ask for (RFC 9470 §3).
+pub fn insufficient_user_authentication(wanted: &UserinfoSettings) -> Response {
+    let error = OAuthError::new(
+        ErrorCode::InsufficientUserAuthentication,
+        "A stronger or more recent authentication of the user is needed.",
+    );
+    let mut challenge = Challenge::refused(&error);
+    if !wanted.acr_values.is_empty() {
+        challenge = challenge.with_acr_values(&wanted.acr_values.join(" "));
+    }
+    if let Some(max_age) = wanted.max_age {
+        challenge = challenge.with_max_age(max_age);
+    }
+    challenged(Challenge::status(Some(error.code)), &challenge)
 }

@@ -104,6 +104,10 @@ impl From<GrantError> for OAuthFailure {
                 OAuthError::new(ErrorCode::ConsentRequired, "A requested scope needs the consent of a user.")
                     .into()
             }
+            GrantError::NoEncryptionKey(_) => OAuthError::invalid_request(
+                "The client asked for encrypted ID tokens, and its keys have none to encrypt to.",
+            )
+            .into(),
             GrantError::InvalidTarget(error) => OAuthError::from(error).into(),
             GrantError::AccessDenied => OAuthError::new(
                 ErrorCode::AccessDenied,
@@ -179,4 +183,13 @@ pub fn json_response(status: StatusCode, body: &impl serde::Serialize) -> Respon
         .header(header::CACHE_CONTROL, "no-store")
         .header(header::PRAGMA, "no-cache")
         .body(bytes)
+}
+
+/// A JWT of this media type as the whole answer, that nobody may keep.
+pub fn jwt_response(media_type: &'static str, jwt: String) -> Response {
+    Response::builder()
+        .header(header::CONTENT_TYPE, media_type)
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::PRAGMA, "no-cache")
+        .body(jwt)
 }

@@ -10,10 +10,11 @@ use super::{
     token::{about, credentials},
 };
 use crate::{
-    api::error::oauth::{OAuthFailure, json_response},
+    api::error::oauth::{OAuthFailure, json_response, jwt_response},
     app::App,
     cache::servers::ServerState,
     client::{authenticate, authenticate::Endpoint},
+    model::client::Client,
     protocol::{introspection::IntrospectionRequest, params::Params},
     syslog::Caller,
     token,
@@ -37,7 +38,43 @@ pub(super) async fn introspect(
             .map_err(|error| OAuthFailure::from(error).to_header(authorization))?;
         let asked = IntrospectionRequest::from_params(params)?;
         let active = token::introspect::introspect(app, &server, &client, asked.token.expose()).await?;
-        Ok::<_, OAuthFailure>(about(json_response(StatusCode::OK, &active), Some(client)))
+        let response = match wanted(header_text(request, &header::ACCEPT), &client) {
+            Form::Json => json_response(StatusCode::OK, &active),
+            Form::Jwt => {
+                let jwt = token::introspection_jwt::sign(&server, &client, &active, app.now())?;
+                jwt_response(MEDIA_TYPE, jwt)
+            }
+        };
+        Ok::<_, OAuthFailure>(about(response, Some(client)))
     };
     answer.await.unwrap_or_else(|failure| failure.as_response())
+}
+
+/// RFC 9701 §4, §5.
+const MEDIA_TYPE: &str = "application/token-introspection+jwt";
+
+/// How an answer is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// RFC 7662 §2.2.
+    Json,
+    /// RFC 9701 §5.
+    Jwt,
+}
+
+/// What `Accept` names by name; without that, what the caller registered (RFC 9701 §4, §6).
+fn wanted(accept: Option<&str>, caller: &Client) -> Form {
+    let accepts = |media_type: &str| {
+        let ranges = accept.unwrap_or_default().split(',');
+        ranges
+            .map(|range| range.split(';').next().unwrap_or_default().trim())
+            .any(|range| range.eq_ignore_ascii_case(media_type))
+    };
+    if accepts(MEDIA_TYPE) {
+        Form::Jwt
+    } else if accepts("application/json") || caller.metadata.introspection_signed_response_alg.is_none() {
+        Form::Json
+    } else {
+        Form::Jwt
+    }
 }

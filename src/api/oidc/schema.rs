@@ -20,6 +20,8 @@ pub(super) struct TokenForm {
     refresh_token: Option<String>,
     /// Scopes, space separated.
     scope: Option<String>,
+    /// What the access token is for; may be sent several times (RFC 8707 §2.2).
+    resource: Option<String>,
     /// The client, unless it authenticates by header or assertion.
     client_id: Option<String>,
     /// The secret (`client_secret_post`).
@@ -79,8 +81,8 @@ pub(super) struct Introspection {
     iat: Option<i64>,
     /// Its subject.
     sub: Option<String>,
-    /// Its audience.
-    aud: Option<String>,
+    /// Its audience: one or several.
+    aud: Option<Any<serde_json::Value>>,
     /// Its issuer.
     iss: Option<String>,
     /// Its identifier.
@@ -170,7 +172,7 @@ documentation! {
     ];
     /// Of the introspection endpoint.
     IntrospectDoc: Introspection => [
-        (200, "Whether the token counts"),
+        (200, "Whether the token counts; asked for application/token-introspection+jwt, as a signed JWT (RFC 9701)"),
         (400, "OAuth error"),
         (401, "The client could not be authenticated"),
         (404, "No such authorization server"),
@@ -195,9 +197,9 @@ documentation! {
     ];
     /// Of the userinfo endpoint.
     UserinfoDoc: Any<serde_json::Value> => [
-        (200, "Claims about the user"),
+        (200, "Claims about the user; a JWT (application/jwt) where the client registered one"),
         (400, "The token was sent in a way that is not allowed"),
-        (401, "No token, or one that is invalid, expired or revoked"),
+        (401, "No token, one that is invalid, expired or revoked, or a sign-in that is not sufficient (RFC 9470)"),
         (403, "The token lacks the scope openid"),
         (404, "No such authorization server"),
     ];

@@ -10,7 +10,7 @@ use crate::{
     api::{
         error::{
             bearer,
-            oauth::{OAuthFailure, json_response},
+            oauth::{OAuthFailure, json_response, jwt_response},
         },
         payload::is_form,
     },
@@ -22,7 +22,7 @@ use crate::{
         params::Params,
         token_response::TokenType,
     },
-    token::userinfo::{self, UserinfoError},
+    token::userinfo::{self, Userinfo, UserinfoError},
 };
 
 pub(super) async fn userinfo(
@@ -59,8 +59,15 @@ pub(super) async fn userinfo(
         return bearer::invalid_token();
     }
     match userinfo::userinfo(app, &server, presented.token.expose()).await {
-        Ok((claims, client)) => about(json_response(StatusCode::OK, &claims), Some(client)),
+        Ok((Userinfo::Claims(claims), client)) => about(json_response(StatusCode::OK, &claims), Some(client)),
+        Ok((Userinfo::Jwt(jwt), client)) => about(jwt_response("application/jwt", jwt), Some(client)),
         Err(UserinfoError::InvalidToken) => bearer::invalid_token(),
+        Err(UserinfoError::InsufficientAuthentication) => {
+            bearer::insufficient_user_authentication(&server.config.server.settings.userinfo)
+        }
+        Err(UserinfoError::NoEncryptionKey(_)) => bearer::refused(&OAuthError::invalid_request(
+            "The client asked for encrypted userinfo, and its keys have none to encrypt to.",
+        )),
         Err(UserinfoError::InsufficientScope) => bearer::refused(&OAuthError::new(
             ErrorCode::InsufficientScope,
             "The access token needs the scope openid.",

@@ -292,10 +292,15 @@ impl ClientMetadata {
 
     /// The algorithm of the client's ID tokens; `RS256` by default (Registration §2).
     pub fn id_token_alg(&self) -> &str {
-        self.id_token_signed_response_alg.as_deref().unwrap_or(match self.profile {
+        self.id_token_signed_response_alg.as_deref().unwrap_or(self.default_alg())
+    }
+
+    /// The algorithm of what is signed for the client where it registered none (Registration §2; RFC 9701 §6).
+    pub fn default_alg(&self) -> &'static str {
+        match self.profile {
             Profile::Standard | Profile::OktaCompat => "RS256",
             Profile::Fapi2 => "PS256",
-        })
+        }
     }
 
     /// Whether the client may use the grant type.

@@ -27,6 +27,10 @@ const ASYMMETRIC: &[&str] =
     &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 /// Algorithms keyed by the client secret (RFC 7518 §3.1).
 const SYMMETRIC: &[&str] = &["HS256", "HS384", "HS512"];
+/// Encryption to a public key (RFC 7518 §4.3, §4.6).
+const ENCRYPTION_ALG: &[&str] = &["RSA-OAEP-256", "ECDH-ES"];
+/// Ciphers (RFC 7518 §5.3).
+const ENCRYPTION_ENC: &[&str] = &["A128GCM", "A256GCM"];
 /// Algorithms of the FAPI 2.0 Security Profile §5.4.1.
 const FAPI2: &[&str] = &["PS256", "ES256", "EdDSA"];
 
@@ -44,6 +48,7 @@ impl ClientMetadata {
         self.check_grants()?;
         self.check_authentication()?;
         self.check_algorithms()?;
+        self.check_encryption()?;
         self.check_keys()?;
         self.check_profile()
     }
@@ -179,13 +184,50 @@ impl ClientMetadata {
             };
             ensure(fits, "token_endpoint_auth_signing_alg", "does not fit the authentication method")?;
         }
-        if let Some(alg) = self.id_token_signed_response_alg.as_deref() {
-            ensure(ASYMMETRIC.contains(&alg), "id_token_signed_response_alg", "is not supported")?;
+        for (member, alg) in self.response_algorithms() {
+            ensure(alg.as_deref().is_none_or(|alg| ASYMMETRIC.contains(&alg)), member, "is not supported")?;
         }
         if let Some(alg) = self.request_object_signing_alg.as_deref() {
             // RFC 9101 §10.2: an unsigned request object proves nothing.
             let known = ASYMMETRIC.contains(&alg) || (SYMMETRIC.contains(&alg) && !self.is_public());
             ensure(known, "request_object_signing_alg", "is not supported")?;
+        }
+        Ok(())
+    }
+
+    /// What is signed for the client.
+    fn response_algorithms(&self) -> [(&'static str, &Option<String>); 3] {
+        [
+            ("id_token_signed_response_alg", &self.id_token_signed_response_alg),
+            ("userinfo_signed_response_alg", &self.userinfo_signed_response_alg),
+            ("introspection_signed_response_alg", &self.introspection_signed_response_alg),
+        ]
+    }
+
+    fn check_encryption(&self) -> Result<(), MetadataError> {
+        for ((alg_member, alg), (enc_member, enc)) in [
+            (
+                ("id_token_encrypted_response_alg", &self.id_token_encrypted_response_alg),
+                ("id_token_encrypted_response_enc", &self.id_token_encrypted_response_enc),
+            ),
+            (
+                ("userinfo_encrypted_response_alg", &self.userinfo_encrypted_response_alg),
+                ("userinfo_encrypted_response_enc", &self.userinfo_encrypted_response_enc),
+            ),
+        ] {
+            match (alg.as_deref(), enc.as_deref()) {
+                (None, None) => {}
+                // Registration §2: enc needs alg.
+                (None, Some(_)) => return refuse(enc_member, "needs the alg that goes with it"),
+                // Registration §2 would mean A128CBC-HS256, which is not supported.
+                (Some(_), None) => return refuse(enc_member, "must be given with alg: A128GCM or A256GCM"),
+                (Some(alg), Some(enc)) => {
+                    ensure(ENCRYPTION_ALG.contains(&alg), alg_member, "is not supported")?;
+                    ensure(ENCRYPTION_ENC.contains(&enc), enc_member, "is not supported")?;
+                    let keys = self.jwks.is_some() || self.jwks_uri.is_some();
+                    ensure(keys, alg_member, "needs jwks or jwks_uri")?;
+                }
+            }
         }
         Ok(())
     }
@@ -226,9 +268,11 @@ impl ClientMetadata {
         ensure(self.pkce_required != Some(false), "pkce_required", "must be true in the profile fapi2")?;
         for (member, alg) in [
             ("token_endpoint_auth_signing_alg", &self.token_endpoint_auth_signing_alg),
-            ("id_token_signed_response_alg", &self.id_token_signed_response_alg),
             ("request_object_signing_alg", &self.request_object_signing_alg),
-        ] {
+        ]
+        .into_iter()
+        .chain(self.response_algorithms())
+        {
             let fits = alg.as_deref().is_none_or(|alg| FAPI2.contains(&alg));
             ensure(fits, member, "must be PS256, ES256 or EdDSA in the profile fapi2")?;
         }
