@@ -136,18 +136,20 @@ class Server:
         )
 
     def assertion_session(self, issuer=ASSERTION_ISSUER):
-        return AssertionSession(
+        session = AssertionSession(
             token_endpoint=self.metadata["token_endpoint"],
             issuer=issuer,
             subject=self.context.login,
             audience=self.server.issuer,
             scope="orders.read",
-            client_id="assertion-app",
             key=self.key,
             header={"alg": "ES256", "kid": "client"},
             expires_in=120,
             default_timeout=LIMIT,
         )
+        # The client authenticates beside the assertion (RFC 7523 §3.1).
+        session.auth = ("assertion-app", self.context.client_secret)
+        return session
 
     def userinfo(self, session, token):
         session = session or self.session(None)

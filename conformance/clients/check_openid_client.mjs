@@ -41,6 +41,8 @@ for (const server of context.servers) {
   await at('mutual TLS: nothing without a certificate', mutualTlsWithoutCertificate);
   await at('device grant', deviceGrant);
   await at('device grant, denied', deviceGrantDenied);
+  await at('dynamic registration', dynamicRegistration);
+  await at('dynamic registration without a token', registrationOfAStranger);
   // The org server protects Okta's own API, for which nobody acts on behalf of another.
   if (server.id === 'org') continue;
   await at('token exchange', tokenExchange);
@@ -148,14 +150,14 @@ async function dpopWithAnotherKey(server) {
   const { config, tokens } = await dpopTokens(server);
   const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256'));
   const { sub } = tokens.claims();
-  await refuses(oidc.fetchUserInfo(config, tokens.access_token, sub, { DPoP }), '"www-authenticate" challenge');
+  await refuses(oidc.fetchUserInfo(config, tokens.access_token, sub, { DPoP }), 'invalid_dpop_proof');
   // RFC 9449 §5: a refresh token of a public client is bound to the key.
   await refuses(oidc.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP }), 'invalid_');
 }
 
 async function dpopWithoutProof(server) {
   const { config, tokens } = await dpopTokens(server);
-  await refuses(oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub), '"www-authenticate" challenge');
+  await refuses(oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub), 'invalid_token');
   const { parameters, checks } = await request();
   const callback = await arrive(oidc.buildAuthorizationUrl(config, parameters));
   await refuses(oidc.authorizationCodeGrant(config, callback, checks), 'invalid_');
@@ -179,7 +181,7 @@ async function mutualTls(server) {
   // RFC 8705 §3: the token is bound to the certificate, which the main listener never asks for.
   const plain = await discover(server, 'mtls-app', oidc.TlsClientAuth());
   const stolen = oidc.fetchUserInfo(plain, tokens.access_token, tokens.claims().sub);
-  await refuses(stolen, '"www-authenticate" challenge');
+  await refuses(stolen, 'invalid_token');
 }
 
 async function mutualTlsWithoutCertificate(server) {
@@ -218,6 +220,27 @@ async function deviceGrantDenied(server) {
   const started = await oidc.initiateDeviceAuthorization(config, { scope: SCOPE });
   await new Browser().decideDevice(started.verification_uri_complete, started.user_code, 'deny');
   await refuses(oidc.pollDeviceAuthorizationGrant(config, started), 'access_denied');
+}
+
+async function dynamicRegistration(server) {
+  const wanted = {
+    client_name: 'Client that registered itself',
+    redirect_uris: [context.redirect_uri],
+    token_endpoint_auth_method: 'client_secret_post',
+  };
+  const initialAccessToken = context.registration_token;
+  const config = await oidc.dynamicClientRegistration(new URL(server.issuer), wanted, undefined, { initialAccessToken });
+  assert(config.clientMetadata().client_name === wanted.client_name, config.clientMetadata());
+  const { parameters, checks } = await request();
+  const callback = await arrive(oidc.buildAuthorizationUrl(config, parameters));
+  const tokens = await oidc.authorizationCodeGrant(config, callback, checks);
+  assert(tokens.claims().aud === config.clientMetadata().client_id, tokens.claims());
+}
+
+async function registrationOfAStranger(server) {
+  const wanted = { redirect_uris: [context.redirect_uri] };
+  // RFC 6750 §3.1: a request without credentials is not told an error.
+  await refuses(oidc.dynamicClientRegistration(new URL(server.issuer), wanted), 'OAUTH_WWW_AUTHENTICATE_CHALLENGE');
 }
 
 async function tokenExchange(server) {

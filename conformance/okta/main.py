@@ -7,6 +7,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
 from driver import drive  # noqa: E402
+from provider import Wishes  # noqa: E402
 
 LIBRARIES = [
     ("okta-jwt-verifier", HERE / "check_okta_jwt_verifier.py"),
@@ -16,4 +17,4 @@ LIBRARIES = [
 ]
 
 if __name__ == "__main__":
-    sys.exit(drive(HERE / "seed.yaml", LIBRARIES))
+    sys.exit(drive(Wishes(HERE / "seed.yaml"), LIBRARIES))

@@ -47,6 +47,16 @@ class User:
 
 
 @dataclass(frozen=True)
+class Secrets:
+    """What the suite's clients prove themselves with."""
+
+    # Of the clients of seed.yaml.
+    client_secret: str
+    # For clients that the suite registers (RFC 7591 §3); none where anybody may register.
+    registration_token: str | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """One plan of the suite: its id there, and the variant that is run unless told otherwise."""
 
@@ -59,7 +69,7 @@ class Plan:
     def logs_out(self):
         return "-logout-" in self.id or "session-management" in self.id
 
-    def configuration(self, variant, provider, user, client_secret):
+    def configuration(self, variant, provider, user, secrets):
         """What the suite is told: the provider, the clients, and what its browser does on our pages."""
         wanted = {
             "description": "Stepgate",
@@ -69,7 +79,7 @@ class Plan:
                 "jwks_refresh_delay": 5,
             },
             "options": {"browsercontrol_css_enable": False},
-            **_clients(variant, client_secret),
+            **_clients(variant, secrets),
         }
         pages = Pages(provider, user)
         wanted["browser"] = pages.logout() if self.logs_out else pages.steps()
@@ -86,14 +96,18 @@ class Plan:
         return wanted
 
 
-def _clients(variant, client_secret):
-    if variant.get("client_registration") != "static_client":
-        return {"client": {"client_name": "conformance one"}, "client2": {"client_name": "conformance two"}}
-    clients = {
-        member: {"client_id": client_id, "client_secret": client_secret}
-        for member, client_id in STATIC_CLIENTS.items()
+def _clients(variant, secrets):
+    if variant.get("client_registration") == "static_client":
+        clients = {
+            member: {"client_id": client_id, "client_secret": secrets.client_secret}
+            for member, client_id in STATIC_CLIENTS.items()
+        }
+        return {"alias": ALIAS, **clients}
+    token = {"initial_access_token": secrets.registration_token} if secrets.registration_token else {}
+    return {
+        "client": {"client_name": "conformance one", **token},
+        "client2": {"client_name": "conformance two", **token},
     }
-    return {"alias": ALIAS, **clients}
 
 
 PLANS = {

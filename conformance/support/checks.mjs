@@ -40,7 +40,10 @@ export function assert(holds, detail) {
 export async function refuses(promise, reason) {
   const refusal = await promise.then(() => null, (error) => error);
   assert(refusal !== null, 'it was accepted');
-  const texts = [refusal.message, refusal.code, refusal.error, refusal.cause?.message].map(String);
+  // A refused resource request tells why in its challenges (RFC 6750 §3).
+  const challenges = Array.isArray(refusal.cause) ? refusal.cause.map(({ parameters }) => parameters.error) : [];
+  const told = [refusal.message, refusal.code, refusal.error, refusal.cause?.message, ...challenges];
+  const texts = told.filter(Boolean).map(String);
   assert(texts.some((text) => text.includes(reason)), `refused for another reason: ${texts.join(', ')}`);
 }
 
@@ -83,7 +86,7 @@ export class Browser {
       }
       if (decision && page.includes('id="device-done-page"')) return undefined;
       const answer = findForm(page, 'form-post');
-      if (answer?.action === destination) {
+      if (answer && answer.action === destination) {
         return new Request(destination, { method: 'POST', body: new URLSearchParams(answer.fields) });
       }
       const id = Object.keys(FORMS).find((name) => findForm(page, name));

@@ -12,15 +12,15 @@ import threading
 from pathlib import Path
 
 import build
-from provider import Provider, Wishes
+from provider import Provider
 
 HERE = Path(__file__).resolve().parent
 # Seconds that the checks of one library may take.
 LIMIT = 180
 
 
-def drive(seed, libraries):
-    """Runs the checks of each library, a list of `(name, file)`, against a provider with this seed."""
+def drive(wishes, libraries):
+    """Runs the checks of each library, a list of `(name, file)`, against a provider that is as they wish."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--cache", type=Path, required=True, help="where the libraries for Node.js are")
     arguments.add_argument("--only", action="append", help="the name of a library")
@@ -32,7 +32,7 @@ def drive(seed, libraries):
     tally = {True: 0, False: 0}
     with tempfile.TemporaryDirectory(prefix="stepgate-conformance-") as folder:
         folder = Path(folder)
-        with Provider(build.stepgate(), build.support(), folder, Wishes(seed)) as provider:
+        with Provider(build.stepgate(), build.support(), folder, wishes) as provider:
             context = folder / "context.json"
             context.write_text(json.dumps(provider.context()))
             environment = provider.environment() | {"PYTHONPATH": str(HERE)}

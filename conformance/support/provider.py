@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import string
 import subprocess
 import sys
 import time
@@ -28,7 +29,8 @@ class Wishes:
     # CONFORMANCE_CLIENT_SECRET, which are random; CONFORMANCE_CLIENT_KEYS is a JWK Set.
     seed: Path
     variables: dict = field(default_factory=dict)
-    # More of the configuration file: whole tables.
+    # More of the configuration file: whole tables. $mtls_origin is where client certificates are asked for, $authority
+    # the file with their authority.
     settings: str = ""
     # The host of the issuer, and the address that it is served at.
     host: str = "localhost"
@@ -40,6 +42,7 @@ class Provider:
         self.stepgate, self.support, self.folder, self.wishes = stepgate, support, folder, wishes
         self.password = secrets.token_urlsafe(18) + "aA1!"
         self.client_secret = secrets.token_urlsafe(48)
+        self.registration_token = secrets.token_urlsafe(48)
         self.process = None
 
     def __enter__(self):
@@ -72,6 +75,7 @@ class Provider:
             "CONFORMANCE_PASSWORD": self.password,
             "CONFORMANCE_CLIENT_SECRET": self.client_secret,
             "CONFORMANCE_CLIENT_KEYS": self._client_keys(),
+            "CONFORMANCE_REGISTRATION_TOKEN": self.registration_token,
             **self.wishes.variables,
         }
 
@@ -102,6 +106,7 @@ class Provider:
             "login": LOGIN,
             "password": self.password,
             "client_secret": self.client_secret,
+            "registration_token": self.registration_token,
             "redirect_uri": "https://app.example.com/callback",
             "post_logout_redirect_uri": "https://app.example.com/goodbye",
             "authority": str(self.authority),
@@ -151,6 +156,9 @@ class Provider:
     def _configure(self):
         public, mutual, internal = free_ports(3)
         self.issuer = f"https://{self.wishes.host}:{public}"
+        settings = string.Template(self.wishes.settings).substitute(
+            mtls_origin=f"https://{self.wishes.host}:{mutual}", authority=self.authority
+        )
         self.config = self.folder / "stepgate.toml"
         path = lambda name: json.dumps(str(self.folder / name))  # noqa: E731
         self.config.write_text(
@@ -168,7 +176,7 @@ class Provider:
             # One user signs in faster than people do.
             f"[limits.rates]\n"
             f'sign_in_username = "1000/1s"\n'
-            f"{self.wishes.settings}"
+            f"{settings}"
         )
         self.config.chmod(0o600)
 

@@ -89,6 +89,7 @@ fn runner() -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/run");
     let mut command = command(Path::new("/usr/bin/env"), None);
     command.arg("python3").arg(script).stdin(Stdio::null()).env_remove("CONFORMANCE_SUITE_TOKEN");
+    command.env("CONFORMANCE_REGISTRATION_TOKEN", "a-token-of-the-run");
     command
         .env("CONFORMANCE_PASSWORD", "Correct-horse-7")
         .env("CONFORMANCE_CLIENT_SECRET", "a-secret-of-the-run");
@@ -260,6 +261,8 @@ fn the_suite_is_told_variant_and_browser_steps() {
     let error_page = &told["override"]["oidcc-ensure-registered-redirect-uri"]["browser"][0]["tasks"][0];
     assert_eq!(error_page["commands"][0][2], "error-code");
     assert!(told.get("alias").is_none(), "clients that are registered need none");
+    assert_eq!(told["client"]["initial_access_token"], "a-token-of-the-run");
+    assert_eq!(told["client2"]["initial_access_token"], "a-token-of-the-run");
 }
 
 /// The element ids in the browser steps are those that the pages promise.
