@@ -30,6 +30,7 @@ mod m20261121_000025_create_outbox;
 mod m20261121_000026_create_lease;
 mod m20261122_000001_extend_grant;
 mod m20261122_000010_create_pushed_request;
+mod m20261122_000030_bind_authorization_code;
 
 /// All steps in order.
 pub struct Migrator;
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000026_create_lease::Migration),
             Box::new(m20261122_000001_extend_grant::Migration),
             Box::new(m20261122_000010_create_pushed_request::Migration),
+            Box::new(m20261122_000030_bind_authorization_code::Migration),
         ]
     }
 }

@@ -1,8 +1,11 @@
-//! Clients proving who they are (RFC 6749 §2.3; RFC 7523; OpenID Connect Core §9), and the custody of their secrets.
+//! Clients proving who they are (RFC 6749 §2.3; RFC 7523; RFC 8705; OpenID Connect Core §9), and the custody of their secrets.
 
 pub mod assertion;
 pub mod authenticate;
+pub mod certificate;
+pub mod dpop;
 pub mod secret;
 pub mod sector;
+pub mod sender;
 
 pub use authenticate::{AuthenticateError, authenticate};

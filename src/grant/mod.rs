@@ -1,6 +1,6 @@
 //! The token endpoint's use case. Phases that every grant shares, in order: authenticate the client, check that the
-//! grant type is the client's, redeem, decide by policy, commit, sign. A grant cannot forget a shared step because it
-//! never holds it: a file below says only what is its own.
+//! grant type is the client's, check what the sender proves, redeem, decide by policy, commit, sign. A grant cannot
+//! forget a shared step because it never holds it: a file below says only what is its own.
 //!
 //! Consume first, mint second: what a grant spends is spent durably before anything is signed, so a signer that fails
 //! leaves a spent code, the safe side.
@@ -8,27 +8,30 @@
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod refresh_token;
+mod sender;
 
 use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
+use self::sender::Proven;
 use crate::{
     app::App,
     cache::servers::ServerState,
     claims::assemble::ClaimsError,
-    client::{AuthenticateError, authenticate, authenticate::Endpoint},
+    client::{AuthenticateError, authenticate, authenticate::Endpoint, sender::Sender},
     fault::Fault,
     model::{client::Client, grant::Grant, user::User},
     protocol::{
         claims_request::ClaimsRequest,
         client_auth::ClientAuthentication,
+        dpop::DpopError,
         grant_type::GrantType,
         redirect_uri::origin_of,
         resource::InvalidTarget,
         scope::{OPENID, ScopeSet},
         token_request::TokenRequest,
-        token_response::TokenResponse,
+        token_response::{TokenResponse, TokenType},
     },
     secret::Secret,
     store::unit::{Outcome, Unit},
@@ -66,6 +69,12 @@ pub enum GrantError {
     /// No access policy allows it.
     #[error("denied by access policy")]
     AccessDenied,
+    /// The DPoP proof is missing or proves nothing (RFC 9449 §5).
+    #[error(transparent)]
+    Dpop(#[from] DpopError),
+    /// The DPoP proof needs this nonce (RFC 9449 §8).
+    #[error("the DPoP proof needs a nonce")]
+    UseDpopNonce(String),
     /// A claim cannot be computed.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
@@ -89,6 +98,8 @@ pub struct Request<'a> {
     pub server: &'a ServerState,
     /// The credentials.
     pub authentication: ClientAuthentication,
+    /// What transport proves about the sender.
+    pub sender: Sender,
     /// The `Origin` header of a browser.
     pub origin: Option<&'a str>,
     /// Every `resource` (RFC 8707 §2.2).
@@ -127,6 +138,8 @@ struct Context<'a> {
     resource: &'a [String],
     caller: &'a Caller,
     now: OffsetDateTime,
+    /// What the sender has proved.
+    sender: Proven,
 }
 
 impl Context<'_> {
@@ -156,15 +169,16 @@ pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) 
         Ok(client) => client,
         Err(error) => return (None, Err(error.into())),
     };
-    let context = Context {
+    let mut context = Context {
         app,
         server: request.server,
         client: &client,
         resource: request.resource,
         caller: request.caller,
         now: app.now(),
+        sender: Proven::default(),
     };
-    let mut answer = answer(&context, request.origin, token_request).await;
+    let mut answer = answer(&mut context, (request.origin, &request.sender), token_request).await;
     if let Err(error) = &answer
         && let Err(fault) = record_refusal(&context, token_request.grant_type(), error).await
     {
@@ -183,8 +197,10 @@ async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantErr
         GrantError::ConsentRequired => "consent_required",
         GrantError::InvalidTarget(_) => "invalid_target",
         GrantError::AccessDenied => "access_denied",
+        GrantError::Dpop(error) => error.reason(),
         GrantError::Claims(_) => "claim_failed",
-        GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
+        // A nonce is asked for as a matter of course.
+        GrantError::UseDpopNonce(_) | GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
     };
     let event = Event::failure(EventType::TokenGrant, reason)
         .server(&context.server.config.server.id)
@@ -194,8 +210,8 @@ async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantErr
 }
 
 async fn answer(
-    context: &Context<'_>,
-    origin: Option<&str>,
+    context: &mut Context<'_>,
+    (origin, sender): (Option<&str>, &Sender),
     request: &TokenRequest,
 ) -> Result<TokenResponse, GrantError> {
     let grant_type = request.grant_type();
@@ -205,6 +221,7 @@ async fn answer(
     if let Some(origin) = origin {
         browser_may_ask(context, origin, grant_type).await?;
     }
+    context.sender = sender::prove(context, sender, grant_type)?;
     let redeemed = redeem(context, request).await?;
     match issue(context, redeemed).await {
         // A concurrent first use won: seen again, this one is a repeat inside the leeway, or a reuse.
@@ -271,7 +288,9 @@ fn target(context: &Context<'_>, grant: Option<&Grant>) -> Result<Vec<String>, I
 }
 
 /// Commits what was redeemed together with its log event, then signs.
-async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
+async fn issue(context: &Context<'_>, mut redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
+    context.sender.guard(context, &mut redeemed)?;
+    let confirmation = context.sender.confirmation(redeemed.grant.as_ref());
     let Redeemed { unit, lost, grant, user, scope, access_lifetime, refresh_token, nonce, kind } = redeemed;
     let app = context.app;
     // Whatever may still be refused is refused before anything is spent.
@@ -302,7 +321,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         grant: grant.as_ref().map(|grant| &grant.id),
         scope: &scope,
         requested: &requested,
-        confirmation: None,
+        confirmation: confirmation.as_ref(),
         resource: &resource,
         actor: grant.as_ref().and_then(|grant| grant.actor.as_ref()),
         now: context.now,
@@ -324,7 +343,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         }
     }
     if let Outcome::Lost(claim) = app.db.writer().commit(unit.row(context.event(event))).await? {
-        return Err(lost(claim));
+        return Err(context.sender.lost(claim, lost));
     }
     let access_token = token::access::mint(&mint, access_lifetime, app.random.as_ref())?;
     let id_token = if with_id_token {
@@ -338,7 +357,9 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         None
     };
     metrics::counter!("tokens_issued_total", "grant" => kind.as_str()).increment(1);
+    let by_proof = confirmation.is_some_and(|confirmation| confirmation.jkt.is_some());
     Ok(TokenResponse {
+        token_type: if by_proof { TokenType::DPoP } else { TokenType::Bearer },
         scope: Some(scope),
         refresh_token: refresh_token.map(|token| token.expose().clone()),
         id_token,

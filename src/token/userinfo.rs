@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{LoadedSubject, Mint, MintError, Subject, access, introspect::live_facts};
+use super::{
+    LoadedSubject, Mint, MintError, Subject, access,
+    binding::{self, BindingError},
+    introspect::live_facts,
+};
 use crate::{
     app::App,
     cache::servers::ServerState,
     claims::assemble::{ClaimsError, Target},
+    client::sender::Sender,
     fault::Fault,
     model::client::Client,
-    protocol::scope::OPENID,
+    protocol::{bearer::PresentedToken, scope::OPENID},
 };
 
 /// Why there is no userinfo.
@@ -23,6 +28,9 @@ pub enum UserinfoError {
     /// The token lacks the scope `openid`.
     #[error("the access token lacks the scope openid")]
     InsufficientScope,
+    /// The token is bound to a key that was not proved (RFC 9449 §7, RFC 8705 §3).
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// A claim cannot be computed.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
@@ -38,10 +46,12 @@ pub enum UserinfoError {
 pub async fn userinfo(
     app: &App,
     server: &ServerState,
-    token: &str,
+    presented: &PresentedToken,
+    sender: &Sender,
 ) -> Result<(Map<String, Value>, Arc<Client>), UserinfoError> {
     let now = app.now();
-    let claims = access::verify(server, token, now).map_err(|_| UserinfoError::InvalidToken)?;
+    let claims =
+        access::verify(server, presented.token.expose(), now).map_err(|_| UserinfoError::InvalidToken)?;
     // RFC 8707 §2, RFC 9068 §4: a token for another resource does not open this one.
     if !claims.audience.contains(&server.config.server.audience) {
         return Err(UserinfoError::InvalidToken);
@@ -53,6 +63,7 @@ pub async fn userinfo(
     let requested = facts.grant.requested_claims()?;
     let user = facts.user.ok_or(UserinfoError::InvalidToken)?;
     let client = app.clients.find(&app.db, &claims.client).await?.ok_or(UserinfoError::InvalidToken)?;
+    binding::check(app, (server, "userinfo"), (&client, &claims), presented, sender).await?;
     let subject = LoadedSubject::of(app, (server, &client), user).await?;
     let mint = Mint {
         server,

@@ -3,9 +3,12 @@
 mod authorization_request;
 mod claims_parameter;
 mod code_flow;
+mod dpop;
+mod fapi2;
 mod introspect;
 mod logout;
 mod metadata;
+mod mtls;
 mod pairwise;
 mod policy;
 mod pushed;
@@ -24,9 +27,12 @@ pub(crate) fn trials() -> Vec<Test> {
         authorization_request::trials(),
         claims_parameter::trials(),
         code_flow::trials(),
+        dpop::trials(),
+        fapi2::trials(),
         introspect::trials(),
         logout::trials(),
         metadata::trials(),
+        mtls::trials(),
         pairwise::trials(),
         policy::trials(),
         pushed::trials(),

@@ -154,7 +154,7 @@ async fn oidc_d4_refresh_tokens_are_issued_and_advertised(app: TestApp) {
 
 /// RFC 8414 §2: strings, booleans and arrays of strings, under names of the IANA registry.
 async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestApp) {
-    const REGISTERED: [&str; 38] = [
+    const REGISTERED: [&str; 39] = [
         "issuer",
         "authorization_endpoint",
         "token_endpoint",
@@ -186,6 +186,7 @@ async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestAp
         "claims_parameter_supported",
         "request_parameter_supported",
         "request_uri_parameter_supported",
+        "dpop_signing_alg_values_supported",
         "authorization_response_iss_parameter_supported",
         "service_documentation",
         "pushed_authorization_request_endpoint",

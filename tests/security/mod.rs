@@ -5,10 +5,12 @@
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
 mod browser_surface;
+mod certificate;
 mod client_auth;
 mod clock;
 mod code;
 mod connections;
+mod dpop;
 mod input;
 mod issuer;
 mod keys;
@@ -28,10 +30,12 @@ pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
         browser_surface::trials(),
+        certificate::trials(),
         client_auth::trials(),
         clock::trials(),
         code::trials(),
         connections::trials(),
+        dpop::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
@@ -56,22 +60,9 @@ fn own_trials() -> Vec<Test> {
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("A8", "redirect URIs with a wildcard subdomain"),
     ("A11", "clients that registered themselves, whose errors stop at a page of ours"),
-    ("C10", "codes bound to a DPoP key"),
-    ("D11", "refresh tokens bound to a DPoP key or a certificate"),
     ("F7", "request objects"),
     ("F8", "encrypted request objects"),
     ("F9", "request objects by reference"),
-    ("H1", "DPoP proofs"),
-    ("H2", "DPoP proofs"),
-    ("H3", "DPoP nonces"),
-    ("H4", "DPoP at resource endpoints"),
-    ("H5", "codes bound to a DPoP key"),
-    ("H6", "refresh tokens bound to a DPoP key"),
-    ("H7", "access tokens bound to a DPoP key"),
-    ("I1", "client certificates behind a proxy"),
-    ("I2", "client authentication by certificate"),
-    ("I3", "self-signed client certificates"),
-    ("I4", "access tokens bound to a certificate"),
     ("J1", "the device grant"),
     ("J2", "the device grant"),
     ("J3", "user codes"),

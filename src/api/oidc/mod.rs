@@ -7,6 +7,7 @@ mod metadata;
 mod par;
 mod revoke;
 mod schema;
+mod sender;
 mod token;
 mod userinfo;
 
@@ -20,6 +21,7 @@ use self::schema::{
     IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc,
     TokenForm, UserinfoDoc,
 };
+use self::sender::sender;
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
     payload::{Answer, OAuthForm},

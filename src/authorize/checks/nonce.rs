@@ -2,10 +2,10 @@
 //! nothing else ties it to the request.
 
 use super::{Draft, Facts};
-use crate::protocol::error::OAuthError;
+use crate::protocol::{error::OAuthError, response_type::ResponseType};
 
 pub(super) fn check(facts: &Facts<'_>, draft: &mut Draft) -> Result<(), OAuthError> {
-    let required = draft.response_type.is_some_and(|response_type| response_type.requires_nonce());
+    let required = draft.response_type.is_some_and(ResponseType::requires_nonce);
     if required && facts.request.nonce.is_none() {
         return Err(OAuthError::invalid_request("The parameter nonce is missing."));
     }
