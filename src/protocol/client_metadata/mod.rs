@@ -443,7 +443,7 @@ mod tests {
     #[test]
     fn unknown_members_are_ignored_and_the_rest_survives_the_round_trip() {
         let client = parse(web(
-            json!({"software_id": "x", "tls_client_auth_subject_dn": 1, "contacts": ["a@rp.example"]}),
+            json!({"software_id": "x", "software_version": 1, "contacts": ["a@rp.example"]}),
         ));
         let stored = serde_json::to_value(&client).unwrap();
         assert_eq!(serde_json::from_value::<ClientMetadata>(stored).unwrap(), client);
