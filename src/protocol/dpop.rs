@@ -213,7 +213,7 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
     const SKEW: Duration = Duration::minutes(1);
 
-    fn read(changes: Value) -> Result<ProofClaims, DpopError> {
+    fn read(changes: &Value) -> Result<ProofClaims, DpopError> {
         let mut claims = json!({"jti": "a", "htm": "POST", "htu": "https://id.example/token", "iat": NOW});
         for (name, value) in changes.as_object().unwrap() {
             if value.is_null() {
@@ -227,18 +227,18 @@ mod tests {
 
     #[test]
     fn sec_h01_every_claim_is_there_and_of_its_type() {
-        assert!(read(json!({"unknown": [], "nonce": "n", "ath": "h"})).is_ok());
+        assert!(read(&json!({"unknown": [], "nonce": "n", "ath": "h"})).is_ok());
         for name in ["jti", "htm", "htu", "iat"] {
-            assert_eq!(read(json!({name: null})), Err(DpopError::Claims), "{name}");
-            assert_eq!(read(json!({name: ""})), Err(DpopError::Claims), "{name}");
-            assert_eq!(read(json!({name: [1]})), Err(DpopError::Claims), "{name}");
+            assert_eq!(read(&json!({name: null})), Err(DpopError::Claims), "{name}");
+            assert_eq!(read(&json!({name: ""})), Err(DpopError::Claims), "{name}");
+            assert_eq!(read(&json!({name: [1]})), Err(DpopError::Claims), "{name}");
         }
         for name in ["nonce", "ath", "nbf", "exp"] {
-            assert_eq!(read(json!({name: {}})), Err(DpopError::Claims), "{name}");
+            assert_eq!(read(&json!({name: {}})), Err(DpopError::Claims), "{name}");
         }
-        assert_eq!(read(json!({"jti": "x".repeat(256)})), Err(DpopError::Claims));
-        assert_eq!(read(json!({"htu": "token"})), Err(DpopError::Target));
-        assert_eq!(read(json!({"iat": 1e300})), Err(DpopError::Claims));
+        assert_eq!(read(&json!({"jti": "x".repeat(256)})), Err(DpopError::Claims));
+        assert_eq!(read(&json!({"htu": "token"})), Err(DpopError::Target));
+        assert_eq!(read(&json!({"iat": 1e300})), Err(DpopError::Claims));
     }
 
     /// RFC 9449 §4.3: compared after normalisation, without query and fragment.
@@ -247,7 +247,7 @@ mod tests {
         let about = |htu: &str| {
             let targets =
                 ["https://mtls.example:9443/token".to_owned(), "https://id.example/token".to_owned()];
-            read(json!({"htu": htu})).and_then(|claims| claims.check_request("POST", &targets))
+            read(&json!({"htu": htu})).and_then(|claims| claims.check_request("POST", &targets))
         };
         for same in [
             "https://id.example/token",
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn sec_h01_htm_has_case() {
         let targets = ["https://id.example/token".to_owned()];
-        let claims = read(json!({})).unwrap();
+        let claims = read(&json!({})).unwrap();
         assert_eq!(claims.check_request("POST", &targets), Ok(()));
         for method in ["post", "GET", "POST "] {
             assert_eq!(claims.check_request(method, &targets), Err(DpopError::Method));
@@ -296,7 +296,7 @@ mod tests {
             (json!({"nbf": NOW + 61}), false),
             (json!({"exp": NOW - 60}), false),
         ] {
-            let verdict = read(given.clone()).unwrap().check_times(now, SKEW);
+            let verdict = read(&given).unwrap().check_times(now, SKEW);
             assert_eq!(verdict.is_ok(), in_time, "{given}");
         }
     }
@@ -304,7 +304,7 @@ mod tests {
     /// The `jti` is remembered longer than the proof can be used.
     #[test]
     fn sec_h02_a_jti_outlives_its_proof() {
-        let claims = read(json!({})).unwrap();
+        let claims = read(&json!({})).unwrap();
         let forgotten = claims.forget_at(SKEW);
         assert_eq!(claims.check_times(forgotten, SKEW), Err(DpopError::Time));
         assert_eq!(claims.check_times(forgotten - SKEW, SKEW), Ok(()));

@@ -26,7 +26,7 @@ pub(crate) fn trials() -> Vec<Test> {
 
 const FAPI: &str = "fapi";
 
-fn metadata(more: Value) -> Value {
+fn metadata(more: &Value) -> Value {
     let mut metadata = json!({
         "profile": "fapi2",
         "redirect_uris": [REDIRECT_URI],
@@ -48,7 +48,7 @@ fn ok(response: &Response) -> Value {
 async fn oidc_v1_every_grant_needs_a_sender_constrained_token(app: TestApp) {
     let (key, proofs) = (SigningKey::generate(Algorithm::Es256).unwrap(), ProofKey::new());
     let more = json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key.public_jwk()]}});
-    fixtures::client(&app.app, FAPI, metadata(more), None).await;
+    fixtures::client(&app.app, FAPI, metadata(&more), None).await;
     let sign = || key.sign_jwt(None, &app.assertion_claims(FAPI, app.url("/oauth2/default"))).unwrap();
     let refused = async |form: &[(&str, &str)]| {
         let response = present(&app.client(), TOKEN, &sign(), form).await;
@@ -91,7 +91,7 @@ async fn oidc_v1_a_certificate_constrains_tokens_as_well(app: TestApp) {
         "token_endpoint_auth_method": "self_signed_tls_client_auth",
         "jwks": {"keys": [own.jwk()]},
     });
-    fixtures::client(&app.app, FAPI, metadata(more), None).await;
+    fixtures::client(&app.app, FAPI, metadata(&more), None).await;
     let base = format!("https://localhost:{}", node.address.port());
     let client =
         Client::with_tls(&base, &Tls { authority: Some(authority.pem()), identity: Some(own.identity()) });
@@ -106,7 +106,7 @@ fn oidc_v1_only_confidential_clients_with_strong_authentication_are_registered()
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
     let jwks = json!({"keys": [key.public_jwk()]});
     let verdict = |more: Value| {
-        serde_json::from_value::<ClientMetadata>(metadata(more)).unwrap().with_defaults().validate()
+        serde_json::from_value::<ClientMetadata>(metadata(&more)).unwrap().with_defaults().validate()
     };
     for more in [
         json!({"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks}),

@@ -194,7 +194,7 @@ async fn sec_i02_one_attribute_of_the_leaf_decides(app: TestApp) {
         SanType::IpAddress("192.0.2.1".parse().unwrap()),
         SanType::IpAddress("2001:db8::1".parse().unwrap()),
     ];
-    let own = authority.sign(params);
+    let own = authority.sign(&params);
     // The common name of the default is the first attribute that was pushed.
     let cases = [
         ("tls_client_auth_subject_dn", r"O=Example\, Inc.,C=DE,CN=machine", true),
@@ -239,7 +239,7 @@ async fn sec_i02_an_untrusted_expired_or_misused_certificate_is_401(app: TestApp
     let with = |change: &dyn Fn(&mut CertificateParams)| {
         let mut params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
         change(&mut params);
-        authority.sign(params)
+        authority.sign(&params)
     };
     let now = app.app.now();
     let day = time::Duration::DAY;

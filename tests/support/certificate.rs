@@ -38,11 +38,11 @@ impl Authority {
     pub(crate) fn issue(&self, name: &str) -> Issued {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
-        self.sign(params)
+        self.sign(&params)
     }
 
     /// Any certificate.
-    pub(crate) fn sign(&self, params: CertificateParams) -> Issued {
+    pub(crate) fn sign(&self, params: &CertificateParams) -> Issued {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Issued { certificate: certificate.pem(), key: key.serialize_pem() }

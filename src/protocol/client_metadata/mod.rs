@@ -442,9 +442,8 @@ mod tests {
 
     #[test]
     fn unknown_members_are_ignored_and_the_rest_survives_the_round_trip() {
-        let client = parse(web(
-            json!({"software_id": "x", "software_version": 1, "contacts": ["a@rp.example"]}),
-        ));
+        let client =
+            parse(web(json!({"software_id": "x", "software_version": 1, "contacts": ["a@rp.example"]})));
         let stored = serde_json::to_value(&client).unwrap();
         assert_eq!(serde_json::from_value::<ClientMetadata>(stored).unwrap(), client);
         assert!(serde_json::from_value::<ClientMetadata>(json!({"grant_types": ["foo"]})).is_err());
