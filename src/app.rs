@@ -16,6 +16,7 @@ use crate::{
         request_objects::RequestObjects,
         servers::{ServerState, Servers},
     },
+    client::certificate::Authorities,
     fault::Fault,
     id::{AuthorizationServerId, ClientId},
     limit::rate::Rates,
@@ -95,6 +96,24 @@ pub struct Settings {
     pub server_defaults: ServerSettings,
     /// Token lifetimes where an authorization server has no access policy.
     pub token_lifetimes: TokenLifetimes,
+    /// Client certificates (RFC 8705).
+    pub client_certificates: ClientCertificates,
+}
+
+/// Where client certificates are asked for, and who may vouch for them.
+#[derive(Clone, Debug, Default)]
+pub struct ClientCertificates {
+    /// The public origin where certificates are asked for, without trailing slash; absent: certificates are not offered.
+    pub base_url: Option<String>,
+    /// The authorities of `tls_client_auth` (RFC 8705 §2.1).
+    pub authorities: Option<Authorities>,
+}
+
+impl ClientCertificates {
+    /// Host and port of the origin where certificates are asked for.
+    pub fn authority(&self) -> Option<&str> {
+        self.base_url.as_deref()?.split_once("://").map(|(_, authority)| authority)
+    }
 }
 
 /// The user and the clients that `stepgate dev` makes once, so that everything can be tried at once.
@@ -136,6 +155,7 @@ impl Settings {
             demo: None,
             server_defaults: ServerSettings::default(),
             token_lifetimes: TokenLifetimes::default(),
+            client_certificates: ClientCertificates::default(),
             issuer,
         }
     }
@@ -168,6 +188,8 @@ pub struct DerivedKeys {
     pub refresh_token: Zeroizing<[u8; 32]>,
     /// User codes at rest: too short for a plain hash.
     pub user_code: Zeroizing<[u8; 32]>,
+    /// Nonces of DPoP proofs: an HMAC over the time.
+    pub dpop_nonce: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -179,6 +201,7 @@ impl DerivedKeys {
             client_secret: master.derive("client-secret"),
             refresh_token: master.derive("refresh-token"),
             user_code: master.derive("user-code"),
+            dpop_nonce: master.derive("dpop-nonce"),
         }
     }
 }
@@ -286,7 +309,8 @@ impl App {
         }
         let keys = store::signing_key::list(&self.db, id).await?;
         let unseal = |stored: &store::signing_key::StoredKey| signing_key::unseal(&self.master, stored);
-        ServerState::build(config, keys, &self.settings.issuer, unseal).map(Some)
+        let mtls = self.settings.client_certificates.base_url.as_deref();
+        ServerState::build(config, keys, (&self.settings.issuer, mtls), unseal).map(Some)
     }
 
     /// Drops every cache of configuration: something was changed, here or elsewhere.

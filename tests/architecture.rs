@@ -35,13 +35,14 @@ const LAYERS: [&[&str]; 6] = [
 ];
 
 /// A crate (by the start of its name) and the places that may use it.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("sea_orm", &["store"]),
     ("sqlx", &["store"]),
     ("entity", &["store"]),
     ("poem", &["api", "web", "router", "server", "app"]),
     ("redis", &["cache::redis"]),
     ("josekit", &[]),
+    ("x509_parser", &["client::certificate"]),
     ("openssl", &[]),
     ("webauthn_rs", &["factor::webauthn"]),
     ("totp_rs", &["factor::totp", "factor::hotp"]),

@@ -23,6 +23,8 @@ pub struct Model {
     pub code_challenge: Option<String>,
     /// `nonce` for the ID token.
     pub nonce: Option<String>,
+    /// The thumbprint of the DPoP key that must redeem it (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// Wrong code verifiers so far.
     pub failures: i32,
     /// When it was issued, in milliseconds.

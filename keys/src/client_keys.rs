@@ -3,12 +3,18 @@
 
 use std::sync::{Arc, OnceLock};
 
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::{
     Algorithm, ContentEncryption, KeyError, KeyManagement, KeyType, Recipient, VerifyingKey,
     encrypt::EncryptionKey,
     key::{PublicJwk, PublicKey},
+    thumbprint,
 };
 
 /// The most keys that one set may hold.
@@ -19,6 +25,16 @@ pub const MAX_KEYS: usize = 64;
 pub struct ClientKeys {
     signing: Vec<ClientKey>,
     encryption: Vec<EncryptionKey>,
+    certificates: Vec<Registered>,
+}
+
+/// What a JWK says about the certificate of its owner.
+#[derive(Debug, PartialEq, Eq)]
+enum Registered {
+    /// The SHA-256 thumbprint of the certificate itself (`x5c`, `x5t#S256`; RFC 7517 §4.7, §4.9).
+    Certificate(String),
+    /// The thumbprint of its key (RFC 7638).
+    Key(String),
 }
 
 #[derive(Debug)]
@@ -52,7 +68,15 @@ impl ClientKeys {
             }
             encryption.extend(EncryptionKey::parse(jwk));
         }
-        Ok(Self { signing, encryption })
+        Ok(Self { signing, encryption, certificates: keys.iter().filter_map(Registered::of).collect() })
+    }
+
+    /// Whether a certificate is registered: itself by its SHA-256 thumbprint, or its key by the key's (RFC 8705 §2.2).
+    pub fn has_certificate(&self, x5t_s256: &str, key: Option<&str>) -> bool {
+        self.certificates.iter().any(|registered| match registered {
+            Registered::Certificate(known) => known == x5t_s256,
+            Registered::Key(known) => key == Some(known.as_str()),
+        })
     }
 
     /// Whether no key verifies.
@@ -93,6 +117,20 @@ impl ClientKeys {
                 _ => Vec::new(),
             },
         }
+    }
+}
+
+impl Registered {
+    /// The certificate that a JWK comes with, or else its key: one that names a certificate stands for no other.
+    fn of(jwk: &Value) -> Option<Self> {
+        if let Some(chain) = jwk.get("x5c") {
+            let der = STANDARD.decode(chain.get(0)?.as_str()?).ok()?;
+            return Some(Self::Certificate(URL_SAFE_NO_PAD.encode(Sha256::digest(der))));
+        }
+        if let Some(x5t) = jwk.get("x5t#S256") {
+            return Some(Self::Certificate(x5t.as_str()?.to_owned()));
+        }
+        thumbprint(jwk).ok().map(Self::Key)
     }
 }
 
@@ -223,6 +261,31 @@ mod tests {
         for set in [json!({}), json!([]), json!({"keys": {}}), json!({"keys": vec![json!({}); MAX_KEYS + 1]})]
         {
             assert!(ClientKeys::parse(&set).is_err());
+        }
+    }
+
+    /// RFC 8705 §2.2, RFC 7517 §4.7.
+    #[test]
+    fn a_certificate_is_registered_by_itself_or_by_its_key() {
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let jkt = thumbprint(key.public_jwk()).unwrap();
+        let x5t = URL_SAFE_NO_PAD.encode(Sha256::digest(b"certificate"));
+        let with = |name: &str, value: Value| {
+            let mut jwk = public(&key, &[]);
+            jwk[name] = value;
+            keys(&[jwk])
+        };
+        let by_itself =
+            [with("x5c", json!([STANDARD.encode("certificate")])), with("x5t#S256", json!(x5t.clone()))];
+        for set in by_itself {
+            assert!(set.has_certificate(&x5t, None));
+            assert!(!set.has_certificate("another", Some(&jkt)), "another certificate of the same key");
+        }
+        let by_key = keys(&[public(&key, &[])]);
+        assert!(by_key.has_certificate("any", Some(&jkt)));
+        assert!(!by_key.has_certificate("any", None) && !by_key.has_certificate("any", Some("another")));
+        for broken in [json!([]), json!("x"), json!(["%"]), json!([1])] {
+            assert!(!with("x5c", broken).has_certificate(&x5t, Some(&jkt)));
         }
     }
 }

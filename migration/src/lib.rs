@@ -30,6 +30,7 @@ mod m20261121_000025_create_outbox;
 mod m20261121_000026_create_lease;
 mod m20261122_000001_extend_grant;
 mod m20261122_000010_create_pushed_request;
+mod m20261122_000030_bind_authorization_code;
 mod m20261122_000040_create_device_code;
 mod m20261122_000041_create_device_secret;
 mod m20261122_000050_extend_client;
@@ -69,10 +70,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000026_create_lease::Migration),
             Box::new(m20261122_000001_extend_grant::Migration),
             Box::new(m20261122_000010_create_pushed_request::Migration),
-            Box::new(m20261122_000050_extend_client::Migration),
-            Box::new(m20261122_000051_create_registration_access_token::Migration),
+            Box::new(m20261122_000030_bind_authorization_code::Migration),
             Box::new(m20261122_000040_create_device_code::Migration),
             Box::new(m20261122_000041_create_device_secret::Migration),
+            Box::new(m20261122_000050_extend_client::Migration),
+            Box::new(m20261122_000051_create_registration_access_token::Migration),
         ]
     }
 }

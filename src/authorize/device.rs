@@ -274,6 +274,7 @@ fn request(app: &App, server: &ServerState, client: &Client, code: &DeviceCode) 
         login_hint: None,
         hinted_user: None,
         code_challenge: None,
+        dpop_jkt: None,
         ui_locales: Vec::new(),
         pushed: None,
         claims: ClaimsRequest::default(),

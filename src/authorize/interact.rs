@@ -123,6 +123,7 @@ mod tests {
             acr_values: vec![],
             login_hint: None,
             hinted_user: hinted.map(UserId::new),
+            dpop_jkt: None,
             code_challenge: None,
             ui_locales: vec![],
             pushed: None,

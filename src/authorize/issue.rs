@@ -132,6 +132,7 @@ fn code_row(issuing: &Issuing<'_>, request: &ValidRequest, grant: &Grant) -> Aut
         redirect_uri_sent: request.destination.redirect_uri_sent,
         code_challenge: request.code_challenge.clone(),
         nonce: request.nonce.clone(),
+        dpop_jkt: request.dpop_jkt.clone(),
         failures: 0,
         expires_at: grant.created_at + lifetime,
         consumed_at: None,

@@ -15,17 +15,26 @@ use super::{
 use crate::{
     app::App,
     cache::{Count, servers::ServerState},
+    client::{
+        dpop::{self, Expected, Proof, ProofError},
+        sender::Sender,
+    },
     fault::Fault,
     limit::rate::{Bucket, address},
     model::client::Client,
     protocol::{
         authorization_request::AuthorizationRequest,
+        dpop::{DpopError, ProofHeader},
         error::OAuthError,
         params::{ParamError, Params},
         pushed::{PushedResponse, REQUEST_URI_PREFIX},
     },
     secret::{TokenHash, opaque_token},
-    store::{self, pushed_request::PushedRequest, unit::Unit},
+    store::{
+        self,
+        pushed_request::PushedRequest,
+        unit::{Outcome, Unit},
+    },
     syslog::Caller,
 };
 
@@ -35,6 +44,9 @@ pub enum PushError {
     /// It is not valid.
     #[error(transparent)]
     Refused(#[from] OAuthError),
+    /// Its DPoP proof is not accepted (RFC 9449 §10.1).
+    #[error(transparent)]
+    Proof(#[from] ProofError),
     /// Too many requests of public clients wait at this address.
     #[error("too many pushed requests wait")]
     TooMany(Count),
@@ -68,7 +80,7 @@ pub async fn push(
     app: &App,
     server: &ServerState,
     client: &Arc<Client>,
-    params: &Params,
+    (params, sender): (&Params, &Sender),
     caller: &Caller,
 ) -> Result<PushedResponse, PushError> {
     // RFC 9126 §2.1: a request cannot be pushed by naming another one.
@@ -76,9 +88,19 @@ pub async fn push(
         return Err(OAuthError::invalid_request("The parameter request_uri cannot be pushed.").into());
     }
     may_wait(app, client, caller).await?;
+    let proof = proof(app, server, client, sender)?;
     let request = AuthorizationRequest::of_client(client.id.as_str(), params)?;
     let parsed = Parsed { request, repeated: None, params: params.clone(), source: Source::Parameters };
-    let parsed = resolve(app, server, client, parsed, Entry::Pushed).await?;
+    let mut parsed = resolve(app, server, client, parsed, Entry::Pushed).await?;
+    if let Some(proof) = &proof {
+        // RFC 9449 §10.1: the proof binds the code like the parameter does; both must name the same key.
+        let named = parsed.request.dpop_jkt.replace(proof.jkt.clone());
+        if named.is_some_and(|named| named != proof.jkt) {
+            return Err(
+                OAuthError::invalid_request("The dpop_jkt is not of the key of the DPoP proof.").into()
+            );
+        }
+    }
     let destination = match destination(server, client, &parsed.request) {
         Ok(destination) => destination,
         Err(LocateError::Fault(fault)) => return Err(fault.into()),
@@ -97,8 +119,30 @@ pub async fn push(
         consumed_at: None,
     };
     let row = store::pushed_request::row(&TokenHash::of(&request_uri), pushed, &key(caller), now);
-    app.db.writer().commit(Unit::new().row(row)).await?;
+    let mut unit = Unit::new().row(row);
+    if let Some(proof) = &proof {
+        unit = unit.precede(proof.claim());
+    }
+    if let Outcome::Lost(_) = app.db.writer().commit(unit).await? {
+        return Err(ProofError::from(DpopError::Replayed).into());
+    }
     Ok(PushedResponse { request_uri, expires_in: lifetime.whole_seconds() })
+}
+
+/// The proof that a pushed request comes with, if it does (RFC 9449 §10.1).
+fn proof(
+    app: &App,
+    server: &ServerState,
+    client: &Client,
+    sender: &Sender,
+) -> Result<Option<Proof>, ProofError> {
+    let header = match &sender.proof {
+        ProofHeader::Absent => return Ok(None),
+        ProofHeader::Unreadable => return Err(DpopError::Header.into()),
+        ProofHeader::Present(header) => header,
+    };
+    let expected = Expected { method: &sender.method, endpoint: "par", access_token: None };
+    dpop::verify(app, server, client, header, &expected).map(Some)
 }
 
 fn unlocated(error: &LocateError) -> &'static str {

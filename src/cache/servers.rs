@@ -48,6 +48,8 @@ pub struct ServerState {
     pub issuer: String,
     /// The URL below which `/v1/…` endpoints live.
     pub endpoint_base: String,
+    /// The same where clients are asked for a certificate (RFC 8705 §5).
+    pub mtls_endpoint_base: Option<String>,
     /// Names this installation in Okta's `idp` claim.
     pub org_id: String,
     /// The JWK Set (RFC 7517 §5).
@@ -69,11 +71,12 @@ impl ServerState {
     pub fn build(
         config: ServerConfig,
         keys: Vec<StoredKey>,
-        base: &str,
+        (base, mtls): (&str, Option<&str>),
         unseal: impl Fn(&StoredKey) -> Result<SigningKey, Fault>,
     ) -> Result<Self, Fault> {
         let issuer = config.server.issuer(base);
         let endpoint_base = config.server.endpoint_base(base);
+        let mtls_endpoint_base = mtls.map(|mtls| config.server.endpoint_base(mtls));
         let crypto = |error: keys::KeyError| Fault::Crypto(error.to_string());
         let mut ring = Vec::with_capacity(keys.len());
         // The active key first, then what comes, then what was.
@@ -97,12 +100,17 @@ impl ServerState {
         let jwks = Document::new(keys::jwks::document(public).map_err(crypto)?);
         // Clients are registered at the org server, for all of them.
         let registration_endpoint = Some(format!("{base}/oauth2/v1/clients"));
-        let openid = Metadata {
+        let mut openid = Metadata {
             registration_endpoint: registration_endpoint.clone(),
             ..metadata(&config, &issuer, &endpoint_base, Kind::OpenId)
         };
-        let oauth =
+        let mut oauth =
             Metadata { registration_endpoint, ..metadata(&config, &issuer, &endpoint_base, Kind::OAuth) };
+        if let Some(mtls) = &mtls_endpoint_base {
+            for metadata in [&mut openid, &mut oauth] {
+                offer_certificates(metadata, &endpoint_base, mtls);
+            }
+        }
         Ok(Self {
             jwks,
             openid_configuration: Document::new(serde_json::to_vec(&openid)?),
@@ -118,8 +126,15 @@ impl ServerState {
             ring,
             issuer,
             endpoint_base,
+            mtls_endpoint_base,
             config,
         })
+    }
+
+    /// The public addresses of an endpoint, from configuration alone.
+    pub fn endpoint_urls(&self, name: &str) -> Vec<String> {
+        let bases = std::iter::once(&self.endpoint_base).chain(&self.mtls_endpoint_base);
+        bases.map(|base| format!("{base}/v1/{name}")).collect()
     }
 
     fn signer(&self, algorithm: Algorithm) -> Option<&SigningKey> {
@@ -343,7 +358,39 @@ fn metadata(config: &ServerConfig, issuer: &str, base: &str, kind: Kind) -> Meta
         request_object_signing_alg_values_supported: Some(request_object_algs),
         authorization_signing_alg_values_supported: Some(signing.clone()),
         authorization_response_iss_parameter_supported: Some(true),
+        dpop_signing_alg_values_supported: Some(
+            Algorithm::ALL.iter().map(|algorithm| algorithm.as_str().to_owned()).collect(),
+        ),
         ..Metadata::default()
+    }
+}
+
+/// Client authentication methods that need a place where certificates are asked for (RFC 8705 §2).
+const CERTIFICATE_METHODS: [AuthMethod; 2] = [AuthMethod::TlsClientAuth, AuthMethod::SelfSignedTlsClientAuth];
+
+/// RFC 8705 §3.3, §5: what a place that asks for certificates adds to the metadata.
+fn offer_certificates(metadata: &mut Metadata, base: &str, mtls: &str) {
+    let aliased = [
+        ("token_endpoint", Some(&metadata.token_endpoint)),
+        ("userinfo_endpoint", metadata.userinfo_endpoint.as_ref()),
+        ("introspection_endpoint", metadata.introspection_endpoint.as_ref()),
+        ("revocation_endpoint", metadata.revocation_endpoint.as_ref()),
+        ("pushed_authorization_request_endpoint", metadata.pushed_authorization_request_endpoint.as_ref()),
+        ("device_authorization_endpoint", metadata.device_authorization_endpoint.as_ref()),
+    ];
+    let aliases = aliased.into_iter().filter_map(|(name, url)| {
+        let path = url?.strip_prefix(base)?;
+        Some((name.to_owned(), format!("{mtls}{path}")))
+    });
+    metadata.mtls_endpoint_aliases = Some(aliases.collect());
+    metadata.tls_client_certificate_bound_access_tokens = Some(true);
+    for methods in [
+        &mut metadata.token_endpoint_auth_methods_supported,
+        &mut metadata.introspection_endpoint_auth_methods_supported,
+        &mut metadata.revocation_endpoint_auth_methods_supported,
+    ] {
+        let names = CERTIFICATE_METHODS.iter().map(|method| method.as_str().to_owned());
+        methods.get_or_insert_default().extend(names);
     }
 }
 

@@ -199,7 +199,10 @@ fn checked_id(id: &str) -> Result<ClientId, CliError> {
 fn needs_secret(metadata: &ClientMetadata) -> bool {
     match metadata.auth_method() {
         AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::ClientSecretJwt => true,
-        AuthMethod::PrivateKeyJwt | AuthMethod::None => false,
+        AuthMethod::PrivateKeyJwt
+        | AuthMethod::TlsClientAuth
+        | AuthMethod::SelfSignedTlsClientAuth
+        | AuthMethod::None => false,
     }
 }
 

@@ -10,8 +10,12 @@ use time::Duration;
 
 use super::CliError;
 use crate::{
-    app::{App, KeySettings, Ports, RegistrationSettings, SameSite, SessionSettings, Settings},
+    app::{
+        App, ClientCertificates, KeySettings, Ports, RegistrationSettings, SameSite, SessionSettings,
+        Settings,
+    },
     cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
+    client::certificate::Authorities,
     config::{self, Config, DevOptions, process_environment},
     fault::Fault,
     model::authorization_server::{ServerSettings, TokenLifetimes},
@@ -168,6 +172,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
             config::SameSite::None => SameSite::None,
             config::SameSite::Lax => SameSite::Lax,
         },
+        client_certificates: client_certificates(&config.client_certificates)?,
         clock_skew,
         registration: RegistrationSettings {
             open: config.registration.open,
@@ -187,6 +192,23 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
             refresh_token_window_minutes: minutes(config.tokens.refresh_token_idle),
         },
         ..Settings::new(config.issuer.as_str())
+    })
+}
+
+fn client_certificates(config: &config::ClientCertificates) -> Result<ClientCertificates, CliError> {
+    let authorities = match &config.authorities {
+        None => None,
+        Some(path) => {
+            let refuse = |problem: String| {
+                CliError::Usage(format!("`client_certificates.authorities` ({}): {problem}", path.display()))
+            };
+            let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+            Some(Authorities::from_pem(&pem).map_err(|error| refuse(error.to_string()))?)
+        }
+    };
+    Ok(ClientCertificates {
+        base_url: config.base_url.as_ref().map(|url| url.as_str().to_owned()),
+        authorities,
     })
 }
 

@@ -143,7 +143,11 @@ pub async fn verify(
     let claims = match method {
         AuthMethod::PrivateKeyJwt => signature::by_key(app, client, &presented.token).await?,
         AuthMethod::ClientSecretJwt => signature::by_secret(app, client, &presented.token)?,
-        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => {
+        AuthMethod::ClientSecretBasic
+        | AuthMethod::ClientSecretPost
+        | AuthMethod::TlsClientAuth
+        | AuthMethod::SelfSignedTlsClientAuth
+        | AuthMethod::None => {
             return Err(AssertionError::Algorithm.into());
         }
     };

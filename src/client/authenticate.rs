@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{
     assertion::{self, AssertionError, VerifyError},
+    certificate::{self, CertificateError},
     secret,
 };
 use crate::{
@@ -89,6 +90,7 @@ pub async fn authenticate(
         | ClientAuthentication::BasicWithoutSecret { .. }
         | ClientAuthentication::Post { .. }
         | ClientAuthentication::None { .. }
+        | ClientAuthentication::Certificate { .. }
         | ClientAuthentication::Missing => None,
     };
     let id = match (&assertion, presented.client_id()) {
@@ -120,6 +122,14 @@ pub async fn authenticate(
         (ClientAuthentication::None { .. }, method) => {
             proven(method == Some(AuthMethod::None), "no_credentials")
         }
+        // Whatever a public client's connection shows only binds its tokens.
+        (ClientAuthentication::Certificate { .. }, Some(AuthMethod::None)) => Ok(()),
+        (ClientAuthentication::Certificate { certificate, .. }, _) => match known {
+            Some(client) => {
+                certificate::verify(app, client, certificate).await.map_err(CertificateError::reason)
+            }
+            None => Err("unknown_client"),
+        },
         // Okta's browser library sends a bare client id here at these two endpoints.
         (ClientAuthentication::BasicWithoutSecret { .. }, method) => {
             let accepted = matches!(endpoint, Endpoint::Introspect | Endpoint::Revoke);

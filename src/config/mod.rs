@@ -13,6 +13,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+mod client_certificates;
 mod cookies;
 mod database;
 mod duration;
@@ -32,6 +33,7 @@ mod sessions;
 mod tokens;
 
 pub use self::redis::Redis;
+pub use client_certificates::ClientCertificates;
 pub use cookies::{Cookies, SameSite};
 pub use database::Database;
 pub use environment::{Environment, process_environment};
@@ -95,6 +97,9 @@ pub struct Config {
     /// Who may register clients.
     #[serde(default)]
     pub registration: Registration,
+    /// Where clients are asked for certificates (RFC 8705).
+    #[serde(default)]
+    pub client_certificates: ClientCertificates,
 }
 
 fn default_data() -> PathBuf {
@@ -182,6 +187,7 @@ impl Config {
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             registration: Registration { open: options.open_registration, ..Registration::default() },
+            client_certificates: ClientCertificates::default(),
         })
     }
 
@@ -229,6 +235,7 @@ impl Config {
         self.sessions.validate()?;
         self.tokens.validate()?;
         self.registration.validate()?;
+        self.client_certificates.validate(&self.listen)?;
         // RFC 6265bis: SameSite=None without Secure is dropped by browsers.
         if self.same_site() == SameSite::None && !self.issuer.is_https() {
             return Err(ConfigError::invalid(
@@ -541,5 +548,23 @@ mod tests {
         assert_eq!(config.same_site(), SameSite::Lax);
         assert!(config.masked().is_ok());
         assert!(Config::dev(DevOptions { issuer: Some("http://192.0.2.1".to_owned()), ..options }).is_err());
+    }
+
+    #[test]
+    fn sec_i01_a_certificate_header_needs_a_proxy_and_an_offer_needs_a_listener() {
+        let header = "[client_certificates]\nheader = { name = \"X-Client-Cert\", encoding = \"pem\" }";
+        let config = load(&minimal(header), &[]).unwrap();
+        assert_eq!(config.client_certificates.header.unwrap().name, "x-client-cert");
+        let alone = minimal(header).replace("listen.trusted_proxies = [\"10.0.0.0/8\"]", "");
+        let alone = alone
+            .replace("[client_certificates]", "listen.addresses = [\"127.0.0.1:1\"]\n[client_certificates]");
+        let text = load(&alone, &[]).unwrap_err().to_string();
+        assert!(text.contains("client_certificates.header") && text.contains("trusted_proxies"), "{text}");
+        let offer = "[client_certificates]\nbase_url = \"https://mtls.id.example.com\"";
+        assert!(refusal(offer).contains("client_certificates.base_url"));
+        for wrong in ["encoding = \"der\"", "encoding = \"pem\", more = 1"] {
+            let text = refusal(&format!("[client_certificates]\nheader = {{ name = \"x\", {wrong} }}"));
+            assert!(text.contains("client_certificates"), "{text}");
+        }
     }
 }

@@ -33,6 +33,8 @@ pub(super) async fn redeem(
     if code.client_id != context.client.id || code.server_id != context.server.config.server.id {
         return Err(GrantError::InvalidGrant("code_of_another_client_or_server"));
     }
+    // RFC 9449 §10: nor does it burn in the hands of somebody who does not hold its key.
+    context.sender.may_redeem(code.dpop_jkt.as_deref())?;
     if code.consumed_at.is_some() {
         // A public client proves itself by its verifier alone: without it, whoever has seen the code could sign the user
         // out.

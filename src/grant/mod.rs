@@ -1,6 +1,6 @@
 //! The token endpoint's use case. Phases that every grant shares, in order: authenticate the client, check that the
-//! grant type is the client's, redeem, decide by policy, commit, sign. A grant cannot forget a shared step because it
-//! never holds it: a file below says only what is its own.
+//! grant type is the client's, check what the sender proves, redeem, decide by policy, commit, sign. A grant cannot
+//! forget a shared step because it never holds it: a file below says only what is its own.
 //!
 //! Consume first, mint second: what a grant spends is spent durably before anything is signed, so a signer that fails
 //! leaves a spent code, the safe side.
@@ -12,12 +12,14 @@ pub mod device_code;
 pub mod jwt_bearer;
 pub mod password;
 pub mod refresh_token;
+mod sender;
 pub mod token_exchange;
 
 use std::sync::Arc;
 
 use time::{Duration, OffsetDateTime};
 
+use self::sender::Proven;
 use crate::{
     app::App,
     cache::{Count, servers::ServerState},
@@ -26,19 +28,21 @@ use crate::{
         AuthenticateError, authenticate,
         authenticate::Endpoint,
         encryption::{self, NoEncryptionKey},
+        sender::Sender,
     },
     fault::Fault,
     model::{client::Client, grant::Grant, user::User},
     protocol::{
         claims_request::ClaimsRequest,
         client_auth::ClientAuthentication,
+        dpop::DpopError,
         grant_type::GrantType,
         redirect_uri::origin_of,
         resource::InvalidTarget,
         scope::{OPENID, ScopeSet},
         token_exchange::TokenTypeUri,
         token_request::TokenRequest,
-        token_response::TokenResponse,
+        token_response::{TokenResponse, TokenType},
     },
     secret::Secret,
     store::unit::{Outcome, Unit},
@@ -100,6 +104,12 @@ pub enum GrantError {
     /// The user, or a policy asked for the user, said no (RFC 8628 §3.5).
     #[error("the user denied the request")]
     UserDenied,
+    /// The DPoP proof is missing or proves nothing (RFC 9449 §5).
+    #[error(transparent)]
+    Dpop(#[from] DpopError),
+    /// The DPoP proof needs this nonce (RFC 9449 §8).
+    #[error("the DPoP proof needs a nonce")]
+    UseDpopNonce(String),
     /// A claim cannot be computed.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
@@ -123,6 +133,8 @@ pub struct Request<'a> {
     pub server: &'a ServerState,
     /// The credentials.
     pub authentication: ClientAuthentication,
+    /// What transport proves about the sender.
+    pub sender: Sender,
     /// The `Origin` header of a browser.
     pub origin: Option<&'a str>,
     /// Every `resource` (RFC 8707 §2.2).
@@ -181,6 +193,8 @@ struct Context<'a> {
     resource: &'a [String],
     caller: &'a Caller,
     now: OffsetDateTime,
+    /// What the sender has proved.
+    sender: Proven,
 }
 
 impl Context<'_> {
@@ -210,15 +224,16 @@ pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) 
         Ok(client) => client,
         Err(error) => return (None, Err(error.into())),
     };
-    let context = Context {
+    let mut context = Context {
         app,
         server: request.server,
         client: &client,
         resource: request.resource,
         caller: request.caller,
         now: app.now(),
+        sender: Proven::default(),
     };
-    let mut answer = answer(&context, request.origin, token_request).await;
+    let mut answer = answer(&mut context, (request.origin, &request.sender), token_request).await;
     if let Err(error) = &answer
         && let Err(fault) = record_refusal(&context, token_request.grant_type(), error).await
     {
@@ -246,8 +261,10 @@ async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantErr
         GrantError::Throttled(_) => return Ok(()),
         // Not a refusal: the answer is still to come.
         GrantError::AuthorizationPending | GrantError::SlowDown => return Ok(()),
+        GrantError::Dpop(error) => error.reason(),
         GrantError::Claims(_) => "claim_failed",
-        GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
+        // A nonce is asked for as a matter of course.
+        GrantError::UseDpopNonce(_) | GrantError::Client(_) | GrantError::Fault(_) => return Ok(()),
     };
     let event = Event::failure(EventType::TokenGrant, reason)
         .server(&context.server.config.server.id)
@@ -257,8 +274,8 @@ async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantErr
 }
 
 async fn answer(
-    context: &Context<'_>,
-    origin: Option<&str>,
+    context: &mut Context<'_>,
+    (origin, sender): (Option<&str>, &Sender),
     request: &TokenRequest,
 ) -> Result<TokenResponse, GrantError> {
     let grant_type = request.grant_type();
@@ -268,6 +285,7 @@ async fn answer(
     if let Some(origin) = origin {
         browser_may_ask(context, origin, grant_type).await?;
     }
+    context.sender = sender::prove(context, sender, grant_type)?;
     let redeemed = redeem(context, request).await?;
     match issue(context, redeemed).await {
         // A concurrent first use won: seen again, this one is a repeat inside the leeway, or a reuse.
@@ -342,7 +360,9 @@ fn target(context: &Context<'_>, grant: Option<&Grant>) -> Result<Vec<String>, I
 }
 
 /// Commits what was redeemed together with its log event, then signs.
-async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
+async fn issue(context: &Context<'_>, mut redeemed: Redeemed) -> Result<TokenResponse, GrantError> {
+    context.sender.guard(context, &mut redeemed)?;
+    let confirmation = context.sender.confirmation(redeemed.grant.as_ref());
     let Redeemed {
         unit,
         lost,
@@ -384,7 +404,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         grant: grant.as_ref().map(|grant| &grant.id),
         scope: &scope,
         requested: &requested,
-        confirmation: None,
+        confirmation: confirmation.as_ref(),
         resource: &resource,
         actor: grant.as_ref().and_then(|grant| grant.actor.as_ref()),
         now: context.now,
@@ -407,7 +427,7 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         }
     }
     if let Outcome::Lost(claim) = app.db.writer().commit(unit.row(context.event(event))).await? {
-        return Err(lost(claim));
+        return Err(context.sender.lost(claim, lost));
     }
     let access_token = token::access::mint(&mint, access_lifetime, app.random.as_ref())?;
     let id_token = if with_id_token {
@@ -423,7 +443,9 @@ async fn issue(context: &Context<'_>, redeemed: Redeemed) -> Result<TokenRespons
         None
     };
     metrics::counter!("tokens_issued_total", "grant" => kind.as_str()).increment(1);
+    let by_proof = confirmation.is_some_and(|confirmation| confirmation.jkt.is_some());
     Ok(TokenResponse {
+        token_type: if by_proof { TokenType::DPoP } else { TokenType::Bearer },
         scope: Some(scope),
         refresh_token: refresh_token.map(|token| token.expose().clone()),
         id_token,

@@ -64,6 +64,8 @@ fn check(context: &Context<'_>, facts: &GrantFacts) -> Result<(), GrantError> {
     if grant.client_id != context.client.id || grant.server_id != context.server.config.server.id {
         return Err(GrantError::InvalidRefreshToken("refresh_token_of_another_client_or_server"));
     }
+    // RFC 9449 §5, RFC 8705 §4: neither used nor spent, nor its reuse noticed, by whoever does not hold the key.
+    context.sender.may_use(grant)?;
     if grant.expires_at.is_some_and(|end| end <= context.now) {
         return Err(GrantError::InvalidRefreshToken("refresh_token_expired"));
     }

@@ -57,6 +57,8 @@ pub struct ServerSettings {
     pub code_lifetime: u32,
     /// Lifetime of ID tokens in seconds.
     pub id_token_lifetime: u32,
+    /// Whether every DPoP proof needs a nonce of ours (RFC 9449 §8); proofs of `okta_compat` clients always do.
+    pub dpop_nonce_required: bool,
     /// Resources beside the audience that access tokens may be asked for (RFC 8707): absolute URIs without a fragment.
     pub resources: Vec<String>,
     /// What userinfo asks of the authentication behind an access token.
@@ -85,6 +87,7 @@ impl Default for ServerSettings {
             signing_algorithms: vec![Algorithm::Rs256, Algorithm::Es256],
             code_lifetime: 60,
             id_token_lifetime: 3600,
+            dpop_nonce_required: false,
             resources: Vec::new(),
             userinfo: UserinfoSettings::default(),
             trusted_issuers: Vec::new(),

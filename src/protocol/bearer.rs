@@ -111,6 +111,14 @@ impl Challenge {
             .with("error_description", error.description())
     }
 
+    /// For a bound token or its proof that is refused (RFC 9449 §7.1).
+    pub fn dpop(error: &OAuthError, algs: &str) -> Self {
+        Self::with_scheme("DPoP")
+            .with("error", error.code.as_str())
+            .with("error_description", error.description())
+            .with("algs", algs)
+    }
+
     /// For a client that failed to authenticate by HTTP Basic (RFC 6749 §5.2; RFC 7617 §2).
     pub fn basic(realm: &str) -> Self {
         Self::with_scheme("Basic").with("realm", realm)

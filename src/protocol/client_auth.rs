@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
+use crate::protocol::client_certificate::ClientCertificate;
 use crate::protocol::error::OAuthError;
 use crate::protocol::params::{Params, decode_component};
 use crate::protocol::wire_enum::wire_enum;
@@ -19,6 +20,10 @@ wire_enum! {
         ClientSecretJwt = "client_secret_jwt",
         /// An assertion signed by the client's private key (Core §9).
         PrivateKeyJwt = "private_key_jwt",
+        /// A certificate by an authority that is trusted here (RFC 8705 §2.1).
+        TlsClientAuth = "tls_client_auth",
+        /// A certificate that the client has registered (RFC 8705 §2.2).
+        SelfSignedTlsClientAuth = "self_signed_tls_client_auth",
         /// A public client (RFC 6749 §2.1).
         None = "none",
     }
@@ -68,6 +73,13 @@ pub enum ClientAuthentication {
     None {
         /// The client identifier.
         id: String,
+    },
+    /// `client_id` and the certificate of the connection (RFC 8705 §2).
+    Certificate {
+        /// The client identifier.
+        id: String,
+        /// The certificate.
+        certificate: ClientCertificate,
     },
     /// Nothing at all.
     Missing,
@@ -145,12 +157,25 @@ impl ClientAuthentication {
         }
     }
 
+    /// A bare identifier together with a certificate may be an authentication by it (RFC 8705 §2); beside other
+    /// credentials a certificate only binds tokens.
+    #[must_use]
+    pub fn with_certificate(self, certificate: Option<&ClientCertificate>) -> Self {
+        match (self, certificate) {
+            (Self::None { id }, Some(certificate)) => {
+                Self::Certificate { id, certificate: certificate.clone() }
+            }
+            (other, _) => other,
+        }
+    }
+
     /// The identifier the client gives, unless only an assertion names it.
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Basic { id, .. }
             | Self::BasicWithoutSecret { id }
             | Self::Post { id, .. }
+            | Self::Certificate { id, .. }
             | Self::None { id } => Some(id),
             Self::Assertion { client_id, .. } => client_id.as_deref(),
             Self::Missing => None,

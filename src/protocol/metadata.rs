@@ -1,5 +1,7 @@
 //! Authorization server and OpenID provider metadata (RFC 8414 §2; OpenID Connect Discovery 1.0 §3).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The discovery document. Members keep this order; those that are `None` are left out.
@@ -151,6 +153,12 @@ pub struct Metadata {
     /// The algorithms of responses that are JWTs (JARM §4).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_signing_alg_values_supported: Option<Vec<String>>,
+    /// Where clients are asked for a certificate (RFC 8705 §5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtls_endpoint_aliases: Option<BTreeMap<String, String>>,
+    /// Whether access tokens can be bound to a certificate (RFC 8705 §3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_client_certificate_bound_access_tokens: Option<bool>,
     /// Whether responses carry `iss` (RFC 9207 §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_response_iss_parameter_supported: Option<bool>,

@@ -6,7 +6,7 @@
 //! Never: reads a clock, draws randomness, does input or output, knows a database row, an HTTP framework or a key.
 //! What needs a client, a session or a policy to be decided is decided elsewhere.
 //!
-//! Specifications: RFC 6749, 6750, 7009, 7591, 7636, 7662, 8176, 8252, 8414, 8707, 9207; OpenID Connect Core,
+//! Specifications: RFC 6749, 6750, 7009, 7591, 7636, 7662, 8176, 8252, 8414, 8705, 8707, 9207, 9449; OpenID Connect Core,
 //! Discovery, Registration and RP-Initiated Logout 1.0; OAuth 2.0 Multiple Response Types and Form Post Response Mode.
 
 pub mod acr;
@@ -15,9 +15,12 @@ pub mod authorization_request;
 pub mod bearer;
 pub mod claims_request;
 pub mod client_auth;
+pub mod client_certificate;
 pub mod client_metadata;
 pub mod device;
 pub mod display;
+pub mod distinguished_name;
+pub mod dpop;
 pub mod error;
 pub mod grant_type;
 pub mod introspection;

@@ -91,7 +91,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 
 impl<E: Endpoint<Output = Response>> Edge<E> {
     async fn answer(&self, mut request: Request, surface: Surface) -> Response {
-        if let Some(elsewhere) = self.wrong_host(&request) {
+        if let Some(elsewhere) = self.wrong_host(&request, surface) {
             return elsewhere;
         }
         let now = self.app.now();
@@ -136,7 +136,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
 
     /// Issuer, cookies and redirects are all about one host: others are refused, except that a developer who typed
     /// 127.0.0.1 is taken to it.
-    fn wrong_host(&self, request: &Request) -> Option<Response> {
+    fn wrong_host(&self, request: &Request, surface: Surface) -> Option<Response> {
         let host = request
             .headers()
             .get(header::HOST)
@@ -146,6 +146,13 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         let default_port = if self.app.settings.is_https() { ":443" } else { ":80" };
         let bare = host.strip_suffix(default_port).unwrap_or(host);
         if host.eq_ignore_ascii_case(&self.authority) || bare.eq_ignore_ascii_case(&self.authority) {
+            return None;
+        }
+        // RFC 8705 §5: the endpoints of clients have a second host, pages have not.
+        let alias = self.app.settings.client_certificates.authority();
+        if surface.format == Format::OAuth
+            && alias.is_some_and(|alias| host.eq_ignore_ascii_case(alias) || bare.eq_ignore_ascii_case(alias))
+        {
             return None;
         }
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);

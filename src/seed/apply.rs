@@ -239,7 +239,10 @@ impl Apply<'_> {
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::ClientSecretJwt => {
                 true
             }
-            AuthMethod::PrivateKeyJwt | AuthMethod::None => false,
+            AuthMethod::PrivateKeyJwt
+            | AuthMethod::TlsClientAuth
+            | AuthMethod::SelfSignedTlsClientAuth
+            | AuthMethod::None => false,
         };
         match &wanted.secret {
             Some((_, spot)) if !needed => {

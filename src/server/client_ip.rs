@@ -44,6 +44,11 @@ pub(super) fn of_request(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[I
     ClientIp(client_ip(peer, &lines, trusted))
 }
 
+/// Whether a peer is a trusted reverse proxy; `None` is the peer of a Unix socket, which is.
+pub(super) fn is_trusted_peer(peer: Option<IpAddr>, trusted: &[IpNet]) -> bool {
+    peer.is_none_or(|peer| is_trusted(peer.to_canonical(), trusted))
+}
+
 const X_FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Stands for whoever is behind a Unix socket: a process of this machine.

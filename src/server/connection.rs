@@ -28,7 +28,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{ClientCert, Shared, client_ip, listener::Stream, stall::StallGuard};
+use super::{Shared, client_certificate, client_ip, listener::Stream, stall::StallGuard};
+use crate::protocol::client_certificate::ClientCertificate;
 
 /// What is known of a connection before its first request.
 #[derive(Clone)]
@@ -86,7 +87,10 @@ impl Connection {
         let (_, session) = stream.get_ref();
         let is_http2 = session.alpn_protocol() == Some(b"h2");
         let certificate = match session.peer_certificates() {
-            Some([leaf, ..]) if self.client_certificates => Some(ClientCert(Arc::from(leaf.as_ref()))),
+            Some([leaf, intermediates @ ..]) if self.client_certificates => {
+                let intermediates = intermediates.iter().map(|der| der.as_ref().to_vec()).collect();
+                Some(ClientCertificate::new(leaf.as_ref(), intermediates))
+            }
             _ => None,
         };
         if is_http2 {
@@ -96,7 +100,12 @@ impl Connection {
         }
     }
 
-    async fn http1<I>(self, stream: I, certificate: Option<ClientCert>, scheme: Scheme) -> Result<(), Ended>
+    async fn http1<I>(
+        self,
+        stream: I,
+        certificate: Option<ClientCertificate>,
+        scheme: Scheme,
+    ) -> Result<(), Ended>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -117,7 +126,7 @@ impl Connection {
         Ok(connection.await?)
     }
 
-    async fn http2<I>(self, stream: I, certificate: Option<ClientCert>) -> Result<(), Ended>
+    async fn http2<I>(self, stream: I, certificate: Option<ClientCertificate>) -> Result<(), Ended>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -158,8 +167,8 @@ impl Connection {
 
     fn answer(
         &self,
-        request: hyper::Request<Incoming>,
-        certificate: Option<&ClientCert>,
+        mut request: hyper::Request<Incoming>,
+        certificate: Option<&ClientCertificate>,
         scheme: Scheme,
     ) -> impl Future<Output = Result<hyper::Response<Body>, Infallible>> + Send + use<> {
         let settings = &self.shared.settings;
@@ -169,10 +178,16 @@ impl Connection {
             &settings.trusted_proxies,
         );
         let remote = RemoteAddr(self.peer.map(Into::into).unwrap_or_default());
+        let certificate = client_certificate::of_request(
+            certificate,
+            self.peer.map(|peer| peer.ip()),
+            request.headers_mut(),
+            (settings.certificate_header.as_ref(), &settings.trusted_proxies),
+        );
         let mut request: Request = (request, self.local.clone(), remote, scheme).into();
         request.set_data(ip);
         if let Some(certificate) = certificate {
-            request.set_data(certificate.clone());
+            request.set_data(certificate);
         }
         let endpoint = Arc::clone(&self.shared.endpoint);
         async move {

@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod body;
+mod client_certificate;
 mod client_ip;
 mod connection;
 mod listener;
@@ -22,17 +23,13 @@ mod stall;
 mod tls;
 
 pub use body::{BodyError, BodyLimit, BodyLimitEndpoint};
+pub use client_certificate::CertificateHeader;
 pub use client_ip::{ClientIp, client_ip};
 pub use listener::Listener;
 pub use tls::{Certificate, TlsError, install_crypto_provider};
 
 use crate::config::{Config, Timeouts};
 use connection::Connection;
-
-/// A client's certificate (DER), in the data of requests of the mTLS listener (RFC 8705). The client has
-/// proved to have its key; nothing else was checked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ClientCert(pub Arc<[u8]>);
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
@@ -43,6 +40,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// Networks of reverse proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which those proxies forward a client's certificate.
+    pub certificate_header: Option<CertificateHeader>,
 }
 
 impl Settings {
@@ -53,6 +52,10 @@ impl Settings {
             timeouts: config.limits.timeouts.clone(),
             max_connections: connection_cap(config.listen.max_connections, open_files(&limits)),
             trusted_proxies: config.listen.trusted_proxies.clone(),
+            certificate_header: config.client_certificates.header.as_ref().map(|header| CertificateHeader {
+                name: header.name.clone(),
+                encoding: header.encoding.into(),
+            }),
         }
     }
 }

@@ -23,6 +23,7 @@ use super::*;
 use crate::{
     config::{Address, TlsFiles},
     ports::fetch::{Fetch, FetchOptions, HttpFetch},
+    protocol::client_certificate::PresentedCertificate,
 };
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -40,6 +41,7 @@ fn settings() -> Settings {
         },
         max_connections: 100,
         trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
+        certificate_header: None,
     }
 }
 
@@ -49,7 +51,13 @@ fn endpoint() -> impl Endpoint + 'static {
         .at(
             "/certificate",
             make(|request: Request| async move {
-                request.data::<ClientCert>().map_or(0, |certificate| certificate.0.len()).to_string()
+                match request.data::<PresentedCertificate>() {
+                    Some(PresentedCertificate::Certificate(certificate)) => {
+                        certificate.leaf().len().to_string()
+                    }
+                    Some(PresentedCertificate::Malformed) => "malformed".to_owned(),
+                    None => "0".to_owned(),
+                }
             }),
         )
         .at(

@@ -33,6 +33,8 @@ pub struct AuthorizationCode {
     pub code_challenge: Option<String>,
     /// `nonce` for the ID token.
     pub nonce: Option<String>,
+    /// The thumbprint of the DPoP key that must redeem it (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// Wrong verifiers so far.
     pub failures: u32,
     /// When it dies.
@@ -47,7 +49,7 @@ pub struct AuthorizationCode {
 /// The database failed.
 pub async fn find(db: &Database, code: &TokenHash) -> Result<Option<(AuthorizationCode, GrantFacts)>, Fault> {
     let sql = format!(
-        r#"SELECT k."redirect_uri", k."redirect_uri_sent", k."code_challenge", k."nonce", k."failures",
+        r#"SELECT k."redirect_uri", k."redirect_uri_sent", k."code_challenge", k."nonce", k."dpop_jkt", k."failures",
              k."client_id" AS "code_client_id", k."server_id" AS "code_server_id", k."expires_at" AS "code_expires_at",
              k."consumed_at", {COLUMNS}
            FROM "authorization_code" k JOIN "grant" g ON g."id" = k."grant_id" {JOINS} WHERE k."code_hash" = $1"#
@@ -63,6 +65,7 @@ pub async fn find(db: &Database, code: &TokenHash) -> Result<Option<(Authorizati
         redirect_uri_sent: row.try_get("", "redirect_uri_sent")?,
         code_challenge: row.try_get("", "code_challenge")?,
         nonce: row.try_get("", "nonce")?,
+        dpop_jkt: row.try_get("", "dpop_jkt")?,
         failures: u32::try_from(failures).map_err(Fault::stored)?,
         expires_at: instant(row.try_get("", "code_expires_at")?)?,
         consumed_at: instant_opt(row.try_get("", "consumed_at")?)?,
@@ -81,6 +84,7 @@ pub fn row(hash: &TokenHash, code: &AuthorizationCode, now: OffsetDateTime) -> R
         redirect_uri_sent: code.redirect_uri_sent,
         code_challenge: code.code_challenge.clone(),
         nonce: code.nonce.clone(),
+        dpop_jkt: code.dpop_jkt.clone(),
         failures: 0,
         created_at: millis(now),
         expires_at: millis(code.expires_at),

@@ -8,12 +8,12 @@ use super::{
     Database,
     db::query_one,
     instant, instant_opt, millis,
-    unit::{Change, Row},
+    unit::{Change, Row, Unit},
 };
 use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId, GrantId, SessionId, UserId},
-    model::{Status, grant::Grant, user::User},
+    model::{Status, confirmation::Confirmation, grant::Grant, user::User},
     protocol::scope::ScopeSet,
 };
 
@@ -211,6 +211,27 @@ pub fn insertion(grant: &Grant) -> Result<Change, Fault> {
             grant.expires_at.map(millis).into(),
         ],
     ))
+}
+
+/// Binds the refresh tokens of a grant to a key, whether the unit makes the grant or finds it.
+///
+/// # Errors
+/// The key cannot be written as JSON.
+pub fn bind(unit: Unit, id: &GrantId, confirmation: &Confirmation) -> Result<Unit, Fault> {
+    let json = serde_json::to_string(confirmation)?;
+    let mut unit = unit;
+    for row in &mut unit.rows {
+        if let Row::Grant(grant) = row
+            && grant.id == id.as_str()
+        {
+            grant.confirmation = Some(json);
+            return Ok(unit);
+        }
+    }
+    Ok(unit.change(Change::new(
+        r#"UPDATE "grant" SET "confirmation" = $1 WHERE "id" = $2"#,
+        vec![json.into(), id.as_str().into()],
+    )))
 }
 
 /// Revokes a grant and with it every token of it.

@@ -21,11 +21,27 @@ impl Change {
     }
 }
 
+/// A change of exactly one row, and what it means when there is none.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    change: Change,
+    lost: Loss,
+}
+
+/// What is written when a claim is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Loss {
+    /// The denial of the unit.
+    Denial,
+    /// Nothing.
+    Silence,
+}
+
 /// Claims that must each change exactly one row, changes and rows that go with them, and what to write instead when
 /// a claim is lost. A denial commits, a fault rolls back.
 #[derive(Clone, Debug, Default)]
 pub struct Unit {
-    pub(super) claims: Vec<Change>,
+    pub(super) claims: Vec<Claim>,
     pub(super) changes: Vec<Change>,
     pub(super) rows: Vec<Row>,
     pub(super) denial_changes: Vec<Change>,
@@ -41,7 +57,15 @@ impl Unit {
     /// Adds a claim: the unit is lost unless it changes exactly one row.
     #[must_use]
     pub fn claim(mut self, claim: Change) -> Self {
-        self.claims.push(claim);
+        self.claims.push(Claim { change: claim, lost: Loss::Denial });
+        self
+    }
+
+    /// Adds a claim before all others, as number 0. When it is lost, nothing at all is written: what the other claims
+    /// and the denial are about was not touched.
+    #[must_use]
+    pub fn precede(mut self, claim: Change) -> Self {
+        self.claims.insert(0, Claim { change: claim, lost: Loss::Silence });
         self
     }
 
@@ -81,11 +105,14 @@ impl Unit {
             connection.execute_unprepared("SAVEPOINT unit").await?;
         }
         for (index, claim) in self.claims.into_iter().enumerate() {
-            if claim.run(connection).await? != 1 {
+            if claim.change.run(connection).await? != 1 {
                 if savepoint {
                     connection.execute_unprepared("ROLLBACK TO SAVEPOINT unit").await?;
                 } else if index > 0 {
                     return Ok(Applied::Spoiled);
+                }
+                if claim.lost == Loss::Silence {
+                    return Ok(Applied::Ended(Outcome::Lost(index), Vec::new()));
                 }
                 let told_before = !self.denial_changes.is_empty();
                 let mut changed = 0;

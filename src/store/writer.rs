@@ -202,4 +202,25 @@ mod tests {
             assert_eq!(db.writer().commit(Unit::new().claim(take(jti))).await.unwrap(), expected, "{jti}");
         }
     }
+
+    #[tokio::test]
+    async fn a_lost_preceding_claim_writes_nothing_and_a_later_one_takes_it_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/store.db", folder.path().display());
+        let db = Database::connect(&DatabaseSettings::new(url)).await.unwrap();
+        db.migrate().await.unwrap();
+        let take = |jti| revoke_jti(jti, OffsetDateTime::UNIX_EPOCH);
+        db.writer().commit(Unit::new().claim(take("used"))).await.unwrap();
+        let replayed = Unit::new().claim(take("a")).denial_change(take("denial")).precede(take("used"));
+        let torn = Unit::new().claim(take("used")).denial_change(take("told")).precede(take("b"));
+
+        assert_eq!(db.writer().commit(replayed).await.unwrap(), Outcome::Lost(0));
+        assert_eq!(db.writer().commit(torn).await.unwrap(), Outcome::Lost(1));
+
+        for (jti, expected) in
+            [("a", Outcome::Won), ("denial", Outcome::Won), ("b", Outcome::Won), ("told", Outcome::Lost(0))]
+        {
+            assert_eq!(db.writer().commit(Unit::new().claim(take(jti))).await.unwrap(), expected, "{jti}");
+        }
+    }
 }

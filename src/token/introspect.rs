@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    AccessTokenClaims, access,
+    AccessTokenClaims, access, binding,
     may_issue::{SessionRule, may_issue},
 };
 use crate::{
@@ -11,8 +11,11 @@ use crate::{
     cache::servers::ServerState,
     claims::subject,
     fault::Fault,
-    model::{Status, client::Client, user::User},
-    protocol::introspection::{ActiveToken, IntrospectionResponse},
+    model::{Status, client::Client, confirmation::Confirmation, user::User},
+    protocol::{
+        introspection::{ActiveToken, IntrospectionResponse},
+        token_response::TokenType,
+    },
     secret::TokenHash,
     store::{self, grant::GrantFacts},
 };
@@ -67,7 +70,8 @@ async fn access_token(
         return Ok(None);
     };
     let text = |name: &str| claims.claims.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    const PLACED: [&str; 15] = [
+    let bound = binding::confirmation(&claims);
+    const PLACED: [&str; 16] = [
         "ver",
         "jti",
         "iss",
@@ -83,9 +87,10 @@ async fn access_token(
         "auth_time",
         "acr",
         "amr",
+        "cnf",
     ];
     Ok(Some(ActiveToken {
-        token_type: Some("Bearer".to_owned()),
+        token_type: Some(token_type(&bound)),
         scope: Some(claims.scope.to_string()),
         client_id: Some(claims.client.to_string()),
         username,
@@ -98,7 +103,7 @@ async fn access_token(
         jti: Some(claims.jti.clone()),
         uid: text("uid"),
         acr: text("acr"),
-        cnf: None,
+        cnf: cnf(&bound)?,
         claims: claims
             .claims
             .iter()
@@ -106,6 +111,17 @@ async fn access_token(
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
     }))
+}
+
+/// `DPoP` for what is bound to the key of proofs (RFC 9449 §6.2).
+fn token_type(bound: &Confirmation) -> String {
+    let by_proof = bound.jkt.is_some();
+    if by_proof { TokenType::DPoP } else { TokenType::Bearer }.as_str().to_owned()
+}
+
+/// What a token is bound to, if it is.
+fn cnf(bound: &Confirmation) -> Result<Option<Value>, Fault> {
+    if *bound == Confirmation::default() { Ok(None) } else { Ok(Some(serde_json::to_value(bound)?)) }
 }
 
 /// Whether an access token without a grant (client credentials) still counts: one statement.
@@ -217,12 +233,14 @@ async fn refresh_token(
     {
         return Ok(None);
     }
+    let bound = grant.confirmation.clone().unwrap_or_default();
     let sub = match &grant.user_id {
         Some(user) => Some(subject::of(app, &client, user).await?),
         None => None,
     };
     Ok(Some(ActiveToken {
-        token_type: Some("Bearer".to_owned()),
+        token_type: Some(token_type(&bound)),
+        cnf: cnf(&bound)?,
         scope: Some(grant.scope.to_string()),
         client_id: Some(grant.client_id.to_string()),
         username: username(&client, facts.user),

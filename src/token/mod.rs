@@ -2,6 +2,7 @@
 //! token is a signed copy of it that names its grant in `jti`.
 
 pub mod access;
+pub mod binding;
 pub mod id;
 pub mod introspect;
 pub mod introspection_jwt;

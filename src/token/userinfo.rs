@@ -6,15 +6,22 @@ use keys::{Content, Recipient};
 use serde_json::{Map, Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::{LoadedSubject, Mint, MintError, Subject, access, introspect::live_facts};
+use super::{
+    LoadedSubject, Mint, MintError, Subject, access,
+    binding::{self, BindingError},
+    introspect::live_facts,
+};
 use crate::{
     app::App,
     cache::servers::ServerState,
     claims::assemble::{ClaimsError, Target},
-    client::encryption::{self, NoEncryptionKey},
+    client::{
+        encryption::{self, NoEncryptionKey},
+        sender::Sender,
+    },
     fault::Fault,
     model::{authorization_server::UserinfoSettings, client::Client, grant::Grant},
-    protocol::{acr, amr::Amr, scope::OPENID},
+    protocol::{acr, amr::Amr, bearer::PresentedToken, scope::OPENID},
 };
 
 /// Why there is no userinfo.
@@ -32,6 +39,9 @@ pub enum UserinfoError {
     /// The token lacks the scope `openid`.
     #[error("the access token lacks the scope openid")]
     InsufficientScope,
+    /// The token is bound to a key that was not proved (RFC 9449 §7, RFC 8705 §3).
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// A claim cannot be computed.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
@@ -56,10 +66,12 @@ pub enum Userinfo {
 pub async fn userinfo(
     app: &App,
     server: &ServerState,
-    token: &str,
+    presented: &PresentedToken,
+    sender: &Sender,
 ) -> Result<(Userinfo, Arc<Client>), UserinfoError> {
     let now = app.now();
-    let claims = access::verify(server, token, now).map_err(|_| UserinfoError::InvalidToken)?;
+    let claims =
+        access::verify(server, presented.token.expose(), now).map_err(|_| UserinfoError::InvalidToken)?;
     // RFC 8707 §2, RFC 9068 §4: a token for another resource does not open this one.
     if !claims.audience.contains(&server.config.server.audience) {
         return Err(UserinfoError::InvalidToken);
@@ -74,6 +86,7 @@ pub async fn userinfo(
     let requested = facts.grant.requested_claims()?;
     let user = facts.user.ok_or(UserinfoError::InvalidToken)?;
     let client = app.clients.find(&app.db, &claims.client).await?.ok_or(UserinfoError::InvalidToken)?;
+    binding::check(app, (server, "userinfo"), (&client, &claims), presented, sender).await?;
     let subject = LoadedSubject::of(app, (server, &client), user).await?;
     let mint = Mint {
         server,

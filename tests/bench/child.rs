@@ -156,6 +156,7 @@ async fn serve(url: &str, port: u16) {
         timeouts: Timeouts::default(),
         max_connections: 10_000,
         trusted_proxies: Vec::new(),
+        certificate_header: None,
     };
     server::serve(vec![listener], router::public(app, Some(metrics)), settings, stop).await;
 }

@@ -4,13 +4,16 @@ mod authorization_request;
 mod claims_parameter;
 mod code_flow;
 mod device;
+mod dpop;
 mod encrypted_response;
+mod fapi2;
 mod introspect;
 mod introspection_jwt;
 mod jarm;
 mod jwt_bearer;
 mod logout;
 mod metadata;
+mod mtls;
 mod pairwise;
 mod password;
 mod policy;
@@ -35,13 +38,16 @@ pub(crate) fn trials() -> Vec<Test> {
         claims_parameter::trials(),
         code_flow::trials(),
         device::trials(),
+        dpop::trials(),
         encrypted_response::trials(),
+        fapi2::trials(),
         introspect::trials(),
         introspection_jwt::trials(),
         jarm::trials(),
         jwt_bearer::trials(),
         logout::trials(),
         metadata::trials(),
+        mtls::trials(),
         pairwise::trials(),
         password::trials(),
         policy::trials(),

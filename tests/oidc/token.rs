@@ -13,7 +13,8 @@ use stepgate::{
 
 use crate::support::{
     Test, TestApp,
-    assertion::present,
+    assertion::{present, present_proving},
+    dpop::ProofKey,
     fixtures::{
         self, ALICE, ASKING, MACHINE, OKTA, OTHER, REDIRECT_URI, SECRET, SERVICE, SPA, WEB, WEB_JWT, WEB_POST,
     },
@@ -397,7 +398,9 @@ async fn oidc_e8_refresh_tokens_of_confidential_fapi2_clients_do_not_rotate(app:
     fixtures::client(&app.app, "fapi", metadata, None).await;
     let ask = async |form: &[(&str, &str)]| {
         let claims = app.assertion_claims("fapi", app.url("/oauth2/default"));
-        ok(&present(&app.client(), TOKEN, &key.sign_jwt(None, &claims).unwrap(), form).await)
+        let assertion = key.sign_jwt(None, &claims).unwrap();
+        let proof = ProofKey::new().for_token(&app);
+        ok(&present_proving(&app.client(), TOKEN, (&assertion, &proof), form).await)
     };
     let scope = [("scope", "openid offline_access")];
     let pushed = request_uri(&app.push_by_assertion("fapi", &key, &scope).await);

@@ -193,6 +193,7 @@ async fn oidc_d5_metadata_members_are_registered_ones_of_their_types(app: TestAp
         "claims_parameter_supported",
         "request_parameter_supported",
         "request_uri_parameter_supported",
+        "dpop_signing_alg_values_supported",
         "authorization_response_iss_parameter_supported",
         "service_documentation",
         "pushed_authorization_request_endpoint",

@@ -5,11 +5,13 @@
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
 mod browser_surface;
+mod certificate;
 mod client_auth;
 mod clock;
 mod code;
 mod connections;
 mod device;
+mod dpop;
 mod input;
 mod issuer;
 mod keys;
@@ -32,11 +34,13 @@ pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
         browser_surface::trials(),
+        certificate::trials(),
         client_auth::trials(),
         clock::trials(),
         code::trials(),
         connections::trials(),
         device::trials(),
+        dpop::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
@@ -63,19 +67,6 @@ fn own_trials() -> Vec<Test> {
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("A8", "redirect URIs with a wildcard subdomain"),
-    ("C10", "codes bound to a DPoP key"),
-    ("D11", "refresh tokens bound to a DPoP key or a certificate"),
-    ("H1", "DPoP proofs"),
-    ("H2", "DPoP proofs"),
-    ("H3", "DPoP nonces"),
-    ("H4", "DPoP at resource endpoints"),
-    ("H5", "codes bound to a DPoP key"),
-    ("H6", "refresh tokens bound to a DPoP key"),
-    ("H7", "access tokens bound to a DPoP key"),
-    ("I1", "client certificates behind a proxy"),
-    ("I2", "client authentication by certificate"),
-    ("I3", "self-signed client certificates"),
-    ("I4", "access tokens bound to a certificate"),
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
     ("M3", "account recovery, unlocking and self-registration"),

@@ -262,7 +262,8 @@ async fn sec_c04_a_request_uri_is_nothing_else(app: TestApp) {
 async fn sec_x06_what_public_clients_leave_behind_is_bounded(app: TestApp) {
     use stepgate::limit::rate::{Bucket, Rate};
     let few = Rate { limit: 3, window: std::time::Duration::from_secs(900) };
-    let change = crate::support::app::Change { rates: vec![(Bucket::AuthorizePending, few)], settings: None };
+    let change =
+        crate::support::app::Change { rates: vec![(Bucket::AuthorizePending, few)], ..Default::default() };
     let app = app.restart(change).await;
     let form = authorization_request(SPA, &[]);
     for _ in 0..3 {

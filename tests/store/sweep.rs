@@ -94,6 +94,7 @@ fn code(hash: &str, grant: &str, expires_at: i64) -> entity::authorization_code:
         redirect_uri_sent: true,
         code_challenge: None,
         nonce: None,
+        dpop_jkt: None,
         failures: 0,
         created_at: 0,
         expires_at,

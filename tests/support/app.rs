@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use keys::MasterKey;
 use stepgate::{
-    app::{App, Ports, Settings},
+    app::{App, ClientCertificates, Ports, Settings},
     cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
-    config::Address,
+    client::certificate::Authorities,
+    config::{Address, TlsFiles},
     limit::rate::{Bucket, Rate, Rates},
     ports::{clock::ShiftedClock, fetch::FakeFetch, random::SystemRandom},
-    router, server,
+    router,
+    server::{self, CertificateHeader},
     setup::{self, Purpose},
     store::{self, Database as Store, db::DatabaseSettings},
     user::credentials::{PasswordHasher, PasswordHashing},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{database::Database, fixtures, services::Services, trial::Backend};
+use super::{certificate::Authority, database::Database, fixtures, services::Services, trial::Backend};
 
 /// An application and what it stands on; all of it goes away with this value.
 pub(crate) struct TestApp {
@@ -43,6 +45,8 @@ pub(crate) struct Change {
     pub(crate) settings: Option<fn(&mut Settings)>,
     /// Budgets to replace.
     pub(crate) rates: Vec<(Bucket, Rate)>,
+    /// Where client certificates are asked for, and who vouches for them.
+    pub(crate) client_certificates: ClientCertificates,
 }
 
 impl TestApp {
@@ -68,11 +72,7 @@ impl TestApp {
         point_org_server_at(&app, &issuer).await;
         app.ready.store(true, std::sync::atomic::Ordering::SeqCst);
         let stop = CancellationToken::new();
-        let settings = server::Settings {
-            timeouts: stepgate::config::Timeouts::default(),
-            max_connections: 1000,
-            trusted_proxies: Vec::new(),
-        };
+        let settings = server_settings();
         let endpoint = router::public(Arc::clone(&app), None);
         tokio::spawn(server::serve(vec![listener], endpoint, settings, stop.clone()));
         Self { backend, redis_url, app, clock, fetch, issuer, _stop: stop.drop_guard(), database }
@@ -82,24 +82,64 @@ impl TestApp {
     pub(crate) async fn second_node(&self) -> Node {
         let address: Address = "127.0.0.1:0".parse().unwrap();
         let listener = server::Listener::plain(&address).unwrap();
-        let local = listener.local_addr().unwrap();
+        self.node(listener, &Change::default(), server_settings()).await
+    }
+
+    /// A second process that asks clients for certificates (RFC 8705): at `https://localhost:<port>`, which is also the
+    /// address it offers.
+    pub(crate) async fn mtls_node(&self, authority: &Authority) -> Node {
+        let own = authority.issue("localhost");
+        let folder = tempfile::tempdir().unwrap();
+        let files =
+            TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+        std::fs::write(&files.certificate, &own.certificate).unwrap();
+        std::fs::write(&files.key, &own.key).unwrap();
+        let certificate = server::Certificate::load(files).unwrap();
+        let listener = server::Listener::mtls(&"127.0.0.1:0".parse().unwrap(), certificate).unwrap();
+        let base_url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let client_certificates = ClientCertificates {
+            base_url: Some(base_url),
+            authorities: Some(Authorities::from_pem(authority.pem().as_bytes()).unwrap()),
+        };
+        let change = Change { client_certificates, ..Change::default() };
+        self.node(listener, &change, server_settings()).await
+    }
+
+    /// A second process behind a reverse proxy that forwards certificates; only these networks are trusted.
+    pub(crate) async fn proxied_node(
+        &self,
+        authority: &Authority,
+        header: CertificateHeader,
+        trusted: &[&str],
+    ) -> Node {
+        let listener = server::Listener::plain(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let client_certificates = ClientCertificates {
+            base_url: None,
+            authorities: Some(Authorities::from_pem(authority.pem().as_bytes()).unwrap()),
+        };
+        let change = Change { client_certificates, ..Change::default() };
+        let settings = server::Settings {
+            trusted_proxies: trusted.iter().map(|network| network.parse().unwrap()).collect(),
+            certificate_header: Some(header),
+            ..server_settings()
+        };
+        self.node(listener, &change, settings).await
+    }
+
+    async fn node(&self, listener: server::Listener, change: &Change, settings: server::Settings) -> Node {
+        let address = listener.local_addr().unwrap();
         let app = app(
             self.database.url(),
             &self.issuer,
             self.redis_url.as_deref(),
             (&self.clock, &self.fetch),
-            &Change::default(),
+            change,
         )
         .await;
         let stop = CancellationToken::new();
-        let settings = server::Settings {
-            timeouts: stepgate::config::Timeouts::default(),
-            max_connections: 1000,
-            trusted_proxies: Vec::new(),
-        };
         let endpoint = router::public(Arc::clone(&app), None);
         tokio::spawn(server::serve(vec![listener], endpoint, settings, stop.clone()));
-        Node { app, address: local, _stop: stop.drop_guard() }
+        Node { app, address, _stop: stop.drop_guard() }
     }
 
     /// Serves the same database again with other settings, as after a restart.
@@ -133,6 +173,15 @@ pub(crate) struct Node {
     /// Where it listens.
     pub(crate) address: std::net::SocketAddr,
     _stop: DropGuard,
+}
+
+fn server_settings() -> server::Settings {
+    server::Settings {
+        timeouts: stepgate::config::Timeouts::default(),
+        max_connections: 1000,
+        trusted_proxies: Vec::new(),
+        certificate_header: None,
+    }
 }
 
 async fn app(
@@ -169,6 +218,7 @@ async fn app(
         rates.set(*bucket, *rate);
     }
     let mut settings = Settings::new(issuer);
+    settings.client_certificates = change.client_certificates.clone();
     if let Some(adjust) = change.settings {
         adjust(&mut settings);
     }

@@ -6,6 +6,7 @@ use stepgate::{ports::random::SystemRandom, protocol::client_auth::JWT_BEARER, s
 
 use super::{
     app::TestApp,
+    dpop::{ProofKey, TOKEN},
     http::{Client, Response},
 };
 
@@ -26,7 +27,9 @@ impl TestApp {
     /// A token request of a machine that authenticates by assertion.
     pub(crate) async fn token_by_assertion(&self, assertion: &str) -> Response {
         let form = [("grant_type", "client_credentials"), ("scope", "api")];
-        present(&self.client(), "/oauth2/default/v1/token", assertion, &form).await
+        // FAPI 2.0 clients owe it, others are free to send it.
+        let proof = ProofKey::new().for_token(self);
+        present_proving(&self.client(), TOKEN, (assertion, &proof), &form).await
     }
 }
 
@@ -34,4 +37,16 @@ impl TestApp {
 pub(crate) async fn present(client: &Client, path: &str, assertion: &str, form: &[(&str, &str)]) -> Response {
     let credentials = [("client_assertion_type", JWT_BEARER), ("client_assertion", assertion)];
     client.request(Method::POST, path).form(&[form, &credentials].concat()).send().await
+}
+
+/// The same with a DPoP proof.
+pub(crate) async fn present_proving(
+    client: &Client,
+    path: &str,
+    (assertion, proof): (&str, &str),
+    form: &[(&str, &str)],
+) -> Response {
+    let credentials = [("client_assertion_type", JWT_BEARER), ("client_assertion", assertion)];
+    let request = client.request(Method::POST, path).header("dpop", proof);
+    request.form(&[form, &credentials].concat()).send().await
 }

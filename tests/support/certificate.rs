@@ -36,15 +36,50 @@ impl Authority {
 
     /// A certificate for a host name or IP address, or for a client of that name.
     pub(crate) fn issue(&self, name: &str) -> Issued {
-        let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
+        self.sign(&params)
+    }
+
+    /// Any certificate.
+    pub(crate) fn sign(&self, params: &CertificateParams) -> Issued {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Issued { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }
 
 impl Issued {
+    /// A certificate that only its owner vouches for.
+    pub(crate) fn by_itself(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    /// The certificate (DER).
+    pub(crate) fn der(&self) -> Vec<u8> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap().to_vec()
+    }
+
+    /// `x5t#S256` of the certificate (RFC 8705 §3.1).
+    pub(crate) fn thumbprint(&self) -> String {
+        stepgate::protocol::client_certificate::thumbprint(&self.der())
+    }
+
+    /// The public key as a JWK.
+    pub(crate) fn jwk(&self) -> serde_json::Value {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+        use rcgen::PublicKeyData;
+        let key = KeyPair::from_pem(&self.key).unwrap();
+        let (x, y) = key.der_bytes()[1..].split_at(32);
+        serde_json::json!({
+            "kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+        })
+    }
+
     /// Certificate and key in one text, as [`Tls::identity`](super::http::Tls) takes them.
     pub(crate) fn identity(&self) -> String {
         format!("{}{}", self.certificate, self.key)

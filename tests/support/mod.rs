@@ -12,6 +12,7 @@ pub(crate) mod browser;
 pub(crate) mod certificate;
 pub(crate) mod database;
 pub(crate) mod device;
+pub(crate) mod dpop;
 pub(crate) mod fixtures;
 pub(crate) mod html;
 pub(crate) mod http;

@@ -30,6 +30,11 @@ pub fn refused(error: &OAuthError) -> Response {
     challenged(Challenge::status(Some(error.code)), &Challenge::refused(error))
 }
 
+/// A token that is bound to a key, or its proof, was refused (RFC 9449 §7.1).
+pub fn dpop_refused(error: &OAuthError, algs: &str) -> Response {
+    challenged(401, &Challenge::dpop(error, algs))
+}
+
 /// The token is invalid, expired or revoked.
 pub fn invalid_token() -> Response {
     refused(&OAuthError::new(ErrorCode::InvalidToken, "The access token is invalid or has expired."))

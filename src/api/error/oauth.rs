@@ -1,6 +1,6 @@
 //! OAuth errors as JSON (RFC 6749 §5.2).
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use poem::{Response, error::ResponseError};
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use crate::{
     grant::GrantError,
     protocol::{
         bearer::Challenge,
+        dpop::DpopError,
         error::{ErrorCode, OAuthError},
         params::ParamError,
     },
@@ -30,11 +31,13 @@ pub struct OAuthFailure {
     throttled: Option<Count>,
     /// In place of the status that goes with the code.
     status: Option<StatusCode>,
+    /// The nonce that DPoP proofs need (RFC 9449 §8).
+    dpop_nonce: Option<String>,
 }
 
 impl From<OAuthError> for OAuthFailure {
     fn from(error: OAuthError) -> Self {
-        Self { error, challenge: false, throttled: None, status: None }
+        Self { error, challenge: false, throttled: None, status: None, dpop_nonce: None }
     }
 }
 
@@ -136,6 +139,8 @@ impl From<GrantError> for OAuthFailure {
             GrantError::UserDenied => {
                 OAuthError::new(ErrorCode::AccessDenied, "The request was denied.").into()
             }
+            GrantError::Dpop(error) => error.into(),
+            GrantError::UseDpopNonce(nonce) => Self::use_dpop_nonce(nonce),
             GrantError::Claims(error) => {
                 tracing::error!(%error, "a claim could not be computed");
                 // The configuration is wrong, not the server: RFC 6749 §5.2's status, as with Okta.
@@ -158,11 +163,24 @@ impl From<DeviceError> for OAuthFailure {
     }
 }
 
+impl From<DpopError> for OAuthFailure {
+    fn from(error: DpopError) -> Self {
+        OAuthError::new(ErrorCode::InvalidDpopProof, error.to_string()).into()
+    }
+}
+
 impl OAuthFailure {
+    /// A DPoP proof needs this nonce (RFC 9449 §8).
+    pub fn use_dpop_nonce(nonce: String) -> Self {
+        let error =
+            OAuthError::new(ErrorCode::UseDpopNonce, "The DPoP proof needs the nonce of this server.");
+        Self { dpop_nonce: Some(nonce), ..error.into() }
+    }
+
     /// Too many requests: both OAuth's members and Okta's.
     pub fn throttled(count: Count) -> Self {
         let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "Too many requests. Slow down.");
-        Self { error, challenge: false, throttled: Some(count), status: None }
+        Self { error, challenge: false, throttled: Some(count), status: None, dpop_nonce: None }
     }
 
     /// Notes that the request carried an `Authorization` header (RFC 6749 §5.2: the answer then has a challenge).
@@ -197,6 +215,9 @@ impl ResponseError for OAuthFailure {
         if let Some(count) = &self.throttled {
             super::okta::rate_limit_headers(response.headers_mut(), count);
         }
+        if let Some(nonce) = &self.dpop_nonce {
+            supply_nonce(&mut response, nonce);
+        }
         if self.challenge
             && self.error.code == ErrorCode::InvalidClient
             && let Ok(challenge) = HeaderValue::from_str(&Challenge::basic("Stepgate").to_string())
@@ -206,6 +227,15 @@ impl ResponseError for OAuthFailure {
         response
     }
 }
+
+/// Supplies the nonce of the next DPoP proof (RFC 9449 §8.2).
+pub fn supply_nonce(response: &mut Response, nonce: &str) {
+    if let Ok(nonce) = HeaderValue::from_str(nonce) {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+    }
+}
+
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// A JSON answer that nobody may keep (RFC 6749 §5.1).
 pub fn json_response(status: StatusCode, body: &impl serde::Serialize) -> Response {

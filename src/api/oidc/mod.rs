@@ -10,6 +10,7 @@ mod metadata;
 mod par;
 mod revoke;
 mod schema;
+mod sender;
 mod token;
 mod userinfo;
 
@@ -25,6 +26,7 @@ use self::schema::{
     DeviceDoc, DeviceForm, IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc,
     RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
 };
+use self::sender::sender;
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
     json_body::JsonBody,

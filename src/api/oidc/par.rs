@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use poem::{Request, Response, error::ResponseError};
 
 use super::{
-    header_text,
+    header_text, sender,
     token::{about, credentials},
 };
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
     app::App,
     authorize::pushed::{PushError, push},
     cache::servers::ServerState,
-    client::{authenticate, authenticate::Endpoint},
-    protocol::params::Params,
+    client::{authenticate, authenticate::Endpoint, dpop::ProofError},
+    protocol::{error::OAuthError, params::Params},
     syslog::Caller,
 };
 
@@ -40,7 +40,11 @@ pub(super) async fn par(
         Ok(client) => client,
         Err(failure) => return failure.as_response(),
     };
-    let response = match push(app, &server, &client, params, caller).await {
+    let sender = match sender(request) {
+        Ok(sender) => sender,
+        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
+    };
+    let response = match push(app, &server, &client, (params, &sender), caller).await {
         Ok(pushed) => json_response(StatusCode::CREATED, &pushed),
         Err(error) => OAuthFailure::from(error).as_response(),
     };
@@ -51,6 +55,8 @@ impl From<PushError> for OAuthFailure {
     fn from(error: PushError) -> Self {
         match error {
             PushError::Refused(error) => error.into(),
+            PushError::Proof(ProofError::Refused(error)) => error.into(),
+            PushError::Proof(ProofError::UseNonce(nonce)) => Self::use_dpop_nonce(nonce),
             PushError::TooMany(count) => Self::throttled(count),
             PushError::Fault(fault) => fault.into(),
         }

@@ -56,7 +56,7 @@ pub(super) struct TokenForm {
 /// Issued tokens (RFC 6749 §5.1).
 #[derive(Object)]
 pub(super) struct Tokens {
-    /// `Bearer`.
+    /// `Bearer` or `DPoP`.
     token_type: String,
     /// Seconds until the access token dies.
     expires_in: u32,

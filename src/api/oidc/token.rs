@@ -5,15 +5,19 @@ use std::sync::Arc;
 use http::{StatusCode, header};
 use poem::{Request, Response, error::ResponseError};
 
-use super::header_text;
+use super::{
+    header_text,
+    sender::{certificate, sender},
+};
 use crate::{
-    api::error::oauth::{OAuthFailure, json_response},
+    api::error::oauth::{OAuthFailure, json_response, supply_nonce},
     app::App,
     cache::servers::ServerState,
+    client::dpop,
     grant,
     model::client::Client,
     protocol::{
-        client_auth::ClientAuthentication, error::OAuthError, params::Params, resource,
+        client_auth::ClientAuthentication, dpop::ProofHeader, error::OAuthError, params::Params, resource,
         token_request::TokenRequest,
     },
     syslog::Caller,
@@ -38,6 +42,11 @@ pub(super) async fn token(
         Ok(token_request) => token_request,
         Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
     };
+    let sender = match sender(request) {
+        Ok(sender) => sender,
+        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
+    };
+    let proves = sender.proof != ProofHeader::Absent;
     let resource = match resource::of_token_request(params) {
         Ok(resource) => resource,
         Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
@@ -45,13 +54,21 @@ pub(super) async fn token(
     let request = grant::Request {
         server: &server,
         authentication,
+        sender,
         origin: header_text(request, &header::ORIGIN),
         resource: &resource,
         caller,
     };
     let (client, answer) = grant::run(app, request, &token_request).await;
     let response = match answer {
-        Ok(tokens) => json_response(StatusCode::OK, &tokens),
+        Ok(tokens) => {
+            let mut response = json_response(StatusCode::OK, &tokens);
+            // RFC 9449 §8.2: before the nonce that was used grows too old.
+            if client.as_ref().is_some_and(|client| proves && dpop::requires_nonce(&server, client)) {
+                supply_nonce(&mut response, &dpop::nonce(app));
+            }
+            response
+        }
         Err(error) => OAuthFailure::from(error).to_header(authorization).as_response(),
     };
     about(response, client)
@@ -71,7 +88,9 @@ pub(super) fn credentials(request: &Request, params: &Params) -> Result<ClientAu
             );
         }
     };
+    let certificate = certificate(request).map_err(|error| OAuthFailure::from(OAuthError::from(error)))?;
     ClientAuthentication::extract(authorization, params)
+        .map(|authentication| authentication.with_certificate(certificate))
         .map_err(|error| OAuthFailure::from(OAuthError::from(error)).to_header(authorization))
 }
 

@@ -5,24 +5,28 @@ use std::sync::Arc;
 use http::{StatusCode, header};
 use poem::{Body, Request, Response, error::ResponseError};
 
-use super::{header_text, token::about};
+use super::{header_text, sender, token::about};
 use crate::{
     api::{
         error::{
             bearer,
-            oauth::{OAuthFailure, json_response, jwt_response},
+            oauth::{OAuthFailure, json_response, jwt_response, supply_nonce},
         },
         payload::is_form,
     },
     app::App,
     cache::servers::ServerState,
+    client::dpop::{self, ProofError},
     protocol::{
         bearer::PresentedToken,
         error::{ErrorCode, OAuthError},
         params::Params,
         token_response::TokenType,
     },
-    token::userinfo::{self, Userinfo, UserinfoError},
+    token::{
+        binding::BindingError,
+        userinfo::{self, Userinfo, UserinfoError},
+    },
 };
 
 pub(super) async fn userinfo(
@@ -54,13 +58,19 @@ pub(super) async fn userinfo(
         Ok(None) => return bearer::missing(),
         Err(error) => return bearer::refused(&error.into()),
     };
-    // A bearer token is not a DPoP token, nor the other way round.
-    if presented.token_type != TokenType::Bearer {
-        return bearer::invalid_token();
-    }
-    match userinfo::userinfo(app, &server, presented.token.expose()).await {
-        Ok((Userinfo::Claims(claims), client)) => about(json_response(StatusCode::OK, &claims), Some(client)),
-        Ok((Userinfo::Jwt(jwt), client)) => about(jwt_response("application/jwt", jwt), Some(client)),
+    let Ok(sender) = sender(request) else { return bearer::invalid_token() };
+    match userinfo::userinfo(app, &server, &presented, &sender).await {
+        Ok((answer, client)) => {
+            let mut response = match answer {
+                Userinfo::Claims(claims) => json_response(StatusCode::OK, &claims),
+                Userinfo::Jwt(jwt) => jwt_response("application/jwt", jwt),
+            };
+            // RFC 9449 §8.2: before the nonce that was used grows too old.
+            if presented.token_type == TokenType::DPoP && dpop::requires_nonce(&server, &client) {
+                supply_nonce(&mut response, &dpop::nonce(app));
+            }
+            about(response, Some(client))
+        }
         Err(UserinfoError::InvalidToken) => bearer::invalid_token(),
         Err(UserinfoError::InsufficientAuthentication) => {
             bearer::insufficient_user_authentication(&server.config.server.settings.userinfo)
@@ -72,10 +82,36 @@ pub(super) async fn userinfo(
             ErrorCode::InsufficientScope,
             "The access token needs the scope openid.",
         )),
+        Err(UserinfoError::Binding(error)) => unproven(error, presented.token_type),
         Err(UserinfoError::Claims(error)) => {
             tracing::error!(%error, "a claim could not be computed");
             OAuthFailure::from(OAuthError::server_error()).as_response()
         }
         Err(UserinfoError::Fault(fault)) => OAuthFailure::from(fault).as_response(),
+    }
+}
+
+/// RFC 9449 §7.1: what is wrong with the proof, or that the token is not for whoever sent it.
+fn unproven(error: BindingError, scheme: TokenType) -> Response {
+    let algs: Vec<&str> = keys::Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
+    let algs = algs.join(" ");
+    match error {
+        BindingError::Mismatch if scheme == TokenType::DPoP => {
+            let text = "The access token is not bound to the key of a DPoP proof.";
+            bearer::dpop_refused(&OAuthError::new(ErrorCode::InvalidToken, text), &algs)
+        }
+        BindingError::Mismatch => bearer::invalid_token(),
+        BindingError::Proof(ProofError::Refused(error)) => {
+            let error = OAuthError::new(ErrorCode::InvalidDpopProof, error.to_string());
+            bearer::dpop_refused(&error, &algs)
+        }
+        BindingError::Proof(ProofError::UseNonce(nonce)) => {
+            let error =
+                OAuthError::new(ErrorCode::UseDpopNonce, "The DPoP proof needs the nonce of this server.");
+            let mut response = bearer::dpop_refused(&error, &algs);
+            supply_nonce(&mut response, &nonce);
+            response
+        }
+        BindingError::Fault(fault) => OAuthFailure::from(fault).as_response(),
     }
 }

@@ -2,6 +2,7 @@
 //! reads the request and writes what it learned into the [`Draft`].
 
 pub(super) mod claims;
+mod dpop;
 mod id_token_hint;
 mod max_age;
 mod nonce;
@@ -57,6 +58,9 @@ pub struct ValidRequest {
     pub hinted_user: Option<UserId>,
     /// S256 challenge (RFC 7636).
     pub code_challenge: Option<String>,
+    /// The thumbprint of the DPoP key that must redeem the code (RFC 9449 §10).
+    #[serde(default)]
+    pub dpop_jkt: Option<String>,
     /// The languages that were asked for.
     pub ui_locales: Vec<String>,
     /// The hash of the `request_uri` that it was pushed under (RFC 9126): spent when a flow is completed.
@@ -92,6 +96,7 @@ struct Draft {
     max_age: Option<u32>,
     hinted_user: Option<UserId>,
     code_challenge: Option<String>,
+    dpop_jkt: Option<String>,
     claims: ClaimsRequest,
     resource: Vec<String>,
 }
@@ -110,7 +115,7 @@ pub enum Entry {
 const EVERYWHERE: &[Entry] = &[Entry::Authorize, Entry::Pushed];
 
 /// What is checked, and where. The order matters: what cannot be understood at all comes before what is not allowed.
-const CHECKS: [(Check, &[Entry]); 12] = [
+const CHECKS: [(Check, &[Entry]); 13] = [
     (pushed::direct, &[Entry::Authorize]),
     (pushed::redirect_uri, &[Entry::Pushed]),
     (request_object::check, EVERYWHERE),
@@ -120,6 +125,7 @@ const CHECKS: [(Check, &[Entry]); 12] = [
     (prompt::check, EVERYWHERE),
     (max_age::check, EVERYWHERE),
     (pkce::check, EVERYWHERE),
+    (dpop::check, EVERYWHERE),
     (resource::check, EVERYWHERE),
     (id_token_hint::check, EVERYWHERE),
     (claims::check, EVERYWHERE),
@@ -164,6 +170,7 @@ pub fn validate(
         login_hint: request.login_hint.clone(),
         hinted_user: draft.hinted_user,
         code_challenge: draft.code_challenge,
+        dpop_jkt: draft.dpop_jkt,
         ui_locales: request
             .ui_locales
             .as_deref()

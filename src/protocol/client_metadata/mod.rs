@@ -250,6 +250,21 @@ pub struct ClientMetadata {
     pub localized: Localized,
 }
 
+/// The one attribute that the certificate of a client must have (RFC 8705 §2.1.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CertificateSubject<'a> {
+    /// The subject, as RFC 4514 writes it.
+    Dn(&'a str),
+    /// A DNS name among the alternative names.
+    Dns(&'a str),
+    /// A URI among them.
+    Uri(&'a str),
+    /// An address among them.
+    Ip(&'a str),
+    /// A mail address among them.
+    Email(&'a str),
+}
+
 /// A member of the metadata that is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{member}: {reason}")]
@@ -267,6 +282,23 @@ impl ClientMetadata {
             ApplicationType::Web | ApplicationType::Service => AuthMethod::ClientSecretBasic,
             ApplicationType::Native | ApplicationType::Browser => AuthMethod::None,
         })
+    }
+
+    /// The attribute that the client's certificate must have; `None` unless exactly one is registered.
+    pub fn certificate_subject(&self) -> Option<CertificateSubject<'_>> {
+        let mut found = [
+            self.tls_client_auth_subject_dn.as_deref().map(CertificateSubject::Dn),
+            self.tls_client_auth_san_dns.as_deref().map(CertificateSubject::Dns),
+            self.tls_client_auth_san_uri.as_deref().map(CertificateSubject::Uri),
+            self.tls_client_auth_san_ip.as_deref().map(CertificateSubject::Ip),
+            self.tls_client_auth_san_email.as_deref().map(CertificateSubject::Email),
+        ]
+        .into_iter()
+        .flatten();
+        match (found.next(), found.next()) {
+            (Some(subject), None) => Some(subject),
+            (_, _) => None,
+        }
     }
 
     /// Whether the client cannot keep a secret (RFC 6749 §2.1).
@@ -619,5 +651,41 @@ mod tests {
         assert!(!client.allows_response_type(ResponseType::CodeToken));
         let standard = parse(web(json!({"response_types": ["code", "id_token"]})));
         assert!(!standard.allows_response_type(ResponseType::CodeIdToken));
+    }
+
+    /// RFC 8705 §2.1.2: exactly one attribute, and only for the method that reads it.
+    #[test]
+    fn sec_i02_exactly_one_attribute_of_the_certificate_is_registered() {
+        let tls = |more: Value| {
+            let mut base = web(json!({"token_endpoint_auth_method": "tls_client_auth"}));
+            base.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            base
+        };
+        for one in [
+            json!({"tls_client_auth_subject_dn": "CN=a,O=b"}),
+            json!({"tls_client_auth_san_dns": "a.example"}),
+            json!({"tls_client_auth_san_uri": "https://a.example/"}),
+            json!({"tls_client_auth_san_ip": "2001:db8::1"}),
+            json!({"tls_client_auth_san_email": "a@b.example"}),
+        ] {
+            assert_eq!(parse(tls(one.clone())).validate(), Ok(()), "{one}");
+            assert_eq!(refused(web(one)), "tls_client_auth_subject_dn", "with another method");
+        }
+        for (wrong, member) in [
+            (json!({}), "tls_client_auth_subject_dn"),
+            (
+                json!({"tls_client_auth_san_dns": "a.example", "tls_client_auth_san_ip": "192.0.2.1"}),
+                "tls_client_auth_subject_dn",
+            ),
+            (json!({"tls_client_auth_subject_dn": "a"}), "tls_client_auth_subject_dn"),
+            (json!({"tls_client_auth_san_uri": "a"}), "tls_client_auth_san_uri"),
+            (json!({"tls_client_auth_san_ip": "a"}), "tls_client_auth_san_ip"),
+        ] {
+            assert_eq!(refused(tls(wrong.clone())), member, "{wrong}");
+        }
+        assert_eq!(
+            refused(web(json!({"token_endpoint_auth_method": "self_signed_tls_client_auth"}))),
+            "jwks"
+        );
     }
 }

@@ -3,9 +3,13 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{ApplicationType, ClientMetadata, Introspect, MetadataError, Profile, RotationType, SubjectType};
+use super::{
+    ApplicationType, CertificateSubject, ClientMetadata, Introspect, MetadataError, Profile, RotationType,
+    SubjectType,
+};
 use crate::protocol::{
     client_auth::AuthMethod,
+    distinguished_name::DistinguishedName,
     grant_type::GrantType,
     redirect_uri::{RedirectUriKind, RegisteredRedirectUri},
     response_type::ResponseType,
@@ -51,6 +55,7 @@ impl ClientMetadata {
         self.check_algorithms()?;
         self.check_encryption()?;
         self.check_keys()?;
+        self.check_certificate()?;
         self.check_profile()
     }
 
@@ -227,7 +232,11 @@ impl ClientMetadata {
             let fits = match self.auth_method() {
                 AuthMethod::ClientSecretJwt => SYMMETRIC.contains(&alg),
                 AuthMethod::PrivateKeyJwt => ASYMMETRIC.contains(&alg),
-                AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost | AuthMethod::None => false,
+                AuthMethod::ClientSecretBasic
+                | AuthMethod::ClientSecretPost
+                | AuthMethod::TlsClientAuth
+                | AuthMethod::SelfSignedTlsClientAuth
+                | AuthMethod::None => false,
             };
             ensure(fits, "token_endpoint_auth_signing_alg", "does not fit the authentication method")?;
         }
@@ -289,8 +298,10 @@ impl ClientMetadata {
         let both = self.jwks.is_some() && self.jwks_uri.is_some();
         ensure(!both, "jwks", "must not be given together with jwks_uri")?;
         let none = self.jwks.is_none() && self.jwks_uri.is_none();
-        let needed = self.auth_method() == AuthMethod::PrivateKeyJwt;
-        ensure(!(none && needed), "jwks", "or jwks_uri is needed for private_key_jwt")?;
+        let needed =
+            matches!(self.auth_method(), AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClientAuth);
+        let reason = "or jwks_uri is needed for private_key_jwt and self_signed_tls_client_auth";
+        ensure(!(none && needed), "jwks", reason)?;
         let Some(jwks) = &self.jwks else {
             return Ok(());
         };
@@ -308,13 +319,50 @@ impl ClientMetadata {
         Ok(())
     }
 
+    /// RFC 8705 §2.1.2: exactly one attribute of the certificate identifies the client.
+    fn check_certificate(&self) -> Result<(), MetadataError> {
+        const MEMBER: &str = "tls_client_auth_subject_dn";
+        let given = [
+            &self.tls_client_auth_subject_dn,
+            &self.tls_client_auth_san_dns,
+            &self.tls_client_auth_san_uri,
+            &self.tls_client_auth_san_ip,
+            &self.tls_client_auth_san_email,
+        ];
+        let count = given.iter().filter(|value| value.is_some()).count();
+        if self.auth_method() != AuthMethod::TlsClientAuth {
+            return ensure(count == 0, MEMBER, "and its like go with tls_client_auth only");
+        }
+        let Some(subject) = self.certificate_subject() else {
+            return refuse(MEMBER, "or exactly one of its like is needed for tls_client_auth");
+        };
+        match subject {
+            CertificateSubject::Dn(dn) => {
+                ensure(DistinguishedName::parse(dn).is_some(), MEMBER, "is not a distinguished name")
+            }
+            CertificateSubject::Dns(dns) => check_text("tls_client_auth_san_dns", dns),
+            CertificateSubject::Uri(uri) => {
+                check_text("tls_client_auth_san_uri", uri)?;
+                ensure(Url::parse(uri).is_ok(), "tls_client_auth_san_uri", "is not a URI")
+            }
+            CertificateSubject::Ip(ip) => {
+                ensure(ip.parse::<std::net::IpAddr>().is_ok(), "tls_client_auth_san_ip", "is not an address")
+            }
+            CertificateSubject::Email(email) => check_text("tls_client_auth_san_email", email),
+        }
+    }
+
     /// FAPI 2.0 Security Profile §5.3.2.
     fn check_profile(&self) -> Result<(), MetadataError> {
         if self.profile != Profile::Fapi2 {
             return Ok(());
         }
-        let strong = self.auth_method() == AuthMethod::PrivateKeyJwt;
-        ensure(strong, "token_endpoint_auth_method", "must be private_key_jwt in the profile fapi2")?;
+        let strong = matches!(
+            self.auth_method(),
+            AuthMethod::PrivateKeyJwt | AuthMethod::TlsClientAuth | AuthMethod::SelfSignedTlsClientAuth
+        );
+        let reason = "must be private_key_jwt or by certificate in the profile fapi2";
+        ensure(strong, "token_endpoint_auth_method", reason)?;
         let code = self.response_types.iter().all(|known| *known == ResponseType::Code);
         ensure(code, "response_types", "must be code only in the profile fapi2")?;
         ensure(self.pkce_required != Some(false), "pkce_required", "must be true in the profile fapi2")?;
