@@ -150,6 +150,8 @@ pub struct DerivedKeys {
     pub client_secret: Zeroizing<[u8; 32]>,
     /// Refresh tokens: a child is derived from its parent.
     pub refresh_token: Zeroizing<[u8; 32]>,
+    /// The OP browser state of a session (Session Management 1.0 §3.2).
+    pub browser_state: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -160,6 +162,7 @@ impl DerivedKeys {
             cookie: master.derive("cookie"),
             client_secret: master.derive("client-secret"),
             refresh_token: master.derive("refresh-token"),
+            browser_state: master.derive("browser-state"),
         }
     }
 }

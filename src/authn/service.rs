@@ -228,7 +228,7 @@ async fn accept(
     {
         unit = unit.change(store::user::replace_password_hash(&user.id, &old, &new));
     }
-    let (unit, opened) = sso::open(app, unit, &user.id, factors, (attempt.session, attempt.caller))?;
+    let (unit, opened) = sso::open(app, unit, &user.id, factors, (attempt.session, attempt.caller)).await?;
     let event = Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
     let unit = unit.row(event.row(attempt.caller, app.random.as_ref(), now));
     match app.db.writer().commit(unit).await? {

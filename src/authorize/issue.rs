@@ -7,8 +7,12 @@ use crate::{
     fault::Fault,
     id::GrantId,
     model::{client::Client, grant::Grant, session::Session},
-    protocol::error::OAuthError,
+    protocol::{
+        error::OAuthError,
+        scope::{OPENID, ScopeSet},
+    },
     secret::{TokenHash, opaque_token},
+    session::management,
     store::{
         self,
         authorization_code::AuthorizationCode,
@@ -41,6 +45,18 @@ fn with_context(destination: Destination, mut params: Vec<(&'static str, String)
     }
     params.push(("iss", destination.iss.clone()));
     AuthorizationResponse { destination, params }
+}
+
+/// `session_state`, which every successful answer to an OpenID request has (Session Management 1.0 §2).
+fn session_state(
+    app: &App,
+    request: &ValidRequest,
+    scope: &ScopeSet,
+    session: &Session,
+) -> Option<(&'static str, String)> {
+    let redirect_uri = &request.destination.redirect_uri;
+    let state = management::session_state(app, &request.client_id, redirect_uri, &session.id);
+    state.filter(|_| scope.contains(OPENID)).map(|state| ("session_state", state))
 }
 
 /// Where a code is issued.
@@ -120,7 +136,9 @@ pub async fn code(
     match app.db.writer().commit(unit).await? {
         Outcome::Lost(_) => Ok(None),
         Outcome::Won => {
-            Ok(Some(with_context(request.destination.clone(), vec![("code", code.expose().clone())])))
+            let mut params = vec![("code", code.expose().clone())];
+            params.extend(session_state(app, request, &grant.scope, issuing.session));
+            Ok(Some(with_context(request.destination.clone(), params)))
         }
     }
 }

@@ -32,6 +32,8 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/logout", post(route::logout::confirmed))
         .at("/oauth2/v1/authorize", authorize())
         .at("/oauth2/v1/logout", logout())
+        .at("/oauth2/v1/sessions/check", get(route::check_session::get))
+        .at("/oauth2/:authorization_server_id/v1/sessions/check", get(route::check_session::get))
         .at("/oauth2/:authorization_server_id/v1/authorize", authorize())
         .at("/oauth2/:authorization_server_id/v1/logout", logout())
         // Not at "/": poem prefers what is nested there over the start page.

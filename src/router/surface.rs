@@ -56,6 +56,9 @@ impl Surface {
                 Some("keys") => surface("keys", Bucket::Documents, Cors::Anyone, Format::Okta),
                 Some("authorize") => surface("authorize", Bucket::Authorize, Cors::Nobody, Format::Page),
                 Some("logout") => surface("logout", Bucket::Authorize, Cors::Nobody, Format::Page),
+                Some("sessions/check") => {
+                    surface("check_session", Bucket::Authorize, Cors::Nobody, Format::Page)
+                }
                 Some(_) | None => surface("oauth2", Bucket::Management, Cors::Nobody, Format::Okta),
             };
         }
@@ -89,6 +92,7 @@ mod tests {
         }
         assert_eq!(Surface::of("/oauth2/default/.well-known/openid-configuration").cors, Cors::Anyone);
         assert_eq!(Surface::of("/oauth2/v1/nothing").format, Format::Okta);
+        assert_eq!(Surface::of("/oauth2/default/v1/sessions/check").format, Format::Page);
         assert_eq!(Surface::of("/anything/else").route, "other");
     }
 }

@@ -3,6 +3,7 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::farewell;
 use crate::{
     app::App,
     fault::Fault,
@@ -51,8 +52,8 @@ pub struct Opened {
 /// one of the same user is renewed under its `sid`. Either way the cookie is new, so a planted one opens nothing.
 ///
 /// # Errors
-/// The factors cannot be stored.
-pub fn open(
+/// The factors cannot be stored, or the database failed.
+pub async fn open(
     app: &App,
     mut unit: Unit,
     user: &UserId,
@@ -68,9 +69,9 @@ pub fn open(
         return Ok((unit, Opened { session, cookie }));
     }
     if let Some(previous) = previous {
-        unit = unit
-            .change(store::session::end(&previous.id, now))
-            .change(store::session::revoke_online_grants(&previous.id, now));
+        let parties = farewell::relying_parties(app, &previous.id).await?;
+        unit = unit.change(store::session::end(&previous.id, now));
+        unit = farewell::add(app, unit, previous, &parties, now)?;
     }
     let session = Session {
         id: SessionId::generate(app.random.as_ref()),

@@ -14,6 +14,7 @@ pub mod group;
 pub mod installation;
 pub mod lease;
 pub mod log_event;
+pub mod outbox;
 pub mod refresh_token;
 pub mod server;
 pub mod session;

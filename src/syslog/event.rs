@@ -20,6 +20,8 @@ pub enum EventType {
     SessionEnd,
     /// An administrator ended a user's sessions.
     SessionClear,
+    /// A client was to be told that a session has ended.
+    SingleLogout,
     /// An account was locked after too many failures.
     AccountLock,
     /// An account was unlocked by an administrator.
@@ -78,6 +80,7 @@ impl EventType {
             (Self::SessionStart, _) => "user.session.start",
             (Self::SessionEnd, _) => "user.session.end",
             (Self::SessionClear, _) => "user.session.clear",
+            (Self::SingleLogout, _) => "user.authentication.slo",
             (Self::AccountLock, _) => "user.account.lock",
             (Self::AccountUnlock, _) => "user.account.unlock_by_admin",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",

@@ -5,6 +5,7 @@
 //! listed as constants in [`id`].
 
 pub mod accounts;
+pub mod check_session;
 pub mod consent;
 pub mod cookie;
 pub mod csrf;
@@ -53,6 +54,8 @@ pub mod id {
     pub const LOGOUT_CANCEL: &str = "logout-cancel";
     /// The page after signing out.
     pub const SIGNED_OUT_PAGE: &str = "signed-out-page";
+    /// The page that signs out of other applications before it returns to the client.
+    pub const LOGGING_OUT_PAGE: &str = "logging-out-page";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

@@ -1,6 +1,7 @@
 //! A real browser at the real pages: what headers, cookies and scripts really do (Chromium under WebDriver).
 
 mod accessibility;
+mod logout;
 mod playground;
 mod post_message;
 mod sign_in;
@@ -22,6 +23,7 @@ use crate::support::{
 pub(crate) fn trials() -> Vec<Test> {
     [
         accessibility::trials(),
+        logout::trials(),
         playground::trials(),
         post_message::trials(),
         sign_in::trials(),

@@ -1,13 +1,16 @@
 //! OAuth 2.0 and OpenID Connect as clients meet them.
 
 mod authorization_request;
+mod backchannel_logout;
 mod code_flow;
+mod frontchannel_logout;
 mod introspect;
 mod logout;
 mod metadata;
 mod policy;
 mod relying_party;
 mod revoke;
+mod session_management;
 mod token;
 mod transport;
 mod userinfo;
@@ -17,13 +20,16 @@ use crate::support::Test;
 pub(crate) fn trials() -> Vec<Test> {
     [
         authorization_request::trials(),
+        backchannel_logout::trials(),
         code_flow::trials(),
+        frontchannel_logout::trials(),
         introspect::trials(),
         logout::trials(),
         metadata::trials(),
         policy::trials(),
         relying_party::trials(),
         revoke::trials(),
+        session_management::trials(),
         token::trials(),
         transport::trials(),
         userinfo::trials(),

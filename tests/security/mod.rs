@@ -12,6 +12,7 @@ mod connections;
 mod input;
 mod issuer;
 mod keys;
+mod logout_token;
 mod pkce;
 mod redirect_uri;
 mod refresh;
@@ -34,6 +35,7 @@ pub(crate) fn trials() -> Vec<Test> {
         input::trials(),
         issuer::trials(),
         keys::trials(),
+        logout_token::trials(),
         pkce::trials(),
         redirect_uri::trials(),
         refresh::trials(),
@@ -127,8 +129,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("T8", "step-up asked for by a resource server"),
     ("T9", "sign-on policies that change"),
     ("T10", "organisations without passwords"),
-    ("U4", "back-channel logout"),
-    ("U6", "front-channel logout"),
     ("W3", "addresses made from templates"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),

@@ -19,6 +19,7 @@ pub(crate) mod peer;
 mod postgres;
 pub(crate) mod process;
 mod redis;
+pub(crate) mod relying_party;
 mod services;
 mod sqlite;
 

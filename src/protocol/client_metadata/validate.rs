@@ -7,7 +7,7 @@ use super::{ApplicationType, ClientMetadata, Introspect, MetadataError, Profile,
 use crate::protocol::{
     client_auth::AuthMethod,
     grant_type::GrantType,
-    redirect_uri::{RedirectUriKind, RegisteredRedirectUri},
+    redirect_uri::{RedirectUriKind, RegisteredRedirectUri, origin_of},
     response_type::ResponseType,
 };
 
@@ -74,7 +74,24 @@ impl ClientMetadata {
         ] {
             check_uri(member, uri.as_deref(), Transport::Https)?;
         }
-        Ok(())
+        self.check_logout_uris()
+    }
+
+    fn check_logout_uris(&self) -> Result<(), MetadataError> {
+        for (member, uri) in [
+            ("backchannel_logout_uri", &self.backchannel_logout_uri),
+            ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
+        ] {
+            check_uri(member, uri.as_deref(), Transport::HttpsOrLoopback)?;
+            // Back-Channel Logout §2.2: an absolute URI without a fragment.
+            let fragment = uri.as_deref().is_some_and(|uri| uri.contains('#'));
+            ensure(!fragment, member, "has a fragment")?;
+        }
+        let Some(uri) = &self.frontchannel_logout_uri else { return Ok(()) };
+        // Front-Channel Logout §2: scheme, host and port of a registered redirect URI.
+        let origin = origin_of(uri);
+        let own = self.redirect_uris.iter().any(|redirect_uri| origin_of(redirect_uri) == origin);
+        ensure(own, "frontchannel_logout_uri", "is not at the origin of a redirect URI")
     }
 
     fn check_redirect_uris(&self) -> Result<(), MetadataError> {

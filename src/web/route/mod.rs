@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod assets;
 pub mod authorize;
+pub mod check_session;
 pub mod consent;
 pub mod home;
 pub mod logout;
