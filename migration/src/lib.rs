@@ -29,6 +29,7 @@ mod m20261121_000024_create_log_event;
 mod m20261121_000025_create_outbox;
 mod m20261121_000026_create_lease;
 mod m20261122_000001_extend_grant;
+mod m20261122_000060_create_session_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -63,6 +64,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000025_create_outbox::Migration),
             Box::new(m20261121_000026_create_lease::Migration),
             Box::new(m20261122_000001_extend_grant::Migration),
+            Box::new(m20261122_000060_create_session_token::Migration),
         ]
     }
 }

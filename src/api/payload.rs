@@ -125,7 +125,7 @@ impl<D: Documentation> ApiResponse for Answer<D> {
                 description,
                 status: Some(status),
                 status_range: None,
-                content: if index == 0 {
+                content: if index == 0 && status != 204 {
                     vec![MetaMediaType { content_type: "application/json", schema: D::Schema::schema_ref() }]
                 } else {
                     Vec::new()

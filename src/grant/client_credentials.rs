@@ -7,6 +7,7 @@ use crate::{
     policy::access,
     protocol::{
         grant_type::GrantType,
+        okta_scope::OktaScope,
         scope::{ADDRESS, EMAIL, GROUPS, OFFLINE_ACCESS, OPENID, PHONE, PROFILE, ScopeSet},
     },
     store::unit::Unit,
@@ -34,6 +35,13 @@ pub(super) fn redeem(context: &Context<'_>, requested: Option<&ScopeSet>) -> Res
     for name in scope.iter() {
         if USER_SCOPES.contains(&name) {
             return Err(GrantError::InvalidScope("Scopes that speak about a user need a user."));
+        }
+        // Okta's administrative scopes exist at the org server, for clients that an administrator gave them to.
+        if let Ok(scope) = name.parse::<OktaScope>() {
+            if config.server.is_org() && context.client.metadata.okta_scopes.contains(&scope) {
+                continue;
+            }
+            return Err(GrantError::InvalidScope("The client may not have a requested scope."));
         }
         // Machine grants always refuse what they do not know.
         let Some(known) = config.scope(name) else {

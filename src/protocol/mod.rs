@@ -22,6 +22,7 @@ pub mod introspection;
 pub mod locale;
 pub mod logout;
 pub mod metadata;
+pub mod okta_scope;
 pub mod params;
 pub mod pkce;
 pub mod prompt;

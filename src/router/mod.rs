@@ -29,6 +29,7 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/signin", get(route::signin::get).post(route::signin::post))
         .at("/consent", get(route::consent::get).post(route::consent::post))
         .at("/accounts", get(route::accounts::get).post(route::accounts::post))
+        .at("/login/sessionCookieRedirect", get(route::session_cookie_redirect::get))
         .at("/logout", post(route::logout::confirmed))
         .at("/oauth2/v1/authorize", authorize())
         .at("/oauth2/v1/logout", logout())
@@ -39,6 +40,7 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         // Not at "/": poem prefers what is nested there over the start page.
         .nest_no_strip("/oauth2", Arc::clone(&api))
         .nest_no_strip("/.well-known", Arc::clone(&api))
+        .nest_no_strip("/api", api::management(Arc::clone(&app)))
         .at("/v1/keys", api);
     let (bytes, timeout) = app.settings.form;
     let body = BodyLimit { bytes, timeout };

@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod refresh_token;
 pub mod server;
 pub mod session;
+pub mod session_token;
 pub mod signing_key;
 pub mod sweep;
 pub mod trusted_origin;

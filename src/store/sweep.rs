@@ -21,6 +21,8 @@ pub enum Expired {
     Sessions,
     /// Grants whose tokens are all dead.
     Grants,
+    /// Session tokens, used or not.
+    SessionTokens,
     /// Revoked `jti`s of tokens that are dead anyway.
     RevokedJtis,
     /// Used `jti`s that may be forgotten.
@@ -31,11 +33,12 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Flows,
         Self::AuthorizationCodes,
         Self::RefreshTokens,
         Self::Sessions,
+        Self::SessionTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
         Self::LogEvents,
@@ -58,6 +61,10 @@ impl Expired {
             Self::Sessions => {
                 r#"DELETE FROM "session" WHERE "id" IN
                    (SELECT "id" FROM "session" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::SessionTokens => {
+                r#"DELETE FROM "session_token" WHERE "token_hash" IN
+                   (SELECT "token_hash" FROM "session_token" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::Grants => {
                 r#"DELETE FROM "grant" WHERE "id" IN

@@ -188,6 +188,8 @@ rows! {
     RefreshToken(refresh_token);
     /// A system log event.
     LogEvent(log_event);
+    /// A session token.
+    SessionToken(session_token);
     /// A message that will be delivered.
     Outbox(outbox);
 }

@@ -104,7 +104,10 @@ async fn access_token(
 }
 
 /// Whether an access token without a grant (client credentials) still counts: one statement.
-async fn client_token_is_live(
+///
+/// # Errors
+/// The database failed.
+pub async fn client_token_is_live(
     app: &App,
     server: &ServerState,
     claims: &AccessTokenClaims,

@@ -4,6 +4,7 @@ mod authorization_request;
 mod backchannel_logout;
 mod code_flow;
 mod frontchannel_logout;
+mod global_token_revocation;
 mod introspect;
 mod logout;
 mod metadata;
@@ -11,6 +12,8 @@ mod policy;
 mod relying_party;
 mod revoke;
 mod session_management;
+mod session_token;
+mod sessions;
 mod token;
 mod transport;
 mod userinfo;
@@ -23,6 +26,7 @@ pub(crate) fn trials() -> Vec<Test> {
         backchannel_logout::trials(),
         code_flow::trials(),
         frontchannel_logout::trials(),
+        global_token_revocation::trials(),
         introspect::trials(),
         logout::trials(),
         metadata::trials(),
@@ -30,6 +34,8 @@ pub(crate) fn trials() -> Vec<Test> {
         relying_party::trials(),
         revoke::trials(),
         session_management::trials(),
+        session_token::trials(),
+        sessions::trials(),
         token::trials(),
         transport::trials(),
         userinfo::trials(),

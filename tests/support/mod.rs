@@ -21,6 +21,7 @@ pub(crate) mod process;
 mod redis;
 pub(crate) mod relying_party;
 mod services;
+pub(crate) mod session_token;
 mod sqlite;
 
 pub(crate) use app::TestApp;

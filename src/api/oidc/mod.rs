@@ -1,6 +1,7 @@
 //! OAuth 2.0 and OpenID Connect endpoints of the org authorization server (`/oauth2/v1/…`) and of custom ones
 //! (`/oauth2/{authorizationServerId}/v1/…`). The browser's endpoints, `authorize` and `logout`, are in `web`.
 
+mod global_token_revocation;
 mod introspect;
 mod keys;
 mod metadata;
@@ -16,8 +17,8 @@ use poem::{Request, Response, web::Data};
 use poem_openapi::{OpenApi, param::Path};
 
 use self::schema::{
-    IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm,
-    UserinfoDoc,
+    GlobalTokenRevocationDoc, IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, RevokeDoc, RevokeForm,
+    TokenDoc, TokenForm, UserinfoDoc,
 };
 use super::{
     error::{oauth::OAuthFailure, okta::Envelope},
@@ -238,6 +239,22 @@ impl Endpoints {
         Answer::new(
             revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
+    }
+
+    /// Universal Logout: end everything that a user has (Okta)
+    #[oai(
+        path = "/oauth2/v1/global-token-revocation",
+        method = "post",
+        operation_id = "globalTokenRevocation"
+    )]
+    async fn global_token_revocation(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        body: poem::Body,
+    ) -> Answer<GlobalTokenRevocationDoc> {
+        let server = self.server(ORG).await;
+        Answer::new(global_token_revocation::global_token_revocation(server, request, &caller, body).await)
     }
 
     /// Userinfo at the org authorization server (OpenID Connect Core §5.3)

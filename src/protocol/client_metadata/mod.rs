@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::protocol::client_auth::AuthMethod;
 use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
+use crate::protocol::okta_scope::OktaScope;
 use crate::protocol::response_type::ResponseType;
 use crate::protocol::wire_enum::wire_enum;
 
@@ -237,6 +238,9 @@ pub struct ClientMetadata {
     pub introspect: Introspect,
     /// `profile`: how strictly the client is treated.
     pub profile: Profile,
+    /// `okta_scopes`: what the client may administer with its own credentials; nothing unless an administrator says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub okta_scopes: Vec<OktaScope>,
 }
 
 /// A member of the metadata that is refused.

@@ -175,7 +175,10 @@ impl ClientMetadata {
         let without = self.pkce_required == Some(false);
         ensure(!(public && without), "pkce_required", "must be true for a public client")?;
         let server = self.introspect == Introspect::Server;
-        ensure(!(public && server), "introspect", "must be own for a public client")
+        ensure(!(public && server), "introspect", "must be own for a public client")?;
+        // They are given to a client that acts for itself, and to nobody else.
+        let administers = !self.okta_scopes.is_empty();
+        ensure(own || !administers, "okta_scopes", "needs the grant type client_credentials")
     }
 
     fn check_algorithms(&self) -> Result<(), MetadataError> {

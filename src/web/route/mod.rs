@@ -8,9 +8,11 @@ pub mod check_session;
 pub mod consent;
 pub mod home;
 pub mod logout;
+pub mod session_cookie_redirect;
 pub mod signin;
 
 mod answer;
 mod visit;
 
 pub(crate) use answer::{deliver, failure_page, step};
+pub(crate) use visit::cookies;
