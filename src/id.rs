@@ -110,6 +110,8 @@ ids! {
     ConsentId = "cns";
     /// A system log event.
     EventId = "evt";
+    /// A message that waits for delivery.
+    MessageId = "msg";
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub mod registration_access_token;
 pub mod revoked_jti;
 pub mod scope;
 pub mod session;
+pub mod session_token;
 pub mod signing_key;
 pub mod trusted_origin;
 pub mod used_jti;

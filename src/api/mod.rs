@@ -5,6 +5,7 @@ pub mod error;
 pub mod json_body;
 pub mod oidc;
 pub mod payload;
+pub mod v1;
 
 use std::sync::Arc;
 
@@ -17,7 +18,13 @@ pub fn service(app: Arc<App>) -> OpenApiService<oidc::Endpoints, ()> {
     OpenApiService::new(oidc::Endpoints::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
+/// The service of Okta's management API.
+pub fn management(app: Arc<App>) -> OpenApiService<v1::sessions::Sessions, ()> {
+    OpenApiService::new(v1::sessions::Sessions::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
+}
+
 /// The OpenAPI document of everything that is served.
 pub fn openapi() -> String {
-    OpenApiService::new(oidc::Endpoints::detached(), "Stepgate", env!("CARGO_PKG_VERSION")).spec()
+    let all = (oidc::Endpoints::detached(), v1::sessions::Sessions::detached());
+    OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()
 }

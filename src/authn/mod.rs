@@ -7,5 +7,6 @@
 pub mod action;
 pub mod event;
 pub mod service;
+pub mod session_token;
 pub mod state;
 pub mod transition;

@@ -264,7 +264,7 @@ async fn accept(app: &App, attempt: PasswordAttempt<'_>, proof: Proof) -> Result
             .change(store::user::record_login(&user.id, now))
             .change(store::user::remember_device(&user.id, &device, now)),
     };
-    let (unit, opened) = sso::open(app, unit, &user.id, factors, (attempt.session, attempt.caller))?;
+    let (unit, opened) = sso::open(app, unit, &user.id, factors, (attempt.session, attempt.caller)).await?;
     let event = Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
     let unit = unit.row(event.row(attempt.caller, app.random.as_ref(), now));
     match app.db.writer().commit(unit).await? {

@@ -203,8 +203,7 @@ async fn live_user<'a>(
 ) -> Result<Option<(&'a Session, User)>, Fault> {
     let Some(session) = session else { return Ok(None) };
     let user = store::user::find(&app.db, &session.user_id).await?;
-    let counts = |user: &User| user.is_active() && session.created_at > user.not_before;
-    Ok(user.filter(counts).map(|user| (session, user)))
+    Ok(user.filter(|user| session.counts_for(user)).map(|user| (session, user)))
 }
 
 /// The scopes that still have to be agreed to; within a flow an agreement counts once, also for `prompt=consent`.

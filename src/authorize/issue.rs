@@ -10,8 +10,12 @@ use crate::{
     fault::Fault,
     id::GrantId,
     model::{client::Client, grant::Grant, session::Session},
-    protocol::error::OAuthError,
+    protocol::{
+        error::OAuthError,
+        scope::{OPENID, ScopeSet},
+    },
     secret::{TokenHash, opaque_token},
+    session::management,
     store::{
         self,
         authorization_code::AuthorizationCode,
@@ -44,6 +48,18 @@ fn with_context(destination: Destination, mut params: Vec<(&'static str, String)
     }
     params.push(("iss", destination.iss.clone()));
     AuthorizationResponse { destination, params }
+}
+
+/// `session_state`, which every successful answer to an OpenID request has (Session Management 1.0 §2).
+fn session_state(
+    app: &App,
+    request: &ValidRequest,
+    scope: &ScopeSet,
+    session: &Session,
+) -> Option<(&'static str, String)> {
+    let redirect_uri = &request.destination.redirect_uri;
+    let state = management::session_state(app, &request.client_id, redirect_uri, &session.id);
+    state.filter(|_| scope.contains(OPENID)).map(|state| ("session_state", state))
 }
 
 /// Where a code is issued.
@@ -85,6 +101,7 @@ pub async fn issue(
         params.push(("code", code.expose().clone()));
     }
     params.extend(tokens);
+    params.extend(session_state(app, request, &grant.scope, issuing.session));
     let unit = unit.row(event(issuing, request, &grant).row(issuing.caller, app.random.as_ref(), now));
     match app.db.writer().commit(unit).await? {
         Outcome::Lost(_) => Ok(None),

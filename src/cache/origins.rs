@@ -24,12 +24,24 @@ pub struct OriginSet {
     trusted: HashSet<String>,
     /// Of some client's redirect URIs.
     registered: HashSet<String>,
+    /// Trusted with `REDIRECT`.
+    redirect: HashSet<String>,
 }
 
 impl OriginSet {
     /// Whether some client or a trusted origin brings this origin.
     pub fn knows(&self, origin: &str) -> bool {
         self.trusted.contains(origin) || self.registered.contains(origin)
+    }
+
+    /// Whether pages of this origin may use the cookies of their user here.
+    pub fn trusts(&self, origin: &str) -> bool {
+        self.trusted.contains(origin)
+    }
+
+    /// Whether browsers may be sent to this origin.
+    pub fn may_redirect(&self, origin: &str) -> bool {
+        self.redirect.contains(origin)
     }
 
     /// Whether this client's own redirect URIs or a trusted origin bring this origin.
@@ -57,14 +69,16 @@ impl Origins {
             return Ok(set);
         }
         let before = self.cleared.load(Ordering::SeqCst);
-        let trusted = store::trusted_origin::list(db)
-            .await?
-            .into_iter()
-            .filter(|origin| {
-                origin.status == Status::Active && origin.scopes.iter().any(|scope| scope == "CORS")
-            })
-            .map(|origin| origin.origin)
-            .collect();
+        let origins = store::trusted_origin::list(db).await?;
+        let with = |wanted: &str| {
+            origins
+                .iter()
+                .filter(|origin| origin.status == Status::Active)
+                .filter(|origin| origin.scopes.iter().any(|scope| scope == wanted))
+                .map(|origin| origin.origin.clone())
+                .collect()
+        };
+        let (trusted, redirect) = (with("CORS"), with("REDIRECT"));
         let registered = store::client::list(db)
             .await?
             .iter()
@@ -72,7 +86,7 @@ impl Origins {
             .flat_map(|client| &client.metadata.redirect_uris)
             .filter_map(|uri| origin_of(uri))
             .collect();
-        let set = Arc::new(OriginSet { trusted, registered });
+        let set = Arc::new(OriginSet { trusted, registered, redirect });
         if self.cleared.load(Ordering::SeqCst) == before {
             self.known.store(Some(Arc::clone(&set)));
         }

@@ -18,6 +18,7 @@ use crate::{
     limit::lockout::{self, Outcome},
     model::user::{PasswordLock, Profile, User, UserStatus},
     secret::Secret,
+    session::farewell,
     store::{self, db::Tx},
     syslog::{Caller, Event, EventType},
     user::{
@@ -258,7 +259,7 @@ impl<'a> Edit<'a> {
     /// Tokens and sessions made before now are dead.
     async fn end_everything(&mut self, reason: &str) -> Result<(), CliError> {
         self.user.not_before = self.now;
-        Ok(store::user::end_everything(&self.tx, &self.user.id, reason, self.now).await?)
+        Ok(farewell::end_everything(self.app, &self.tx, &self.user.id, reason, self.now).await?)
     }
 
     async fn log(&self, event: EventType) -> Result<(), CliError> {

@@ -1,5 +1,7 @@
-//! What runs beside requests: noticing changes made elsewhere, rotating keys, sweeping expired rows, gauges. Jobs that
+//! What runs beside requests: noticing changes made elsewhere, delivering messages, rotating keys, sweeping expired rows, gauges. Jobs that
 //! change anything are leased by a row, so that one node runs each.
+
+pub mod deliver;
 
 mod gauges;
 mod generation;
@@ -19,6 +21,7 @@ pub fn spawn_all(app: &Arc<App>, stop: &CancellationToken) -> TaskTracker {
     jobs.spawn(generation::run(Arc::clone(app), stop.clone()));
     jobs.spawn(rotate_keys::run(Arc::clone(app), Arc::clone(&node), stop.clone()));
     jobs.spawn(sweep::run(Arc::clone(app), node, stop.clone()));
+    jobs.spawn(deliver::run(Arc::clone(app), stop.clone()));
     jobs.spawn(gauges::run(Arc::clone(app), stop.clone()));
     jobs.close();
     jobs

@@ -10,6 +10,7 @@ use crate::{
     id::UserId,
     model::{client::Client, session::Session},
     protocol::{logout::LogoutRequest, redirect_uri::append_query},
+    session::farewell::{self, RelyingParty},
     store::{self, unit::Unit},
     syslog::{Caller, Event, EventType},
     token::id::verify_hint,
@@ -105,17 +106,19 @@ fn ask(hinted: Option<&UserId>, session: Option<&Session>) -> Ask {
     }
 }
 
-/// Ends the session of a browser, and the grants made in it that hold no offline access.
+/// Ends the session of a browser, and the grants made in it that hold no offline access. Returns the clients at which
+/// the user was logged in; those with a back channel are being told already.
 ///
 /// # Errors
 /// The database failed: the session lives on.
-pub async fn end(app: &App, session: &Session, caller: &Caller) -> Result<(), Fault> {
+pub async fn end(app: &App, session: &Session, caller: &Caller) -> Result<Vec<RelyingParty>, Fault> {
     let now = app.now();
+    let parties = farewell::relying_parties(app, &session.id).await?;
     let event = Event::new(EventType::SessionEnd).user(&session.user_id).session(&session.id);
-    let unit = Unit::new()
-        .change(store::session::end(&session.id, now))
-        .change(store::session::revoke_online_grants(&session.id, now))
-        .row(event.row(caller, app.random.as_ref(), now));
+    // A session ends once: of two logouts at a time, one tells the clients.
+    let unit = Unit::new().claim(store::session::end(&session.id, now));
+    let unit =
+        farewell::add(app, unit, session, &parties, now)?.row(event.row(caller, app.random.as_ref(), now));
     app.db.writer().commit(unit).await?;
-    Ok(())
+    Ok(parties)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::user::User;
 use crate::id::{SessionId, UserId};
 
 /// A factor that was verified in a session.
@@ -37,6 +38,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether the session still counts for its user, who may have been suspended, or cut off, since it began.
+    pub fn counts_for(&self, user: &User) -> bool {
+        user.is_active() && self.created_at > user.not_before
+    }
+
     /// The methods used, each once, in order of first use (RFC 8176).
     pub fn amr(&self) -> Vec<String> {
         let mut amr: Vec<String> = Vec::new();

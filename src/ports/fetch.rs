@@ -1,5 +1,5 @@
-//! Fetching documents that others host (`jwks_uri`, `sector_identifier_uri`), without letting them choose
-//! where inside our network the request goes.
+//! Fetching documents that others host (`jwks_uri`, `sector_identifier_uri`) and telling them things
+//! (`backchannel_logout_uri`), without letting them choose where inside our network the request goes.
 
 use std::{
     collections::HashMap,
@@ -26,6 +26,14 @@ pub trait Fetch: Send + Sync {
     /// Fetches a document by GET, without credentials and without following redirects. Any status is an
     /// answer; judging status and content type is up to the caller.
     fn get<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<Fetched, FetchError>>;
+
+    /// Sends a form by POST with the same guards and returns the status; the body of the answer is not read.
+    fn post_form<'a>(
+        &'a self,
+        url: &'a Url,
+        fields: &'a [(&'a str, &'a str)],
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<u16, FetchError>>;
 }
 
 /// A fetched document.
@@ -188,6 +196,16 @@ impl HttpFetch {
         })
     }
 
+    async fn send(&self, url: &Url, fields: &[(&str, &str)], host: String) -> Result<u16, FetchError> {
+        let slot = self.slot(host);
+        // The semaphore is never closed; were it, the request would be refused.
+        let _permit = slot.acquire().await.map_err(|_| FetchError::Timeout)?;
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.client.post(url.clone()).header(CONTENT_TYPE, FORM).body(form);
+        let response = request.send().await.map_err(|error| classify(&error))?;
+        Ok(response.status().as_u16())
+    }
+
     fn slot(&self, host: String) -> Arc<Semaphore> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         // Hosts come from registrations: forget those nobody is fetching from.
@@ -205,7 +223,23 @@ impl Fetch for HttpFetch {
         }
         .boxed()
     }
+
+    fn post_form<'a>(
+        &'a self,
+        url: &'a Url,
+        fields: &'a [(&'a str, &'a str)],
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<u16, FetchError>> {
+        async move {
+            let host = self.admit(url)?;
+            let post = tokio::time::timeout(timeout.min(self.options.timeout), self.send(url, fields, host));
+            post.await.unwrap_or(Err(FetchError::Timeout))
+        }
+        .boxed()
+    }
 }
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.');
@@ -306,7 +340,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
 /// Documents that a test put there.
 #[cfg(feature = "test-support")]
 #[derive(Default)]
-pub struct FakeFetch(Mutex<HashMap<String, Result<Fetched, FetchError>>>);
+pub struct FakeFetch(Mutex<HashMap<String, Result<Fetched, FetchError>>>, Mutex<Vec<(String, String)>>);
 
 #[cfg(feature = "test-support")]
 impl FakeFetch {
@@ -320,6 +354,11 @@ impl FakeFetch {
     pub fn answer(&self, url: &str, outcome: Result<Fetched, FetchError>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(url.to_owned(), outcome);
     }
+
+    /// Every form that was sent so far: where to, and its encoded fields.
+    pub fn posted(&self) -> Vec<(String, String)> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 #[cfg(feature = "test-support")]
@@ -331,6 +370,17 @@ impl Fetch for FakeFetch {
             outcome.unwrap_or_else(|| Err(FetchError::Unreachable("nothing there".to_owned()))),
         )
         .boxed()
+    }
+
+    fn post_form<'a>(
+        &'a self,
+        url: &'a Url,
+        fields: &'a [(&'a str, &'a str)],
+        _: Duration,
+    ) -> BoxFuture<'a, Result<u16, FetchError>> {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push((url.to_string(), form));
+        async move { self.get(url).await.map(|answer| answer.status) }.boxed()
     }
 }
 
@@ -542,6 +592,45 @@ mod tests {
         let address = server(response("200 OK", "not TLS")).await;
         let outcome = get(&allowing("127.0.0.1"), &format!("https://{address}/")).await;
         assert!(matches!(outcome, Err(FetchError::Unreachable(_))), "{outcome:?}");
+    }
+
+    /// Back-Channel Logout §2.5: a form, with the guards of every other outbound request.
+    #[tokio::test]
+    async fn sec_w01_forms_are_posted_under_the_same_guards() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let mut read = 0;
+            while !String::from_utf8_lossy(&request[..read]).ends_with("logout_token=a.b%26c") {
+                read += stream.read(&mut request[read..]).await.unwrap();
+            }
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(&request[..read]).to_lowercase()
+        });
+        let post = async |fetch: &HttpFetch, url: &str| {
+            let fields = [("logout_token", "a.b&c")];
+            fetch.post_form(&Url::parse(url).unwrap(), &fields, Duration::from_millis(300)).await
+        };
+        assert_eq!(post(&allowing("127.0.0.1"), &format!("http://{address}/bcl")).await, Ok(204));
+        let seen = seen.await.unwrap();
+        assert!(seen.starts_with("post /bcl http/1.1"), "{seen}");
+        assert!(seen.contains("content-type: application/x-www-form-urlencoded"), "{seen}");
+        for private in ["https://127.0.0.1/", "https://169.254.169.254/", "https://localhost/"] {
+            assert_eq!(
+                post(&HttpFetch::new(options()).unwrap(), private).await,
+                Err(FetchError::Forbidden),
+                "{private}"
+            );
+        }
+        let plain = post(&HttpFetch::new(options()).unwrap(), "http://example.com/").await;
+        assert!(matches!(plain, Err(FetchError::Address(_))));
+        let elsewhere = server(response("307 Temporary Redirect\r\nlocation: http://127.0.0.1:1/", "")).await;
+        assert_eq!(post(&allowing("127.0.0.1"), &format!("http://{elsewhere}/")).await, Ok(307));
+        let silent = server(None).await;
+        let outcome = post(&allowing("127.0.0.1"), &format!("http://{silent}/")).await;
+        assert_eq!(outcome, Err(FetchError::Timeout));
     }
 
     #[tokio::test]

@@ -14,5 +14,7 @@ wire_enum! {
         ClientsRead = "okta.clients.read",
         /// Register, read, change and delete every client.
         ClientsManage = "okta.clients.manage",
+        /// End everything that a user has (Universal Logout).
+        UniversalLogoutManage = "okta.universalLogout.manage",
     }
 }

@@ -10,6 +10,8 @@ use super::surface::{Cors, Surface};
 use crate::{app::App, model::client::Client};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, OPTIONS");
+/// A browser's own session can also be ended.
+const SESSION_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE, OPTIONS");
 const ALLOWED: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, accept, accept-language, dpop, x-okta-user-agent-extended, x-device-fingerprint",
 );
@@ -39,7 +41,9 @@ pub(super) async fn preflight(app: &App, surface: Surface, origin: Option<&Heade
         vary(headers);
         if let Some(allowed) = allowed {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+            let methods = if surface.cors == Cors::Trusted { SESSION_METHODS } else { METHODS };
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+            allow_credentials(surface, headers);
             headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
         }
@@ -57,7 +61,7 @@ pub(super) async fn apply(
     if surface.cors == Cors::Nobody {
         return;
     }
-    if surface.cors == Cors::Client {
+    if matches!(surface.cors, Cors::Client | Cors::Trusted) {
         vary(response.headers_mut());
     }
     if origin.is_none() && surface.cors != Cors::Anyone {
@@ -68,6 +72,14 @@ pub(super) async fn apply(
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        allow_credentials(surface, headers);
+    }
+}
+
+/// Fetch §3.2.5: with credentials only where the origin was named exactly.
+fn allow_credentials(surface: Surface, headers: &mut HeaderMap) {
+    if surface.cors == Cors::Trusted {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
 }
 
@@ -80,7 +92,7 @@ async fn allowed(
     match surface.cors {
         Cors::Nobody => None,
         Cors::Anyone => Some(HeaderValue::from_static("*")),
-        Cors::Client => {
+        Cors::Client | Cors::Trusted => {
             let origin = origin?;
             let text = origin.to_str().ok()?;
             let origins = match app.origins.load(&app.db).await {
@@ -91,6 +103,7 @@ async fn allowed(
                 }
             };
             let known = match client {
+                _ if surface.cors == Cors::Trusted => origins.trusts(text),
                 Some(client) => origins.allows(client, text),
                 // Before the client is known, or without one, any client's origin may read the error.
                 None => origins.knows(text),

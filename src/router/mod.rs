@@ -31,16 +31,20 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .at("/accounts", get(route::accounts::get).post(route::accounts::post))
         .at("/activate", get(route::device::get).post(route::device::post))
         .at("/activate/confirm", get(route::device::get_confirm).post(route::device::post_confirm))
+        .at("/login/sessionCookieRedirect", get(route::session_cookie_redirect::get))
         .at("/logout", post(route::logout::confirmed))
         .at("/login/initiate", get(route::initiate_login::get))
         .at("/home/oidc_client/:client_id", get(route::initiate_login::get))
         .at("/oauth2/v1/authorize", authorize())
         .at("/oauth2/v1/logout", logout())
+        .at("/oauth2/v1/sessions/check", get(route::check_session::get))
+        .at("/oauth2/:authorization_server_id/v1/sessions/check", get(route::check_session::get))
         .at("/oauth2/:authorization_server_id/v1/authorize", authorize())
         .at("/oauth2/:authorization_server_id/v1/logout", logout())
         // Not at "/": poem prefers what is nested there over the start page.
         .nest_no_strip("/oauth2", Arc::clone(&api))
         .nest_no_strip("/.well-known", Arc::clone(&api))
+        .nest_no_strip("/api", api::management(Arc::clone(&app)))
         .at("/v1/keys", api);
     let (bytes, timeout) = app.settings.form;
     let body = BodyLimit { bytes, timeout };

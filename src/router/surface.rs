@@ -9,6 +9,8 @@ pub(super) enum Cors {
     Anyone,
     /// The origins of the client's redirect URIs and trusted origins, without credentials.
     Client,
+    /// Trusted origins, with the browser's cookies.
+    Trusted,
     /// Nobody.
     Nobody,
 }
@@ -64,8 +66,14 @@ impl Surface {
                 Some(_) if path.starts_with("/oauth2/v1/clients/") => {
                     surface("clients", Bucket::Management, Cors::Nobody, Format::OAuth)
                 }
+                Some("sessions/check") => {
+                    surface("check_session", Bucket::Authorize, Cors::Nobody, Format::Page)
+                }
                 Some(_) | None => surface("oauth2", Bucket::Management, Cors::Nobody, Format::Okta),
             };
+        }
+        if path == "/api/v1/sessions/me" || path.starts_with("/api/v1/sessions/me/") {
+            return surface("sessions", Bucket::Management, Cors::Trusted, Format::Okta);
         }
         if path.starts_with("/api/") {
             return surface("api", Bucket::Management, Cors::Nobody, Format::Okta);
@@ -78,6 +86,7 @@ impl Surface {
             "/activate" | "/activate/confirm" => "activate",
             "/logout" => "logout",
             "/login/initiate" => "initiate_login",
+            "/login/sessionCookieRedirect" => "session_cookie_redirect",
             "/playground" => "playground",
             path if path.starts_with("/assets/") => "assets",
             path if path.starts_with("/home/oidc_client/") => "initiate_login",
@@ -100,6 +109,9 @@ mod tests {
         }
         assert_eq!(Surface::of("/oauth2/default/.well-known/openid-configuration").cors, Cors::Anyone);
         assert_eq!(Surface::of("/oauth2/v1/nothing").format, Format::Okta);
+        assert_eq!(Surface::of("/oauth2/default/v1/sessions/check").format, Format::Page);
+        assert_eq!(Surface::of("/api/v1/sessions/me/lifecycle/refresh").cors, Cors::Trusted);
+        assert_eq!(Surface::of("/api/v1/sessions").cors, Cors::Nobody);
         assert_eq!(Surface::of("/anything/else").route, "other");
     }
 }

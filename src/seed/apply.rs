@@ -24,6 +24,7 @@ use crate::{
     },
     protocol::client_auth::AuthMethod,
     secret::Secret,
+    session::farewell,
     setup,
     store::{self, db::Tx, trusted_origin::TrustedOrigin},
     syslog::{Caller, Event, EventType},
@@ -193,7 +194,7 @@ impl Apply<'_> {
         }
         if new_password || (before.1 == UserStatus::Active && user.status != UserStatus::Active) {
             user.not_before = self.now;
-            store::user::end_everything(&self.tx, &user.id, "configuration_applied", self.now).await?;
+            farewell::end_everything(self.app, &self.tx, &user.id, "configuration_applied", self.now).await?;
         }
         store::user::update(&self.tx, &user, wanted.key.as_str()).await?;
         Ok(user.id)

@@ -1,3 +1,5 @@
 //! Sign-on sessions of browsers.
 
+pub mod farewell;
+pub mod management;
 pub mod sso;

@@ -3,6 +3,7 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::farewell;
 use crate::{
     app::App,
     fault::Fault,
@@ -22,16 +23,20 @@ const TOUCH_EVERY: Duration = Duration::MINUTE;
 /// The database failed.
 pub async fn find(app: &App, cookie: &str) -> Result<Option<Session>, Fault> {
     let now = app.now();
-    let Some(session) = store::session::find_by_token(&app.db, &TokenHash::of(cookie)).await? else {
-        return Ok(None);
-    };
-    if !is_live(&session, app.settings.session.idle, now) {
-        return Ok(None);
-    }
+    let Some(session) = peek(app, cookie).await? else { return Ok(None) };
     if now - session.last_seen_at >= TOUCH_EVERY {
         app.db.writer().commit(Unit::new().change(store::session::touch(&session.id, now))).await?;
     }
     Ok(Some(session))
+}
+
+/// The live session that a cookie opens, left as it is.
+///
+/// # Errors
+/// The database failed.
+pub async fn peek(app: &App, cookie: &str) -> Result<Option<Session>, Fault> {
+    let session = store::session::find_by_token(&app.db, &TokenHash::of(cookie)).await?;
+    Ok(session.filter(|session| is_live(session, app.settings.session.idle, app.now())))
 }
 
 /// Whether a session counts: not ended, not idle too long, not past its absolute end.
@@ -51,8 +56,8 @@ pub struct Opened {
 /// one of the same user is renewed under its `sid`. Either way the cookie is new, so a planted one opens nothing.
 ///
 /// # Errors
-/// The factors cannot be stored.
-pub fn open(
+/// The factors cannot be stored, or the database failed.
+pub async fn open(
     app: &App,
     mut unit: Unit,
     user: &UserId,
@@ -62,20 +67,22 @@ pub fn open(
     let now = app.now();
     let cookie = opaque_token(app.random.as_ref());
     let hash = TokenHash::of(cookie.expose());
+    // Authenticated when the last factor was verified, which a session token may carry over from minutes ago.
+    let auth_time = factors.iter().map(|factor| factor.at).max().unwrap_or(now);
     if let Some(previous) = previous.filter(|previous| previous.user_id == *user) {
-        let session = Session { auth_time: now, factors, last_seen_at: now, ..previous.clone() };
+        let session = Session { auth_time, factors, last_seen_at: now, ..previous.clone() };
         unit = unit.claim(store::session::renew(&session, &hash)?);
         return Ok((unit, Opened { session, cookie }));
     }
     if let Some(previous) = previous {
-        unit = unit
-            .change(store::session::end(&previous.id, now))
-            .change(store::session::revoke_online_grants(&previous.id, now));
+        let parties = farewell::relying_parties(app, &previous.id).await?;
+        unit = unit.change(store::session::end(&previous.id, now));
+        unit = farewell::add(app, unit, previous, &parties, now)?;
     }
     let session = Session {
         id: SessionId::generate(app.random.as_ref()),
         user_id: user.clone(),
-        auth_time: now,
+        auth_time,
         factors,
         created_at: now,
         last_seen_at: now,

@@ -187,6 +187,15 @@ pub(super) async fn query_one(
     Ok(row)
 }
 
+/// Reads all rows.
+pub(super) async fn query_all(
+    connection: &impl ConnectionTrait,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Vec<QueryResult>, Fault> {
+    Ok(connection.query_all_raw(statement(connection.get_database_backend(), sql, values)).await?)
+}
+
 /// Runs a statement and returns how many rows it changed.
 pub(super) async fn execute(
     connection: &impl ConnectionTrait,

@@ -1,16 +1,18 @@
 //! Sign-on sessions. Only the SHA-256 of the cookie is kept.
 
 use entity::session;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult};
 use time::OffsetDateTime;
 
 use super::{
-    Database, instant, instant_opt, millis,
+    Database,
+    db::query_all,
+    instant, instant_opt, millis,
     unit::{Change, Row},
 };
 use crate::{
     fault::Fault,
-    id::{SessionId, UserId},
+    id::{AuthorizationServerId, ClientId, SessionId, UserId},
     model::session::{Session, VerifiedFactor},
     secret::TokenHash,
 };
@@ -87,6 +89,53 @@ pub fn renew(session: &Session, token: &TokenHash) -> Result<Change, Fault> {
             session.id.as_str().into(),
         ],
     ))
+}
+
+/// A client at which the user of a session is logged in, because it was given an ID token there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoggedIn {
+    /// The session.
+    pub session_id: SessionId,
+    /// The client.
+    pub client_id: ClientId,
+    /// The authorization server whose ID tokens the client has.
+    pub server_id: AuthorizationServerId,
+}
+
+/// The clients at which the user of a session is logged in. Revoked grants count: what became of tokens says nothing
+/// about the client's own session.
+///
+/// # Errors
+/// The database failed.
+pub async fn logged_in(db: &Database, id: &SessionId) -> Result<Vec<LoggedIn>, Fault> {
+    let sql = format!(r#"{LOGGED_IN} AND s."id" = $1"#);
+    logged_in_rows(&query_all(db.reader(), &sql, vec![id.as_str().into()]).await?)
+}
+
+/// The clients at which a user is logged in, over all sessions that were not ended.
+///
+/// # Errors
+/// The database failed.
+pub async fn logged_in_of_user(db: &Database, user: &UserId) -> Result<Vec<LoggedIn>, Fault> {
+    let sql = format!(r#"{LOGGED_IN} AND s."user_id" = $1"#);
+    logged_in_rows(&query_all(db.reader(), &sql, vec![user.as_str().into()]).await?)
+}
+
+const LOGGED_IN: &str = r#"SELECT DISTINCT g."session_id", g."client_id", g."server_id" FROM "grant" g
+    JOIN "session" s ON s."id" = g."session_id"
+    WHERE s."ended_at" IS NULL AND (' ' || g."scope" || ' ') LIKE '% openid %'"#;
+
+fn logged_in_rows(rows: &[QueryResult]) -> Result<Vec<LoggedIn>, Fault> {
+    let text = |row: &QueryResult, column: &str| row.try_get::<String>("", column);
+    rows.iter()
+        .map(|row| {
+            Ok(LoggedIn {
+                session_id: SessionId::new(text(row, "session_id")?),
+                client_id: ClientId::new(text(row, "client_id")?),
+                server_id: AuthorizationServerId::new(text(row, "server_id")?),
+            })
+        })
+        .collect()
 }
 
 /// Moves the idle end of a session.

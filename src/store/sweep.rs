@@ -25,6 +25,8 @@ pub enum Expired {
     Sessions,
     /// Grants whose tokens are all dead.
     Grants,
+    /// Session tokens, used or not.
+    SessionTokens,
     /// Revoked `jti`s of tokens that are dead anyway.
     RevokedJtis,
     /// Used `jti`s that may be forgotten.
@@ -35,13 +37,14 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Flows,
         Self::PushedRequests,
         Self::DeviceCodes,
         Self::AuthorizationCodes,
         Self::RefreshTokens,
         Self::Sessions,
+        Self::SessionTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
         Self::LogEvents,
@@ -72,6 +75,10 @@ impl Expired {
             Self::Sessions => {
                 r#"DELETE FROM "session" WHERE "id" IN
                    (SELECT "id" FROM "session" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::SessionTokens => {
+                r#"DELETE FROM "session_token" WHERE "token_hash" IN
+                   (SELECT "token_hash" FROM "session_token" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::Grants => {
                 r#"DELETE FROM "grant" WHERE "id" IN

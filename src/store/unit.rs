@@ -97,6 +97,11 @@ impl Unit {
         self
     }
 
+    /// Whether winning the unit leaves a message to deliver.
+    pub(super) fn posts(&self) -> bool {
+        self.rows.iter().any(|row| matches!(row, Row::Outbox(_)))
+    }
+
     /// Runs the claims and changes; says which rows are to be inserted and whether the unit was won.
     pub(super) async fn apply(self, connection: &impl ConnectionTrait, undo: Undo) -> Result<Applied, Fault> {
         // A later claim that is lost takes the earlier ones back.
@@ -214,6 +219,10 @@ rows! {
     DeviceSecret(device_secret);
     /// A system log event.
     LogEvent(log_event);
+    /// A session token.
+    SessionToken(session_token);
+    /// A message that will be delivered.
+    Outbox(outbox);
 }
 
 /// Inserts in chunks of powers of two, so that few statement texts exist and all stay prepared.

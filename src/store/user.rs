@@ -7,12 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{
-    Database,
-    db::{Tx, execute},
-    instant, instant_opt, millis,
-    unit::Change,
-};
+use super::{Database, db::Tx, instant, instant_opt, millis, unit::Change};
 use crate::{
     fault::Fault,
     id::UserId,
@@ -145,23 +140,37 @@ pub async fn delete(tx: &Tx, id: &UserId) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Ends all sessions of a user.
+pub fn end_sessions(id: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Revokes all grants of a user.
+pub fn revoke_grants(id: &UserId, reason: &str, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "user_id" = $3 AND "revoked_at" IS NULL"#,
+        vec![millis(now).into(), reason.into(), id.as_str().into()],
+    )
+}
+
+/// Moves the `not_before` of a user to now; lost when there is no such user.
+pub fn cut(id: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "not_before" = $1 WHERE "id" = $2"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
 /// Ends all sessions of a user and revokes all grants.
 ///
 /// # Errors
 /// The database failed.
 pub async fn end_everything(tx: &Tx, id: &UserId, reason: &str, now: OffsetDateTime) -> Result<(), Fault> {
-    execute(
-        &tx.0,
-        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "ended_at" IS NULL"#,
-        vec![millis(now).into(), id.as_str().into()],
-    )
-    .await?;
-    execute(
-        &tx.0,
-        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "user_id" = $3 AND "revoked_at" IS NULL"#,
-        vec![millis(now).into(), reason.into(), id.as_str().into()],
-    )
-    .await?;
+    end_sessions(id, now).run(&tx.0).await?;
+    revoke_grants(id, reason, now).run(&tx.0).await?;
     Ok(())
 }
 

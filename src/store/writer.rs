@@ -1,8 +1,10 @@
 //! Group commit: on SQLite one task runs many waiting units in one transaction and answers all of them after the
 //! commit; PostgreSQL groups commits by itself, so each unit is its own transaction there.
 
+use std::sync::Arc;
+
 use sea_orm::{DatabaseBackend, DatabaseConnection, TransactionTrait};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
     db::immediate,
@@ -25,6 +27,7 @@ struct Submission {
 pub struct Writer {
     connection: DatabaseConnection,
     queue: Option<mpsc::Sender<Submission>>,
+    posted: Arc<Notify>,
 }
 
 impl Writer {
@@ -34,7 +37,7 @@ impl Writer {
             tokio::spawn(run(connection.clone(), submissions));
             queue
         });
-        Self { connection, queue }
+        Self { connection, queue, posted: Arc::default() }
     }
 
     /// Commits the unit, or its denial if a claim is lost. When this returns, the outcome is durable.
@@ -43,9 +46,18 @@ impl Writer {
     /// Nothing was written: the database failed, or too many units are waiting.
     pub async fn commit(&self, unit: Unit) -> Result<Outcome, Fault> {
         let started = std::time::Instant::now();
+        let posts = unit.posts();
         let outcome = self.submit(unit).await;
         metrics::histogram!("database_latency_seconds").record(started.elapsed());
+        if posts && matches!(outcome, Ok(Outcome::Won)) {
+            self.posted.notify_one();
+        }
         outcome
+    }
+
+    /// Waits until a unit that was committed here left a message to deliver.
+    pub async fn posted(&self) {
+        self.posted.notified().await;
     }
 
     async fn submit(&self, unit: Unit) -> Result<Outcome, Fault> {

@@ -20,6 +20,10 @@ pub enum EventType {
     SessionEnd,
     /// An administrator ended a user's sessions.
     SessionClear,
+    /// A client was to be told that a session has ended.
+    SingleLogout,
+    /// Everything that a user had was ended by a machine.
+    UniversalLogout,
     /// An account was locked after too many failures.
     AccountLock,
     /// An account was unlocked by an administrator.
@@ -92,6 +96,8 @@ impl EventType {
             (Self::SessionStart, _) => "user.session.start",
             (Self::SessionEnd, _) => "user.session.end",
             (Self::SessionClear, _) => "user.session.clear",
+            (Self::SingleLogout, _) => "user.authentication.slo",
+            (Self::UniversalLogout, _) => "user.authentication.universal_logout",
             (Self::AccountLock, _) => "user.account.lock",
             (Self::AccountUnlock, _) => "user.account.unlock_by_admin",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",

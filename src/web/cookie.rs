@@ -15,6 +15,8 @@ pub enum Cookie {
     Browser,
     /// The signed list of remembered accounts.
     Accounts,
+    /// The OP browser state (Session Management 1.0 §3.2): the one cookie that script reads, in frames of any site.
+    BrowserState,
 }
 
 impl Cookie {
@@ -23,6 +25,7 @@ impl Cookie {
             Self::Session => "sid",
             Self::Browser => "dt",
             Self::Accounts => "accounts",
+            Self::BrowserState => "bs",
         }
     }
 }
@@ -107,12 +110,12 @@ impl Cookies {
             Lifetime::BrowserSession => String::new(),
             Lifetime::MaxAge(age) => format!("; Max-Age={}", age.whole_seconds().max(0)),
         };
-        format!("{}={octets}{age}{}", self.name(cookie), self.attributes())
+        format!("{}={octets}{age}{}", self.name(cookie), self.attributes(cookie))
     }
 
     /// A `Set-Cookie` value that removes the cookie.
     pub fn delete(&self, cookie: Cookie) -> String {
-        format!("{}=; Max-Age=0{}", self.name(cookie), self.attributes())
+        format!("{}=; Max-Age=0{}", self.name(cookie), self.attributes(cookie))
     }
 
     /// The cookie's value in the request's `Cookie` headers. A name that comes twice with different values is
@@ -129,7 +132,13 @@ impl Cookies {
         values.all(|value| value == first).then_some(first)
     }
 
-    fn attributes(&self) -> &'static str {
+    fn attributes(&self, cookie: Cookie) -> &'static str {
+        if cookie == Cookie::BrowserState {
+            return match self.transport {
+                Transport::Https => "; Path=/; Secure; SameSite=None",
+                Transport::Http { .. } => "; Path=/; SameSite=Lax",
+            };
+        }
         match (self.transport, self.same_site) {
             (Transport::Https, SameSite::None) => "; Path=/; HttpOnly; Secure; SameSite=None",
             (Transport::Https, SameSite::Lax) => "; Path=/; HttpOnly; Secure; SameSite=Lax",
@@ -247,6 +256,23 @@ mod tests {
             Lifetime::MaxAge(time::Duration::days(1)),
         );
         assert_eq!(lax, "__Host-dt=abc; Max-Age=86400; Path=/; HttpOnly; Secure; SameSite=Lax");
+    }
+
+    /// Session Management 1.0 §3.2: the frame of any site must read it.
+    #[test]
+    fn sec_l04_the_browser_state_alone_is_readable_by_script_and_in_any_frame() {
+        for same_site in [SameSite::None, SameSite::Lax] {
+            let set = Cookies::with_same_site(HTTPS, same_site).set(
+                Cookie::BrowserState,
+                "abc",
+                Lifetime::BrowserSession,
+            );
+            assert_eq!(set, "__Host-bs=abc; Path=/; Secure; SameSite=None");
+        }
+        assert_eq!(
+            Cookies::new(HTTP).delete(Cookie::BrowserState),
+            "bs_8080=; Max-Age=0; Path=/; SameSite=Lax"
+        );
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The response headers of pages and of redirects: content security policy (CSP Level 3), framing,
 //! referrer and caching, as plain pairs.
 
+use crate::protocol::redirect_uri::origin_of;
+
 /// The header pairs of a response.
 pub type Headers = Vec<(&'static str, String)>;
 
@@ -75,6 +77,25 @@ pub fn form_post_response(nonce: &str, redirect_origin: &str, hsts: Hsts) -> Hea
     let policy = Policy { nonce, form_action: &target, frame_ancestors: "'none'", more: "" };
     // The client may check `Origin`: `no-referrer` would turn it into `null`.
     html(&policy, "origin", hsts, Framing::Denied)
+}
+
+/// The answer to a logout, which loads these addresses in hidden frames (Front-Channel Logout 1.0 §3) and no others.
+pub fn logout_answer(nonce: &str, frames: &[String], hsts: Hsts) -> Headers {
+    let mut sources: Vec<String> = Vec::new();
+    for origin in frames.iter().filter_map(|frame| origin_of(frame)).filter_map(|origin| source(&origin)) {
+        if !sources.contains(&origin) {
+            sources.push(origin);
+        }
+    }
+    let more = if sources.is_empty() { String::new() } else { format!("; frame-src {}", sources.join(" ")) };
+    let policy = Policy { nonce, form_action: "'self'", frame_ancestors: "'none'", more: &more };
+    html(&policy, "same-origin", hsts, Framing::Denied)
+}
+
+/// The frame of session management (Session Management 1.0 §3.3): any client may embed it.
+pub fn check_session(nonce: &str, hsts: Hsts) -> Headers {
+    let policy = Policy { nonce, form_action: "'none'", frame_ancestors: "*", more: "" };
+    html(&policy, "no-referrer", hsts, Framing::ByPolicy)
 }
 
 /// A redirect that carries an authorization response.
@@ -201,6 +222,31 @@ mod tests {
         assert!(
             value(&headers, "Content-Security-Policy").unwrap().contains("form-action https://a.example;")
         );
+    }
+
+    #[test]
+    fn sec_u06_the_logout_answer_frames_the_origins_of_its_frames_only() {
+        let frames =
+            ["https://a.example/out?x=1&iss=i&sid=s", "https://a.example/2", "http://localhost:3000/out"]
+                .map(str::to_owned);
+        let headers = logout_answer("n", &frames, Hsts::Off);
+        let csp = value(&headers, "Content-Security-Policy").unwrap();
+        assert!(csp.ends_with("; frame-src https://a.example http://localhost:3000"), "{csp}");
+        assert_eq!(value(&headers, "X-Frame-Options"), Some("DENY"));
+        assert_eq!(value(&headers, "Referrer-Policy"), Some("same-origin"));
+        for none in [vec![], vec!["javascript:alert(1)".to_owned(), "data:text/html,x".to_owned()]] {
+            let headers = logout_answer("n", &none, Hsts::Off);
+            assert!(!value(&headers, "Content-Security-Policy").unwrap().contains("frame-src"));
+        }
+    }
+
+    #[test]
+    fn sec_l08_the_frame_of_session_management_may_be_framed_and_runs_its_own_script_only() {
+        let headers = check_session("n", Hsts::Off);
+        let csp = value(&headers, "Content-Security-Policy").unwrap();
+        assert!(csp.contains("frame-ancestors *") && csp.contains("script-src 'nonce-n'"), "{csp}");
+        assert!(csp.contains("form-action 'none'") && csp.starts_with("default-src 'none'"), "{csp}");
+        assert_eq!(value(&headers, "X-Frame-Options"), None);
     }
 
     #[test]

@@ -68,15 +68,20 @@ pub(super) enum Width {
 }
 
 /// A page whose only content is a card.
-#[expect(clippy::needless_pass_by_value, reason = "markup is handed over, as maud's own templates do")]
 pub(super) fn card(card: &Card<'_>, content: Markup) -> Markup {
+    card_with_head(card, &PreEscaped(String::new()), content)
+}
+
+/// A page whose only content is a card, with something in its head.
+#[expect(clippy::needless_pass_by_value, reason = "markup is handed over, as maud's own templates do")]
+pub(super) fn card_with_head(card: &Card<'_>, head: &Markup, content: Markup) -> Markup {
     let class = match card.width {
         Width::Narrow => "card",
         Width::Wide => "card wide",
     };
     document(
         card.title,
-        &PreEscaped(String::new()),
+        head,
         &html! {
             div.stage {
                 main id=(card.id) class=(class) { (content) }

@@ -1,8 +1,11 @@
 //! The logout confirmation and the page after it (RP-Initiated Logout 1.0 §2, §3).
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
-use super::layout::{Card, ClientCard, FlowForm, Person, Width, card, hidden, person, web_link};
+use super::layout::{
+    Card, ClientCard, FlowForm, Person, Width, card, card_with_head, hidden, person, web_link,
+};
+use super::response::script_json;
 use super::{icon, id};
 
 /// The value of the field `decision` that the sign-out button sends.
@@ -29,6 +32,65 @@ pub struct SignedOutPage {
     pub client: Option<ClientCard>,
     /// Where one can sign in again.
     pub sign_in_href: Option<String>,
+    /// What is loaded in hidden frames (Front-Channel Logout 1.0 §3).
+    pub frames: Vec<String>,
+}
+
+/// What the page between signing out and the return to the client shows.
+#[derive(Clone, Debug)]
+pub struct LoggingOutPage {
+    /// The client that asked, when it was identified.
+    pub client: Option<ClientCard>,
+    /// What is loaded in hidden frames (Front-Channel Logout 1.0 §3).
+    pub frames: Vec<String>,
+    /// Where the browser goes when they are loaded, or have taken too long.
+    pub redirect: String,
+}
+
+/// How long frames may take before the page moves on: by script, in milliseconds, and without it, in seconds.
+const PATIENCE: (u32, u32) = (3000, 5);
+
+fn hidden_frames(frames: &[String]) -> Markup {
+    html! {
+        @for frame in frames {
+            iframe src=(frame) hidden title="Signing out" referrerpolicy="no-referrer" {}
+        }
+    }
+}
+
+/// Renders the page that signs out of other applications and then returns to the client by itself.
+pub fn logging_out(page: &LoggingOutPage, nonce: &str) -> Markup {
+    let (script_waits, page_waits) = PATIENCE;
+    // The load event of the page waits for its frames.
+    let script = format!(
+        "(function(u){{window.onload=function(){{location.replace(u);}};setTimeout(window.onload,{script_waits});}})({});",
+        script_json(&page.redirect.as_str().into()),
+    );
+    let frame = Card {
+        id: id::LOGGING_OUT_PAGE,
+        title: "Signing out",
+        width: Width::Narrow,
+        client: page.client.as_ref(),
+    };
+    card_with_head(
+        &frame,
+        &html! { meta http-equiv="refresh" content=(format!("{page_waits};url={}", page.redirect)); },
+        html! {
+            header.head {
+                div class="tile good" { (icon::tick(28)) }
+                h1 { "You are signed out" }
+                p role="status" {
+                    "Telling your other applications, then returning you to "
+                    @if let Some(client) = &page.client { strong { bdi { (client.name) } } }
+                    @else { "the application" }
+                    "."
+                }
+            }
+            div.buttons { a.button.primary href=(page.redirect) rel="noreferrer" { "Continue" } }
+            (hidden_frames(&page.frames))
+            script nonce=(nonce) { (PreEscaped(script)) }
+        },
+    )
 }
 
 /// Renders the logout confirmation.
@@ -87,6 +149,7 @@ pub fn signed_out(page: &SignedOutPage) -> Markup {
                     @if let Some(href) = &page.sign_in_href { a.button href=(href) { "Sign in again" } }
                 }
             }
+            (hidden_frames(&page.frames))
         },
     )
 }
@@ -94,7 +157,7 @@ pub fn signed_out(page: &SignedOutPage) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::corpus::{assert_escaped, assert_ids, client, form};
+    use crate::web::corpus::{HOSTILE, assert_escaped, assert_ids, client, form};
 
     fn page(text: &str) -> LogoutPage {
         let user = Person { display_name: text.to_owned(), login: format!("{text}@example.com") };
@@ -102,7 +165,43 @@ mod tests {
     }
 
     fn after(text: &str) -> SignedOutPage {
-        SignedOutPage { client: Some(client(text)), sign_in_href: Some(format!("/?{text}")) }
+        SignedOutPage {
+            client: Some(client(text)),
+            sign_in_href: Some(format!("/?{text}")),
+            frames: vec![format!("https://rp.example/?{text}")],
+        }
+    }
+
+    fn between(text: &str) -> LoggingOutPage {
+        LoggingOutPage {
+            client: Some(client(text)),
+            frames: vec![format!("https://rp.example/?{text}")],
+            redirect: format!("https://rp.example/goodbye?{text}"),
+        }
+    }
+
+    #[test]
+    fn sec_x01_the_redirect_cannot_leave_its_script() {
+        for text in HOSTILE {
+            let html = logging_out(&between(text), "n0nce").into_string();
+            assert_eq!((html.matches("<script").count(), html.matches("</script").count()), (1, 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_page_in_between_moves_on_by_one_line_of_script_by_refresh_or_by_hand() {
+        let html = logging_out(&between("a=\"b\"&c"), "n0nce").into_string();
+        let target = "https://rp.example/goodbye?a=&quot;b&quot;&amp;c";
+        assert!(
+            html.contains(&format!("<meta http-equiv=\"refresh\" content=\"5;url={target}\">")),
+            "{html}"
+        );
+        assert!(html.contains(&format!("href=\"{target}\"")));
+        assert_eq!(html.matches("<iframe").count(), 1);
+        let script =
+            html.split("<script nonce=\"n0nce\">").nth(1).unwrap().split("</script>").next().unwrap();
+        assert!(!script.contains('\n') && !script.contains("=>") && !script.contains("let "), "{script}");
+        assert_ids(&html, &[id::LOGGING_OUT_PAGE]);
     }
 
     #[test]

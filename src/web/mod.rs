@@ -5,6 +5,7 @@
 //! listed as constants in [`id`].
 
 pub mod accounts;
+pub mod check_session;
 pub mod consent;
 pub mod cookie;
 pub mod csrf;
@@ -73,6 +74,8 @@ pub mod id {
     pub const DEVICE_DENY: &str = "device-deny";
     /// The page after the decision.
     pub const DEVICE_DONE_PAGE: &str = "device-done-page";
+    /// The page that signs out of other applications before it returns to the client.
+    pub const LOGGING_OUT_PAGE: &str = "logging-out-page";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod device;
+mod logout;
 mod playground;
 mod post_message;
 mod sign_in;
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Test> {
     [
         accessibility::trials(),
         device::trials(),
+        logout::trials(),
         playground::trials(),
         post_message::trials(),
         sign_in::trials(),

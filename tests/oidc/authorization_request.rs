@@ -571,7 +571,7 @@ async fn oidc_p01_the_answer_to_a_code_request_is_in_the_query(app: TestApp) {
     let mut browser = Browser::new();
     app.sign_in(&mut browser, &app.authorize_url(WEB, &[]), ALICE).await;
     let names: Vec<_> = at_client(&browser).into_keys().collect();
-    assert_eq!(names, ["code", "iss", "state"]);
+    assert_eq!(names, ["code", "iss", "session_state", "state"]);
     assert_eq!(browser.url().fragment(), Some(""));
     browser.open(&app.authorize_url(WEB, &[("response_mode", "fragment")])).await;
     assert_eq!(browser.url().query(), None);
@@ -616,7 +616,7 @@ async fn oidc_p02_form_post_carries_success_and_errors(app: TestApp) {
     let names = |form: &crate::support::html::Form| {
         form.fields.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>()
     };
-    assert_eq!(names(&good), BTreeSet::from(["code", "iss", "state"].map(str::to_owned)));
+    assert_eq!(names(&good), BTreeSet::from(["code", "iss", "session_state", "state"].map(str::to_owned)));
     assert_eq!(
         names(&bad),
         BTreeSet::from(["error", "error_description", "iss", "state"].map(str::to_owned))

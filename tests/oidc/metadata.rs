@@ -143,9 +143,13 @@ async fn oidc_d2_d5_required_members_are_present_and_of_their_type(app: TestApp)
         assert!(texts(&document, "grant_types_supported").contains(&"refresh_token"), "{path}");
         for (member, value) in document.as_object().unwrap() {
             let fits = match member.as_str() {
-                "issuer" | "jwks_uri" => value.is_string(),
+                "issuer" | "jwks_uri" | "check_session_iframe" => value.is_string(),
                 name if name.ends_with("_endpoint") => value.is_string(),
-                "claims_parameter_supported"
+                "frontchannel_logout_supported"
+                | "frontchannel_logout_session_supported"
+                | "backchannel_logout_supported"
+                | "backchannel_logout_session_supported"
+                | "claims_parameter_supported"
                 | "request_parameter_supported"
                 | "request_uri_parameter_supported"
                 | "require_pushed_authorization_requests"

@@ -279,7 +279,9 @@ async fn sec_l04_on_https_cookies_are_host_bound_and_hsts_is_sent(app: TestApp) 
         for set in response.headers.get_all("set-cookie") {
             let set = set.to_str().unwrap();
             assert!(set.starts_with("__Host-"), "{set}");
-            assert!(set.ends_with("; Path=/; HttpOnly; Secure; SameSite=None"), "{set}");
+            // Session Management 1.0 §3.2: the one cookie that script must read; it opens nothing.
+            let hidden = if set.starts_with("__Host-bs=") { "" } else { " HttpOnly;" };
+            assert!(set.ends_with(&format!("; Path=/;{hidden} Secure; SameSite=None")), "{set}");
             let (name, rest) = set.split_once('=').unwrap();
             jar.insert(name.to_owned(), rest.split_once(';').unwrap().0.to_owned());
         }
@@ -296,7 +298,7 @@ async fn sec_l04_on_https_cookies_are_host_bound_and_hsts_is_sent(app: TestApp) 
     let done = send(Method::POST, &form.action, &jar, &fields).await;
     assert_eq!(done.status, 303, "{}", done.text());
     keep(&done, &mut jar);
-    assert_eq!(jar.keys().collect::<Vec<_>>(), ["__Host-accounts", "__Host-dt", "__Host-sid"]);
+    assert_eq!(jar.keys().collect::<Vec<_>>(), ["__Host-accounts", "__Host-bs", "__Host-dt", "__Host-sid"]);
     let silent = format!("{target}&prompt=none");
     let ours = send(Method::GET, &silent, &jar, &[]).await;
     assert!(ours.header("location").unwrap().contains("code="));

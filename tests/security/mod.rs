@@ -15,6 +15,7 @@ mod dpop;
 mod input;
 mod issuer;
 mod keys;
+mod logout_token;
 mod pkce;
 mod pushed;
 mod redirect_uri;
@@ -44,6 +45,7 @@ pub(crate) fn trials() -> Vec<Test> {
         input::trials(),
         issuer::trials(),
         keys::trials(),
+        logout_token::trials(),
         pkce::trials(),
         pushed::trials(),
         redirect_uri::trials(),
@@ -105,8 +107,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("T5", "step-up"),
     ("T9", "sign-on policies that change"),
     ("T10", "organisations without passwords"),
-    ("U4", "back-channel logout"),
-    ("U6", "front-channel logout"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),
     ("X11", "the expression language"),

@@ -526,7 +526,9 @@ async fn sec_y06_registrations_from_one_address_are_counted(app: TestApp) {
     use stepgate::limit::rate::{Bucket, Rate};
     let settings: fn(&mut stepgate::app::Settings) = |settings| settings.registration.open = true;
     let rates = vec![(Bucket::Registration, Rate::per_minute(2))];
-    let app = app.restart(crate::support::app::Change { settings: Some(settings), rates, ..Default::default() }).await;
+    let app = app
+        .restart(crate::support::app::Change { settings: Some(settings), rates, ..Default::default() })
+        .await;
     let post = async || app.clients(Method::POST, CLIENTS, "", Some(&web(json!({})))).await;
     assert_eq!((post().await.status, post().await.status), (201, 201));
     let response = post().await;

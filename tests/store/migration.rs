@@ -127,6 +127,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         revoked_jti,
         scope,
         session,
+        session_token,
         signing_key,
         trusted_origin,
         used_jti,

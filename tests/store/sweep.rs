@@ -196,6 +196,19 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 };
                 insert::<entity::session::Entity>(&database, numbered(at - DAY).map(session).collect()).await;
             }
+            Expired::SessionTokens => {
+                let token = |(token_hash, expires_at)| entity::session_token::Model {
+                    token_hash,
+                    user_id: alice.clone(),
+                    factors: "[]".to_owned(),
+                    client_id: Some(WEB.to_owned()),
+                    origin: None,
+                    created_at: 0,
+                    expires_at,
+                    consumed_at: None,
+                };
+                insert::<entity::session_token::Entity>(&database, numbered(at).map(token).collect()).await;
+            }
             Expired::Grants => {
                 // What points to it was swept before, but for the one that lives.
                 let rows = numbered(at - 2 * DAY).map(|(id, end)| grant(&id, end)).collect();
@@ -254,6 +267,7 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
         (Expired::AuthorizationCodes, count::<entity::authorization_code::Entity>(database).await),
         (Expired::RefreshTokens, count::<entity::refresh_token::Entity>(database).await),
         (Expired::Sessions, count::<entity::session::Entity>(database).await),
+        (Expired::SessionTokens, count::<entity::session_token::Entity>(database).await),
         (Expired::Grants, count::<entity::grant::Entity>(database).await),
         (Expired::RevokedJtis, count::<entity::revoked_jti::Entity>(database).await),
         (Expired::UsedJtis, count::<entity::used_jti::Entity>(database).await),
@@ -269,6 +283,7 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
         Expired::AuthorizationCodes => ("authorization_code", "code_hash"),
         Expired::RefreshTokens => ("refresh_token", "token_hash"),
         Expired::Sessions => ("session", "id"),
+        Expired::SessionTokens => ("session_token", "token_hash"),
         Expired::Grants => ("grant", "id"),
         Expired::RevokedJtis => ("revoked_jti", "jti"),
         Expired::UsedJtis => ("used_jti", "key"),

@@ -23,9 +23,11 @@ mod postgres;
 pub(crate) mod process;
 mod redis;
 pub(crate) mod registration;
+pub(crate) mod relying_party;
 pub(crate) mod request_object;
 pub(crate) mod response;
 mod services;
+pub(crate) mod session_token;
 mod sqlite;
 
 pub(crate) use app::TestApp;

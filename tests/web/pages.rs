@@ -135,7 +135,8 @@ async fn oidc_h3_form_post_submits_itself_and_has_a_button_without_script(app: T
     assert_eq!((form.method.as_str(), form.action.as_str()), ("POST", REDIRECT_URI));
     assert_eq!(form.field("state"), Some(state));
     assert_eq!(form.field("iss"), Some(app.url("/oauth2/default").as_str()));
-    assert_eq!(form.fields.len(), 3);
+    assert!(form.field("session_state").is_some());
+    assert_eq!(form.fields.len(), 4);
     assert!(page.body_contains(">document.forms[0].submit();</script>"));
     assert!(page.body_contains("<noscript>") && page.body_contains("<button"));
     assert_eq!(app.redeem(WEB, form.field("code").unwrap()).await.status, 200);

@@ -69,6 +69,26 @@ impl Envelope {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error")
     }
 
+    /// E0000003: the body is not JSON.
+    pub fn malformed() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "E0000003", "The request body was not well-formed.")
+    }
+
+    /// E0000004: nobody was authenticated; it is not told why.
+    pub fn authentication_failed() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "E0000004", "Authentication failed")
+    }
+
+    /// E0000181: too busy.
+    pub fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "E0000181", "The service is temporarily unavailable")
+    }
+
+    /// E0000212: a page of an origin that is not trusted.
+    pub fn origin_refused() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "E0000212", "The origin of the request is not trusted")
+    }
+
     /// E0000001: something else was wrong with the request.
     pub fn invalid(status: StatusCode, summary: &str) -> Self {
         Self::new(status, "E0000001", format!("Api validation failed: {summary}"))

@@ -4,6 +4,7 @@
 mod client_schema;
 mod clients;
 mod device;
+mod global_token_revocation;
 mod introspect;
 mod keys;
 mod metadata;
@@ -23,8 +24,8 @@ use poem_openapi::{OpenApi, param::Path};
 use self::client_schema::{ClientDoc, ClientForm, ClientsDoc, DeletedDoc, RegisterDoc};
 use self::clients::Action;
 use self::schema::{
-    DeviceDoc, DeviceForm, IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc,
-    RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
+    DeviceDoc, DeviceForm, GlobalTokenRevocationDoc, IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc,
+    ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
 };
 use self::sender::sender;
 use super::{
@@ -247,6 +248,22 @@ impl Endpoints {
         Answer::new(
             revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
+    }
+
+    /// Universal Logout: end everything that a user has (Okta)
+    #[oai(
+        path = "/oauth2/v1/global-token-revocation",
+        method = "post",
+        operation_id = "globalTokenRevocation"
+    )]
+    async fn global_token_revocation(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        body: poem::Body,
+    ) -> Answer<GlobalTokenRevocationDoc> {
+        let server = self.server(ORG).await;
+        Answer::new(global_token_revocation::global_token_revocation(server, request, &caller, body).await)
     }
 
     /// Device authorization at the org authorization server (RFC 8628 §3.1)

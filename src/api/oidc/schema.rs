@@ -264,6 +264,15 @@ documentation! {
         (403, "The token lacks the scope openid"),
         (404, "No such authorization server"),
     ];
+    /// Of Universal Logout.
+    GlobalTokenRevocationDoc: Any<serde_json::Value> => [
+        (204, "The user has nothing left here"),
+        (400, "The body names nobody"),
+        (401, "No token, or one that is invalid, expired or revoked"),
+        (403, "The token lacks the scope okta.universalLogout.manage"),
+        (404, "No such user"),
+        (429, "Too many requests"),
+    ];
     /// Of the key endpoints.
     KeysDoc: JwkSet => [(200, "The public keys"), (304, "Unchanged"), (404, "No such authorization server")];
     /// Of the metadata endpoints.

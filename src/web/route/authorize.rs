@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     app::App,
+    authn::session_token::{self, Presenter, SessionTokenError},
     authorize::{
-        checks::{Entry, validate},
+        checks::{Entry, ValidRequest, validate},
         destination::{LocateError, active_client, destination},
         dispatch::{Journey, dispatch},
         flow::{park, unpark},
@@ -89,7 +90,8 @@ pub(crate) async fn post(
     }
     let query_is_empty = request.uri().query().is_none_or(str::is_empty);
     let encoded = match body.into_string().await {
-        Ok(encoded) if is_form(request) && query_is_empty => encoded,
+        // A session token is a credential: it is taken from a link only, and never kept with a request.
+        Ok(encoded) if is_form(request) && query_is_empty => without_session_token(&encoded).0,
         Ok(_) | Err(_) => {
             let text = "An authorization request by POST is a form, with nothing in the URL.";
             return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None);
@@ -122,6 +124,49 @@ pub(super) fn is_form(request: &Request) -> bool {
         .eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
+/// The parameter of Okta's session token.
+const SESSION_TOKEN: &str = "sessionToken";
+
+/// The parameters without the session token, and the token.
+fn without_session_token(encoded: &str) -> (String, Option<String>) {
+    // What is not there is left as it was sent.
+    if !encoded.contains(SESSION_TOKEN) {
+        return (encoded.to_owned(), None);
+    }
+    let (tokens, rest): (Vec<_>, Vec<_>) =
+        form_urlencoded::parse(encoded.as_bytes()).into_owned().partition(|(name, _)| name == SESSION_TOKEN);
+    let rest = form_urlencoded::Serializer::new(String::new()).extend_pairs(rest).finish();
+    (rest, tokens.into_iter().next().map(|(_, token)| token))
+}
+
+/// Exchanges a session token for a session, unless there is one, and takes it out of the URL by a redirect.
+async fn exchange_session_token(
+    mut visit: Visit<'_>,
+    server: &ServerState,
+    request: &ValidRequest,
+    encoded: &str,
+) -> Response {
+    let (rest, token) = without_session_token(encoded);
+    if let Some(token) = token.filter(|_| visit.session.is_none()) {
+        let presenter = Presenter::Authorization {
+            client: &request.client_id,
+            redirect_uri: &request.destination.redirect_uri,
+        };
+        match session_token::redeem(visit.app, &token, presenter, visit.caller).await {
+            Ok(signed_in) => visit.open_session(signed_in.opened.session, signed_in.opened.cookie.expose()),
+            // Then the user signs in, or the client learns that nobody is signed in.
+            Err(SessionTokenError::Invalid) => {}
+            Err(SessionTokenError::Fault(fault)) => return fault_page(visit, &fault),
+        }
+    }
+    let mut response: Response = StatusCode::FOUND.into();
+    if let Ok(location) = format!("{}/v1/authorize?{rest}", server.endpoint_base).parse() {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    super::visit::set_headers(&mut response, crate::web::headers::redirect_with_response(visit.hsts()));
+    visit.finish(response)
+}
+
 async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> Response {
     let app = visit.app;
     let parsed = match parse(encoded.as_bytes()) {
@@ -151,6 +196,9 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
             return deliver_to(visit, &client, issue::error(destination, &error), &Method::GET).await;
         }
     };
+    if parsed.request.session_token && client.is_okta_compat() {
+        return exchange_session_token(visit, server, &request, encoded).await;
+    }
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
     step_for(visit, &client, next, &Method::GET).await

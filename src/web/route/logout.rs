@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     app::App,
-    logout::rp_initiated::{Ask, LogoutError, Plan, end, plan},
+    logout::{
+        frontchannel,
+        rp_initiated::{Ask, LogoutError, Plan, end, plan},
+    },
     model::authorization_server::AuthorizationServer,
     protocol::{logout::LogoutRequest, params::Params},
     store,
@@ -23,7 +26,9 @@ use crate::{
         error::DeveloperPanel,
         headers,
         layout::Person,
-        logout::{DECISION_CONFIRM, LogoutPage, SignedOutPage, logout, signed_out},
+        logout::{
+            DECISION_CONFIRM, LoggingOutPage, LogoutPage, SignedOutPage, logging_out, logout, signed_out,
+        },
     },
 };
 
@@ -171,14 +176,19 @@ pub(crate) async fn confirmed(
 }
 
 async fn carry_out(mut visit: Visit<'_>, plan: &Plan, method: &Method) -> Response {
+    let mut parties = Vec::new();
     if let Some(session) = visit.session.take() {
-        if let Err(fault) = end(visit.app, &session, visit.caller).await {
-            return fault_page(visit, &fault);
-        }
+        parties = match end(visit.app, &session, visit.caller).await {
+            Ok(parties) => parties,
+            Err(fault) => return fault_page(visit, &fault),
+        };
         visit.close_session();
     }
+    let frames = frontchannel::frames(&parties);
+    let client = plan.client.as_deref().map(card);
+    let headers = headers::logout_answer(&visit.nonce, &frames, visit.hsts());
     match &plan.redirect {
-        Some(location) => {
+        Some(location) if frames.is_empty() => {
             let status = if *method == Method::GET { StatusCode::FOUND } else { StatusCode::SEE_OTHER };
             let mut response: Response = status.into();
             if let Ok(location) = HeaderValue::from_str(location) {
@@ -187,9 +197,13 @@ async fn carry_out(mut visit: Visit<'_>, plan: &Plan, method: &Method) -> Respon
             set_headers(&mut response, headers::redirect_with_response(visit.hsts()));
             visit.finish(response)
         }
+        Some(location) => {
+            let view = LoggingOutPage { client, frames, redirect: location.clone() };
+            let markup = logging_out(&view, &visit.nonce);
+            visit.html(StatusCode::OK, headers, markup)
+        }
         None => {
-            let view = SignedOutPage { client: plan.client.as_deref().map(card), sign_in_href: None };
-            let headers = headers::page(&visit.nonce, None, visit.hsts());
+            let view = SignedOutPage { client, sign_in_href: None, frames };
             visit.html(StatusCode::OK, headers, signed_out(&view))
         }
     }

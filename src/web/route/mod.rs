@@ -4,11 +4,13 @@
 pub mod accounts;
 pub mod assets;
 pub mod authorize;
+pub mod check_session;
 pub mod consent;
 pub mod device;
 pub mod home;
 pub mod initiate_login;
 pub mod logout;
+pub mod session_cookie_redirect;
 pub mod signin;
 
 mod answer;
@@ -16,3 +18,4 @@ mod leaving;
 mod visit;
 
 pub(crate) use answer::{failure_page, step};
+pub(crate) use visit::cookies;

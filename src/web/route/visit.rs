@@ -12,7 +12,7 @@ use crate::{
     model::{client::Client, session::Session},
     protocol::{locale::LanguageTag, params::Params},
     secret::opaque_token,
-    session::sso,
+    session::{management::browser_state, sso},
     syslog::Caller,
     web::{
         cookie::{self, AccountsKey, Cookie, Cookies, Lifetime, RememberedAccounts, Transport},
@@ -54,6 +54,11 @@ impl<'a> Visit<'a> {
             None => None,
         };
         let mut set_cookies = Vec::new();
+        if cookies.find(sent(), Cookie::Session).is_some() {
+            // Without a session cookie nothing is concluded: a browser may keep a `Lax` one to itself.
+            let shown = cookies.find(sent(), Cookie::BrowserState);
+            set_cookies.extend(correct_browser_state(app, &cookies, session.as_ref(), shown));
+        }
         let binding = match cookies.find(sent(), Cookie::Browser).filter(|value| value.len() == 43) {
             Some(value) => value.to_owned(),
             None => {
@@ -91,12 +96,14 @@ impl<'a> Visit<'a> {
     /// Opens a session in this browser.
     pub(crate) fn open_session(&mut self, session: Session, cookie: &str) {
         self.set_cookies.push(self.cookies.set(Cookie::Session, cookie, Lifetime::BrowserSession));
+        self.set_cookies.extend(correct_browser_state(self.app, &self.cookies, Some(&session), None));
         self.session = Some(session);
     }
 
     /// Forgets the session in this browser.
     pub(crate) fn close_session(&mut self) {
         self.set_cookies.push(self.cookies.delete(Cookie::Session));
+        self.set_cookies.push(self.cookies.delete(Cookie::BrowserState));
         self.session = None;
     }
 
@@ -160,7 +167,24 @@ impl<'a> Visit<'a> {
     }
 }
 
-fn cookies(app: &App) -> Cookies {
+/// The cookie that tells the session-management frame about the session, when it does not tell the truth yet.
+fn correct_browser_state(
+    app: &App,
+    cookies: &Cookies,
+    session: Option<&Session>,
+    shown: Option<&str>,
+) -> Option<String> {
+    match session.map(|session| browser_state(app, &session.id)) {
+        Some(state) if shown != Some(state.as_str()) => {
+            Some(cookies.set(Cookie::BrowserState, &state, Lifetime::BrowserSession))
+        }
+        None if shown.is_some() => Some(cookies.delete(Cookie::BrowserState)),
+        Some(_) | None => None,
+    }
+}
+
+/// How this installation writes and reads its cookies.
+pub(crate) fn cookies(app: &App) -> Cookies {
     let transport = if app.settings.is_https() {
         Transport::Https
     } else {

@@ -1,0 +1,3 @@
+//! Okta's management API (`/api/v1/…`).
+
+pub mod sessions;

@@ -1,0 +1,326 @@
+//! Okta's Sessions API, as far as a browser's own cookie or a session token authorises: `/api/v1/sessions/me` and the
+//! exchange of a session token. Other sessions are for administrators.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
+use poem::{Body, Request, Response, web::Data};
+use poem_openapi::{Object, OpenApi, types::Any};
+use serde_json::{Value, json};
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+
+use crate::{
+    api::{
+        error::{oauth::json_response, okta::Envelope},
+        payload::{Answer, Documentation},
+    },
+    app::App,
+    authn::session_token::{self, Presenter, SessionTokenError},
+    fault::Fault,
+    logout::rp_initiated,
+    model::{authorization_server::AuthorizationServer, session::Session, user::User},
+    session::sso,
+    store,
+    syslog::Caller,
+    web::{cookie::Cookie, route::cookies},
+};
+
+/// The endpoints.
+pub struct Sessions {
+    app: Option<Arc<App>>,
+}
+
+impl Sessions {
+    /// Endpoints that serve an application.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app: Some(app) }
+    }
+
+    /// Endpoints that only document themselves.
+    pub fn detached() -> Self {
+        Self { app: None }
+    }
+
+    fn app(&self) -> Result<&App, Response> {
+        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
+    }
+}
+
+/// A session as Okta tells it.
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+struct SessionObject {
+    /// The id, `sid` in tokens.
+    id: String,
+    /// The user.
+    user_id: String,
+    /// The user's login.
+    login: String,
+    /// When it began.
+    created_at: String,
+    /// When it ends if it is not used.
+    expires_at: String,
+    /// `ACTIVE`.
+    status: String,
+    /// When a password was last verified.
+    last_password_verification: Option<String>,
+    /// When another factor was last verified.
+    last_factor_verification: Option<String>,
+    /// The methods used (RFC 8176).
+    amr: Vec<String>,
+    /// Who authenticated the user.
+    idp: Any<Value>,
+    /// Whether a second factor is asked for.
+    mfa_active: bool,
+    /// Where to go from here.
+    #[oai(rename = "_links")]
+    links: Any<Value>,
+}
+
+/// An exchange of a session token.
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents a body that is read as raw JSON, so that its errors are Okta's")]
+struct CreateSession {
+    /// The token.
+    session_token: String,
+}
+
+struct SessionDoc;
+
+impl Documentation for SessionDoc {
+    const STATUSES: &'static [(u16, &'static str)] = &[
+        (200, "The session"),
+        (204, "The session goes on, with `Prefer: return=minimal`"),
+        (400, "The request cannot be read"),
+        (401, "The session token is invalid"),
+        (403, "The page that asks is not at a trusted origin"),
+        (404, "There is no session"),
+        (429, "Too many requests"),
+    ];
+    type Schema = SessionObject;
+}
+
+struct EndedDoc;
+
+impl Documentation for EndedDoc {
+    const STATUSES: &'static [(u16, &'static str)] = &[
+        (204, "The session has ended"),
+        (403, "The page that asks is not at a trusted origin"),
+        (404, "There is no session"),
+        (429, "Too many requests"),
+    ];
+    type Schema = Any<Value>;
+}
+
+#[OpenApi]
+impl Sessions {
+    /// The session of this browser (Okta Sessions API)
+    #[oai(path = "/api/v1/sessions/me", method = "get", operation_id = "getCurrentSession")]
+    async fn me(&self, request: &Request) -> Answer<SessionDoc> {
+        Answer::new(either(self.show(request).await))
+    }
+
+    /// End the session of this browser (Okta Sessions API)
+    #[oai(path = "/api/v1/sessions/me", method = "delete", operation_id = "closeCurrentSession")]
+    async fn close(&self, request: &Request, caller: Data<&Arc<Caller>>) -> Answer<EndedDoc> {
+        Answer::new(either(self.end(request, &caller).await))
+    }
+
+    /// Use the session of this browser, so that it goes on (Okta Sessions API)
+    #[oai(
+        path = "/api/v1/sessions/me/lifecycle/refresh",
+        method = "post",
+        operation_id = "refreshCurrentSession"
+    )]
+    async fn refresh(&self, request: &Request) -> Answer<SessionDoc> {
+        Answer::new(either(self.extend(request).await))
+    }
+
+    /// Exchange a session token for a session (Okta Sessions API)
+    #[oai(path = "/api/v1/sessions", method = "post", operation_id = "createSession")]
+    async fn create(&self, request: &Request, caller: Data<&Arc<Caller>>, body: Body) -> Answer<SessionDoc> {
+        Answer::new(either(self.exchange(request, &caller, body).await))
+    }
+}
+
+/// What an endpoint answers, whichever way it got there.
+fn either(answer: Result<Response, Response>) -> Response {
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn failed(fault: Fault) -> Response {
+    match fault {
+        Fault::Overloaded(what) => {
+            tracing::warn!(what, "overloaded");
+            Envelope::unavailable().respond()
+        }
+        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+            tracing::error!(%fault, "a request failed");
+            Envelope::internal().respond()
+        }
+    }
+}
+
+impl Sessions {
+    async fn show(&self, request: &Request) -> Result<Response, Response> {
+        let app = self.app()?;
+        let (session, user) = current(app, request).await?;
+        Ok(told(request, &view(app, "me", &session, &user).await?))
+    }
+
+    async fn extend(&self, request: &Request) -> Result<Response, Response> {
+        let app = self.app()?;
+        may_change(app, request).await?;
+        let (mut session, user) = current(app, request).await?;
+        let unit = store::unit::Unit::new().claim(store::session::touch(&session.id, app.now()));
+        match app.db.writer().commit(unit).await.map_err(failed)? {
+            store::unit::Outcome::Won => session.last_seen_at = app.now(),
+            store::unit::Outcome::Lost(_) => return Err(no_session()),
+        }
+        Ok(told(request, &view(app, "me", &session, &user).await?))
+    }
+
+    async fn end(&self, request: &Request, caller: &Caller) -> Result<Response, Response> {
+        let app = self.app()?;
+        may_change(app, request).await?;
+        let (session, _) = current(app, request).await?;
+        rp_initiated::end(app, &session, caller).await.map_err(failed)?;
+        let mut response: Response = StatusCode::NO_CONTENT.into();
+        for cookie in [Cookie::Session, Cookie::BrowserState] {
+            if let Ok(removal) = HeaderValue::from_str(&cookies(app).delete(cookie)) {
+                response.headers_mut().append(header::SET_COOKIE, removal);
+            }
+        }
+        Ok(unstored(response))
+    }
+
+    async fn exchange(&self, request: &Request, caller: &Caller, body: Body) -> Result<Response, Response> {
+        let app = self.app()?;
+        let bytes = body.into_bytes().await.map_err(|_| Envelope::malformed().respond())?;
+        let document: Value = serde_json::from_slice(&bytes).map_err(|_| Envelope::malformed().respond())?;
+        let token = document
+            .get("sessionToken")
+            .and_then(Value::as_str)
+            .ok_or_else(|| Envelope::invalid(StatusCode::BAD_REQUEST, "sessionToken").respond())?;
+        let presenter = Presenter::Api { origin: text(request, "origin") };
+        match session_token::redeem(app, token, presenter, caller).await {
+            Ok(signed_in) => {
+                let session = signed_in.opened.session;
+                let view = view(app, session.id.as_str(), &session, &signed_in.user).await?;
+                Ok(json_response(StatusCode::OK, &view))
+            }
+            Err(SessionTokenError::Invalid) => Err(Envelope::authentication_failed().respond()),
+            Err(SessionTokenError::Fault(fault)) => Err(failed(fault)),
+        }
+    }
+}
+
+fn no_session() -> Response {
+    Envelope::not_found("me", "Session").respond()
+}
+
+fn text<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The live session of the browser with its user. Looking at it does not keep it alive.
+async fn current(app: &App, request: &Request) -> Result<(Session, User), Response> {
+    let sent = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let cookies = cookies(app);
+    let cookie = cookies.find(sent, Cookie::Session).ok_or_else(no_session)?;
+    let session = sso::peek(app, cookie).await.map_err(failed)?.ok_or_else(no_session)?;
+    let user = store::user::find(&app.db, &session.user_id).await.map_err(failed)?;
+    let user = user.filter(|user| session.counts_for(user)).ok_or_else(no_session)?;
+    Ok((session, user))
+}
+
+/// A cookie comes along with whatever any page sends: what changes something must come from our own pages or from those
+/// of a trusted origin (RFC 6454 §7; Fetch Metadata §2.4).
+async fn may_change(app: &App, request: &Request) -> Result<(), Response> {
+    let allowed = match text(request, "origin") {
+        Some(origin) if origin == app.settings.issuer => true,
+        Some(origin) => app.origins.load(&app.db).await.map_err(failed)?.trusts(origin),
+        None => text(request, "sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none"),
+    };
+    if allowed { Ok(()) } else { Err(Envelope::origin_refused().respond()) }
+}
+
+/// The session, or nothing but the status where that is preferred (RFC 7240 §4.2).
+fn told(request: &Request, view: &Value) -> Response {
+    let minimal =
+        text(request, "prefer").is_some_and(|prefer| prefer.split(',').any(|p| p.trim() == MINIMAL));
+    if !minimal {
+        return json_response(StatusCode::OK, view);
+    }
+    let mut response: Response = StatusCode::NO_CONTENT.into();
+    response.headers_mut().insert("preference-applied", HeaderValue::from_static(MINIMAL));
+    unstored(response)
+}
+
+const MINIMAL: &str = "return=minimal";
+
+fn unstored(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Okta's session object; `name` is how its links name it.
+async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<Value, Response> {
+    let org = app.server(AuthorizationServer::ORG).await.map_err(failed)?;
+    let verified = |password: bool| {
+        let fits =
+            session.factors.iter().filter(|factor| factor.amr.iter().any(|amr| amr == "pwd") == password);
+        fits.map(|factor| factor.at).max().map(iso)
+    };
+    // RFC 8176 names that Okta's clients know; they refuse others.
+    const KNOWN: [&str; 12] =
+        ["pwd", "swk", "hwk", "otp", "sms", "tel", "kba", "mfa", "mca", "sc", "geo", "fpt"];
+    let amr: Vec<String> = session.amr().into_iter().filter(|amr| KNOWN.contains(&amr.as_str())).collect();
+    let base = &app.settings.issuer;
+    let here = format!("{base}/api/v1/sessions/{name}");
+    let who = if name == "me" { "me" } else { user.id.as_str() };
+    let expires_at = session.expires_at.min(session.last_seen_at + app.settings.session.idle);
+    Ok(json!({
+        "id": session.id,
+        "userId": user.id,
+        "login": user.login,
+        "createdAt": iso(session.created_at),
+        "expiresAt": iso(expires_at),
+        "status": "ACTIVE",
+        "lastPasswordVerification": verified(true),
+        "lastFactorVerification": verified(false),
+        "amr": amr,
+        "idp": { "id": org.map(|org| org.org_id.clone()), "type": "OKTA" },
+        "mfaActive": false,
+        "_links": {
+            "self": { "href": here, "hints": { "allow": ["GET", "DELETE"] } },
+            "refresh": { "href": format!("{here}/lifecycle/refresh"), "hints": { "allow": ["POST"] } },
+            "user": {
+                "name": user.profile.full_name().unwrap_or_else(|| user.login.clone()),
+                "href": format!("{base}/api/v1/users/{who}"),
+                "hints": { "allow": ["GET"] },
+            },
+        },
+    }))
+}
+
+const ISO: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// A time as Okta writes it: UTC with milliseconds.
+fn iso(at: OffsetDateTime) -> String {
+    at.to_offset(time::UtcOffset::UTC).format(ISO).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_and_end_in_z() {
+        let at = time::macros::datetime!(2026-01-02 03:04:05.006 +01:00);
+        assert_eq!(iso(at), "2026-01-02T02:04:05.006Z");
+    }
+}

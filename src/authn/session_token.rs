@@ -1,0 +1,149 @@
+//! Okta's `sessionToken`: what the end of an authentication hands to a caller that has no cookie, to be exchanged once
+//! for a session in the user's browser.
+
+use time::Duration;
+
+use super::service::SignedIn;
+use crate::{
+    app::App,
+    fault::Fault,
+    id::{ClientId, UserId},
+    model::session::VerifiedFactor,
+    protocol::redirect_uri::origin_of,
+    secret::{Secret, TokenHash, opaque_token},
+    session::sso,
+    store::{
+        self,
+        session_token::SessionToken,
+        unit::{Outcome, Unit},
+    },
+    syslog::{Caller, Event, EventType, record_repeated},
+};
+
+pub use crate::store::session_token::BoundTo;
+
+/// How long a session token waits to be exchanged.
+const LIFETIME: Duration = Duration::minutes(5);
+
+/// Who presents a session token, and where it is to take effect.
+#[derive(Clone, Copy, Debug)]
+pub enum Presenter<'a> {
+    /// A client's authorization request (`authorize?sessionToken=`).
+    Authorization {
+        /// The client.
+        client: &'a ClientId,
+        /// Its validated redirect URI.
+        redirect_uri: &'a str,
+    },
+    /// A link that leads on to an address of this origin (`/login/sessionCookieRedirect`).
+    Link {
+        /// The origin that it leads to.
+        origin: &'a str,
+    },
+    /// A request of a program, or of a page of this origin (`POST /api/v1/sessions`).
+    Api {
+        /// The header `Origin`, if a page asks.
+        origin: Option<&'a str>,
+    },
+}
+
+/// Why a session token opened nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionTokenError {
+    /// Unknown, expired, used, issued for somebody else, or its user may not sign in: it is not told which.
+    #[error("the session token is invalid")]
+    Invalid,
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Issues a session token for a user who has just authenticated with these factors.
+///
+/// # Errors
+/// The database failed.
+pub async fn issue(
+    app: &App,
+    user: &UserId,
+    factors: Vec<VerifiedFactor>,
+    bound_to: BoundTo,
+) -> Result<Secret<String>, Fault> {
+    let now = app.now();
+    let token = opaque_token(app.random.as_ref());
+    let stored = SessionToken {
+        user_id: user.clone(),
+        factors,
+        bound_to,
+        created_at: now,
+        expires_at: now + LIFETIME,
+    };
+    let row = store::session_token::row(&TokenHash::of(token.expose()), &stored)?;
+    app.db.writer().commit(Unit::new().row(row)).await?;
+    Ok(token)
+}
+
+/// Exchanges a session token for a session, once.
+///
+/// # Errors
+/// The token opens nothing, or a fault.
+pub async fn redeem(
+    app: &App,
+    token: &str,
+    presenter: Presenter<'_>,
+    caller: &Caller,
+) -> Result<SignedIn, SessionTokenError> {
+    match exchange(app, token, presenter, caller).await {
+        Err(SessionTokenError::Invalid) => {
+            let event = Event::failure(EventType::SessionStart, "invalid_session_token");
+            record_repeated(app, "invalid_session_token", event, caller).await?;
+            Err(SessionTokenError::Invalid)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn exchange(
+    app: &App,
+    token: &str,
+    presenter: Presenter<'_>,
+    caller: &Caller,
+) -> Result<SignedIn, SessionTokenError> {
+    let now = app.now();
+    let hash = TokenHash::of(token);
+    let stored = store::session_token::find(&app.db, &hash, now).await?.ok_or(SessionTokenError::Invalid)?;
+    if !fits(&stored.bound_to, presenter, &app.settings.issuer) {
+        return Err(SessionTokenError::Invalid);
+    }
+    // Whatever ended the user's sessions since ended this one before it began.
+    let user = store::user::find(&app.db, &stored.user_id)
+        .await?
+        .filter(|user| user.is_active() && stored.created_at > user.not_before)
+        .ok_or(SessionTokenError::Invalid)?;
+    let unit = Unit::new().claim(store::session_token::consume(&hash, now));
+    let (unit, opened) = sso::open(app, unit, &user.id, stored.factors, (None, caller)).await?;
+    let event = Event::new(EventType::SessionStart)
+        .user(&user.id)
+        .session(&opened.session.id)
+        .with("sessionToken", true);
+    match app.db.writer().commit(unit.row(event.row(caller, app.random.as_ref(), now))).await? {
+        Outcome::Won => Ok(SignedIn { user, opened }),
+        Outcome::Lost(_) => Err(SessionTokenError::Invalid),
+    }
+}
+
+/// Whether a token is used by the one it was issued for. A link may also lead to ourselves.
+fn fits(bound_to: &BoundTo, presenter: Presenter<'_>, issuer: &str) -> bool {
+    match (bound_to, presenter) {
+        (BoundTo::Client(bound), Presenter::Authorization { client, .. }) => bound == client,
+        (BoundTo::Origin(bound), Presenter::Authorization { redirect_uri, .. }) => {
+            origin_of(redirect_uri).as_ref() == Some(bound)
+        }
+        (BoundTo::Origin(bound), Presenter::Link { origin }) => {
+            bound == origin || origin_of(issuer).as_deref() == Some(origin)
+        }
+        (BoundTo::Client(_), Presenter::Link { .. }) => false,
+        (_, Presenter::Api { origin: None }) => true,
+        (BoundTo::Origin(bound), Presenter::Api { origin: Some(origin) }) => bound == origin,
+        (BoundTo::Client(_), Presenter::Api { origin: Some(_) }) => false,
+    }
+}
