@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     app::App,
     cache::servers::ServerState,
+    claims::subject,
     fault::Fault,
     id::base62,
     model::client::Client,
@@ -42,7 +43,8 @@ pub async fn deliver(app: &App, message: &Message) -> Result<(Notice, Delivery),
     let Some((server, client, uri)) = addressee(app, &notice).await? else {
         return Ok((notice, Delivery::Moot));
     };
-    let token = mint(app, &server, &client, &notice)?;
+    let sub = subject::of(app, &client, &notice.user_id).await?;
+    let token = mint(app, (&server, &client), &notice, &sub)?;
     let delivery = match app.fetch.post_form(&uri, &[("logout_token", &token)], TIMEOUT).await {
         // §2.8: some frameworks turn an empty 200 into a 204.
         Ok(200 | 204) => Delivery::Delivered,
@@ -64,11 +66,16 @@ async fn addressee(
 }
 
 /// The logout token (§2.4): `sub` and `sid` as in the ID token, no `nonce`, and a `typ` that no other token has.
-fn mint(app: &App, server: &ServerState, client: &Client, notice: &Notice) -> Result<String, Fault> {
+fn mint(
+    app: &App,
+    (server, client): (&ServerState, &Client),
+    notice: &Notice,
+    sub: &str,
+) -> Result<String, Fault> {
     let iat = app.now().unix_timestamp();
     let claims: Map<String, Value> = [
         ("iss", json!(server.issuer)),
-        ("sub", json!(notice.user_id)),
+        ("sub", json!(sub)),
         ("aud", json!(client.id)),
         ("iat", json!(iat)),
         ("exp", json!(iat + LIFETIME)),

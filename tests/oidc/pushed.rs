@@ -175,7 +175,7 @@ async fn oidc_q3_nothing_outside_counts_or_leaks(app: TestApp) {
     browser.open(&format!("{}&state=outer-state", app.pushed_url(WEB, &name))).await;
     assert_eq!(
         crate::support::op::answer(&browser).into_keys().collect::<Vec<_>>(),
-        ["code", "iss"],
+        ["code", "iss", "session_state"],
         "{}",
         browser.url()
     );

@@ -114,7 +114,7 @@ async fn sec_a15_a_type_that_is_not_registered_is_refused_at_every_entry(app: Te
         let page = browser.open(&format!("{}&response_type=id_token", sign_in.url)).await;
         let page = sign_in_on(&mut browser, &page, ALICE, PASSWORD).await;
         let names: Vec<_> = must_receive(&browser, &page).into_keys().collect();
-        assert_eq!(names, ["code", "iss", "state"]);
+        assert_eq!(names, ["code", "iss", "session_state", "state"]);
     }
 }
 

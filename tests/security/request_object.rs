@@ -135,7 +135,7 @@ async fn sec_f07_nothing_outside_counts_where_requests_are_signed(app: TestApp) 
     ];
     browser.open(&app.authorize_url(CLIENT, &more)).await;
     let got = answer(&browser);
-    assert_eq!(got.keys().collect::<Vec<_>>(), ["code", "iss"], "{}", browser.url());
+    assert_eq!(got.keys().collect::<Vec<_>>(), ["code", "iss", "session_state"], "{}", browser.url());
     let tokens = app.redeem(CLIENT, &got["code"]).await.json();
     assert_eq!(tokens["scope"], "openid");
     let id_token = crate::support::op::claims(tokens["id_token"].as_str().unwrap());

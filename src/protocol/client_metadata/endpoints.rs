@@ -6,6 +6,7 @@ use super::{
     ClientMetadata, MetadataError,
     validate::{MAX_ENTRIES, Transport, check_uri, ensure},
 };
+use crate::protocol::redirect_uri::origin_of;
 
 impl ClientMetadata {
     /// Registration §2.
@@ -23,7 +24,25 @@ impl ClientMetadata {
         ensure(!fragment, "initiate_login_uri", "has a fragment")?;
         // Core §3.1.2.1: acr_values are separated by spaces.
         let spaced = self.default_acr_values.iter().any(|value| value.contains(' '));
-        ensure(!spaced, "default_acr_values", "has a value with a space")
+        ensure(!spaced, "default_acr_values", "has a value with a space")?;
+        self.check_logout_uris()
+    }
+
+    fn check_logout_uris(&self) -> Result<(), MetadataError> {
+        for (member, uri) in [
+            ("backchannel_logout_uri", &self.backchannel_logout_uri),
+            ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
+        ] {
+            check_uri(member, uri.as_deref(), Transport::HttpsOrLoopback)?;
+            // Back-Channel Logout §2.2: an absolute URI without a fragment.
+            let fragment = uri.as_deref().is_some_and(|uri| uri.contains('#'));
+            ensure(!fragment, member, "has a fragment")?;
+        }
+        let Some(uri) = &self.frontchannel_logout_uri else { return Ok(()) };
+        // Front-Channel Logout §2: scheme, host and port of a registered redirect URI.
+        let origin = origin_of(uri);
+        let own = self.redirect_uris.iter().any(|redirect_uri| origin_of(redirect_uri) == origin);
+        ensure(own, "frontchannel_logout_uri", "is not at the origin of a redirect URI")
     }
 }
 

@@ -88,10 +88,6 @@ impl ClientMetadata {
         ] {
             check_uri(member, uri.as_deref(), Transport::Https)?;
         }
-        ensure(self.request_uris.len() <= MAX_ENTRIES, "request_uris", "has too many entries")?;
-        for uri in &self.request_uris {
-            check_uri("request_uris", Some(uri.as_str()), Transport::Https)?;
-        }
         Ok(())
     }
 
