@@ -90,6 +90,8 @@ pub struct Settings {
     pub log_retention: Duration,
     /// The client that the playground uses, in `dev`.
     pub playground_client: Option<ClientId>,
+    /// The client that plays a device in the playground, in `dev`.
+    pub playground_device_client: Option<ClientId>,
     /// What `dev` made for trying things out.
     pub demo: Option<Demo>,
     /// Algorithms and lifetimes of new authorization servers.
@@ -129,6 +131,8 @@ pub struct Demo {
     pub web_client_secret: Secret<String>,
     /// A public client that runs in browsers.
     pub spa_client_id: ClientId,
+    /// A public client that is installed on devices; a folder that was made before there was one has none.
+    pub native_client_id: Option<ClientId>,
     /// A client that acts for itself (RFC 6749 §4.4).
     pub service_client_id: ClientId,
     /// Its secret.
@@ -152,6 +156,7 @@ impl Settings {
             pushed_request_lifetime: Duration::minutes(1),
             log_retention: Duration::days(90),
             playground_client: None,
+            playground_device_client: None,
             demo: None,
             server_defaults: ServerSettings::default(),
             token_lifetimes: TokenLifetimes::default(),

@@ -23,6 +23,7 @@ use crate::{
     protocol::{
         client_metadata::{ApplicationType, ClientMetadata, Introspect},
         grant_type::GrantType,
+        response_type::ResponseType,
     },
     secret::{Secret, opaque_token},
     store::{self, db::Tx},
@@ -45,6 +46,8 @@ struct Credentials {
     web_client_id: String,
     web_client_secret: String,
     spa_client_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    native_client_id: Option<String>,
     service_client_id: String,
     service_client_secret: String,
 }
@@ -91,6 +94,7 @@ fn read(path: &Path) -> Result<Option<Demo>, CliError> {
         web_client_id: ClientId::new(known.web_client_id),
         web_client_secret: Secret::new(known.web_client_secret),
         spa_client_id: ClientId::new(known.spa_client_id),
+        native_client_id: known.native_client_id.map(ClientId::new),
         service_client_id: ClientId::new(known.service_client_id),
         service_client_secret: Secret::new(known.service_client_secret),
     }))
@@ -105,6 +109,7 @@ fn generate(app: &App) -> Demo {
         web_client_id: ClientId::generate(random),
         web_client_secret: opaque_token(random),
         spa_client_id: ClientId::generate(random),
+        native_client_id: Some(ClientId::generate(random)),
         service_client_id: ClientId::generate(random),
         service_client_secret: opaque_token(random),
     }
@@ -117,6 +122,7 @@ fn write(path: &Path, demo: &Demo) -> Result<(), CliError> {
         web_client_id: demo.web_client_id.to_string(),
         web_client_secret: demo.web_client_secret.expose().clone(),
         spa_client_id: demo.spa_client_id.to_string(),
+        native_client_id: demo.native_client_id.as_ref().map(ToString::to_string),
         service_client_id: demo.service_client_id.to_string(),
         service_client_secret: demo.service_client_secret.expose().clone(),
     };
@@ -146,6 +152,9 @@ async fn insert(app: &App, demo: &Demo) -> Result<(), CliError> {
     let issuer = &app.settings.issuer;
     insert_client(app, &tx, (&demo.web_client_id, Some(&demo.web_client_secret)), web(), now).await?;
     insert_client(app, &tx, (&demo.spa_client_id, None), single_page(issuer), now).await?;
+    if let Some(native) = &demo.native_client_id {
+        insert_client(app, &tx, (native, None), native_metadata(), now).await?;
+    }
     let service = (&demo.service_client_id, Some(&demo.service_client_secret));
     insert_client(app, &tx, service, service_metadata(), now).await?;
     Ok(tx.commit().await?)
@@ -252,10 +261,30 @@ fn single_page(issuer: &str) -> ClientMetadata {
     let mut metadata = ClientMetadata {
         client_name: Some("Demo single-page application".to_owned()),
         application_type: ApplicationType::Browser,
+        // The playground shows them all.
+        response_types: vec![
+            ResponseType::Code,
+            ResponseType::IdToken,
+            ResponseType::IdTokenToken,
+            ResponseType::CodeIdToken,
+            ResponseType::CodeToken,
+            ResponseType::CodeIdTokenToken,
+        ],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::Implicit, GrantType::RefreshToken],
         ..web()
     };
     add_playground(&mut metadata, issuer);
     metadata
+}
+
+fn native_metadata() -> ClientMetadata {
+    ClientMetadata {
+        client_name: Some("Demo device".to_owned()),
+        application_type: ApplicationType::Native,
+        redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode],
+        ..ClientMetadata::default()
+    }
 }
 
 fn service_metadata() -> ClientMetadata {
@@ -319,6 +348,20 @@ pub(super) async fn playground_client(app: &App, demo: Option<&Demo>) -> Result<
     };
     let preferred = demo.and_then(|demo| clients.iter().find(|client| client.id == demo.spa_client_id));
     Ok(preferred.filter(usable).or_else(|| clients.iter().find(usable)).map(|client| client.id.clone()))
+}
+
+/// The client that plays a device in the playground: a public one with the device grant.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn playground_device_client(app: &App) -> Result<Option<ClientId>, CliError> {
+    let clients = store::client::list(&app.db).await?;
+    let usable = |client: &&Client| {
+        client.is_active()
+            && client.metadata.is_public()
+            && client.metadata.allows_grant_type(GrantType::DeviceCode)
+    };
+    Ok(clients.iter().find(usable).map(|client| client.id.clone()))
 }
 
 /// A folder of one's own that goes away with the value.

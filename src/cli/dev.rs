@@ -86,6 +86,7 @@ pub(super) async fn run(command: Dev) -> Result<(), CliError> {
         None => demo::ensure(&app, &config.data).await?,
     };
     app.settings.playground_client = demo::playground_client(&app, demo.as_ref()).await?;
+    app.settings.playground_device_client = demo::playground_device_client(&app).await?;
     app.settings.demo = demo;
     let app = Arc::new(app);
     let issuers = serve::warm_up(&app).await?;
@@ -223,6 +224,7 @@ fn credentials(issuer: &str, demo: &Demo) -> Vec<String> {
         row("Web client", demo.web_client_id.as_str()),
         row("  secret", demo.web_client_secret.expose()),
         row("SPA client", demo.spa_client_id.as_str()),
+        row("Device client", demo.native_client_id.as_ref().map_or("-", ClientId::as_str)),
         row("Service client", demo.service_client_id.as_str()),
         row("  secret", secret),
         String::new(),
@@ -244,6 +246,7 @@ fn ready(app: &App, port: u16) -> serde_json::Value {
         "login": demo.map(|demo| demo.login.as_str()),
         "web_client_id": demo.map(|demo| demo.web_client_id.as_str()),
         "spa_client_id": demo.map(|demo| demo.spa_client_id.as_str()),
+        "native_client_id": demo.and_then(|demo| demo.native_client_id.as_ref()).map(ClientId::as_str),
         "service_client_id": demo.map(|demo| demo.service_client_id.as_str()),
     })
 }

@@ -1,5 +1,6 @@
-//! The playground: a single-page public client that shows every step of the authorization code flow
-//! with PKCE (RFC 7636). Its logic is `assets/playground.js`; this is its page.
+//! The playground: a single-page public client that shows every step of signing in, with PKCE (RFC 7636), pushed
+//! requests (RFC 9126), DPoP (RFC 9449), implicit and hybrid responses, and a device beside it (RFC 8628). Its logic is
+//! `assets/playground.js`; this is its page.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -13,6 +14,8 @@ use super::{icon, style};
 pub struct PlaygroundPage {
     /// The public client it acts as; `{origin}/playground` is its redirect URI and post-logout redirect URI.
     pub client_id: String,
+    /// The client that plays the device; absent: there is none.
+    pub device_client_id: Option<String>,
     /// The issuers to choose from; the first is the default.
     pub issuers: Vec<Issuer>,
     /// The scopes it starts with.
@@ -21,7 +24,11 @@ pub struct PlaygroundPage {
 
 /// Renders the playground; `nonce` admits its script.
 pub fn playground(page: &PlaygroundPage, nonce: &str) -> Markup {
-    let config = serde_json::json!({ "client_id": page.client_id, "issuers": page.issuers });
+    let config = serde_json::json!({
+        "client_id": page.client_id,
+        "device_client_id": page.device_client_id,
+        "issuers": page.issuers,
+    });
     let head = html! { link rel="stylesheet" href=(style::CONSOLE_STYLE.path()); };
     document(
         "Playground",
@@ -35,7 +42,7 @@ pub fn playground(page: &PlaygroundPage, nonce: &str) -> Markup {
                 main id="playground-page" {
                     header.hero {
                         h1 { "Playground" }
-                        p { "A single-page app without a backend: authorization code with PKCE, each request and response in full, each check spelled out." }
+                        p { "A single-page app without a backend: code, implicit and hybrid responses, PKCE, pushed requests, DPoP, and a device. Each request and response in full, each check spelled out." }
                     }
                     noscript {
                         div.alert role="alert" { (icon::warning(20)) div { h2 { "JavaScript is off" } p { "The playground is a JavaScript application. Every other page works without." } } }
@@ -65,6 +72,12 @@ fn settings(page: &PlaygroundPage) -> Markup {
                 div.field {
                     label for="scope" { "Scopes" }
                     input type="text" id="scope" value=(page.scope) autocomplete="off" spellcheck="false" autocapitalize="none";
+                }
+                div.field {
+                    label for="response_type" { "Response type" }
+                    select id="response_type" {
+                        @for kind in RESPONSE_TYPES { option value=(kind) { (kind) } }
+                    }
                 }
                 div.two {
                     div.field {
@@ -96,12 +109,19 @@ fn settings(page: &PlaygroundPage) -> Markup {
                         input type="text" id="login_hint" autocomplete="off" spellcheck="false" autocapitalize="none";
                     }
                 }
+                label.check { input type="checkbox" id="par"; span { "Push the request first (PAR)" } }
+                label.check { input type="checkbox" id="dpop"; span { "Bind the tokens to a key of this browser (DPoP)" } }
                 button.button.primary type="submit" id="act-authorize" { "Sign in" }
+                button.button type="button" id="act-device" disabled { "Sign in on a device" }
             }
             p.help { "Client " code id="client-id" {} " · redirect URI " code id="redirect-uri" {} }
         }
     }
 }
+
+/// What may be asked for: a code, tokens through the browser, or both (Core §3).
+const RESPONSE_TYPES: [&str; 6] =
+    ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"];
 
 fn actions() -> Markup {
     let buttons = [
@@ -126,6 +146,11 @@ fn actions() -> Markup {
 
 fn results() -> Markup {
     html! {
+        section.box id="device" role="status" hidden {
+            h2 { "A device waits" }
+            p { "Its code is " strong { code id="device-code" {} } "." }
+            p { a id="device-link" target="_blank" rel="opener" { "Approve it in a new tab" } }
+        }
         section.section.flush aria-labelledby="tokens-title" {
             h2 id="tokens-title" { "Tokens" }
             p.empty id="tokens-empty" { "No tokens yet. Sign in to get some." }
@@ -150,6 +175,7 @@ mod tests {
     fn page(text: &str) -> PlaygroundPage {
         PlaygroundPage {
             client_id: text.to_owned(),
+            device_client_id: Some(text.to_owned()),
             issuers: vec![Issuer { name: text.to_owned(), issuer: format!("http://localhost:8080/{text}") }],
             scope: text.to_owned(),
         }

@@ -11,6 +11,9 @@ pub(crate) fn trials() -> Vec<Test> {
     trials![browser:
         the_playground_shows_every_step,
         the_playground_works_with_the_org_issuer,
+        the_playground_reads_hybrid_and_implicit_responses,
+        the_playground_pushes_its_request_and_binds_its_tokens,
+        the_playground_signs_a_device_in,
         a_production_server_has_no_playground,
     ]
 }
@@ -21,6 +24,7 @@ pub(super) async fn development(app: TestApp) -> TestApp {
         settings: Some(|settings| {
             settings.dev = true;
             settings.playground_client = Some(ClientId::new("playground"));
+            settings.playground_device_client = Some(ClientId::new("playground-device"));
         }),
         ..Change::default()
     };
@@ -30,12 +34,19 @@ pub(super) async fn development(app: TestApp) -> TestApp {
         "application_type": "browser",
         "redirect_uris": [here],
         "post_logout_redirect_uris": [here],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
+        "grant_types": ["authorization_code", "implicit", "refresh_token"],
+        "response_types": ["code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"],
         "token_endpoint_auth_method": "none",
         "refresh_token": {"rotation_type": "ROTATE", "leeway": 30},
     });
     fixtures::client(&app.app, "playground", metadata, None).await;
+    let device = json!({
+        "application_type": "native",
+        "redirect_uris": ["http://127.0.0.1/callback"],
+        "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+        "token_endpoint_auth_method": "none",
+    });
+    fixtures::client(&app.app, "playground-device", device, None).await;
     app
 }
 
@@ -131,6 +142,77 @@ async fn the_playground_works_with_the_org_issuer(app: TestApp, driver: WebDrive
     act(&driver, "act-userinfo", "UserInfo request").await;
     assert!(latest(&driver).await.contains("passed: sub is the ID token's"), "{}", latest(&driver).await);
     assert_eq!(complaints(&driver).await, [""; 0]);
+}
+
+/// Opens the playground and chooses a response type.
+async fn choose_response_type(driver: &WebDriver, app: &TestApp, response_type: &str) {
+    driver.goto(app.url("/playground")).await.unwrap();
+    until(driver, "!document.getElementById('act-device').disabled").await;
+    click(driver, "#act-forget:enabled, #act-clear:enabled, h1").await;
+    click(driver, &format!("#response_type option[value='{response_type}']")).await;
+}
+
+/// OpenID Connect Core §3.2, §3.3: what came through the browser is checked against the code and the access token.
+async fn the_playground_reads_hybrid_and_implicit_responses(app: TestApp, driver: WebDriver) {
+    let app = development(app).await;
+    choose_response_type(&driver, &app, "code id_token token").await;
+    sign_in_at_playground(&driver).await;
+    let timeline = value(&driver, "document.getElementById('timeline').textContent").await;
+    assert!(timeline.as_str().unwrap().contains("passed: c_hash matches the code"), "{timeline}");
+
+    choose_response_type(&driver, &app, "id_token").await;
+    click(&driver, "#act-authorize").await;
+    until(&driver, "document.querySelectorAll('#tokens .box').length === 1").await;
+    until(&driver, "document.querySelector('#tokens .checks')").await;
+    assert_eq!(value(&driver, "document.querySelectorAll('.checks .bad').length").await, 0);
+    assert_eq!(complaints(&driver).await, [""; 0]);
+}
+
+/// RFC 9126, RFC 9449: the request goes ahead of the browser, and the tokens are good for its key only.
+async fn the_playground_pushes_its_request_and_binds_its_tokens(app: TestApp, driver: WebDriver) {
+    let app = development(app).await;
+    choose_response_type(&driver, &app, "code").await;
+    click(&driver, "#par").await;
+    click(&driver, "#dpop").await;
+    sign_in_at_playground(&driver).await;
+    let claims = value(&driver, "document.getElementById('tokens').textContent").await;
+    assert!(claims.as_str().unwrap().contains("\"jkt\""), "{claims}");
+    let timeline = value(&driver, "document.getElementById('timeline').textContent").await;
+    assert!(timeline.as_str().unwrap().contains("request_uri"), "{timeline}");
+    act(&driver, "act-userinfo", "UserInfo request").await;
+    let userinfo = latest(&driver).await;
+    assert!(userinfo.contains("passed: sub is the ID token's"), "{userinfo}");
+    act(&driver, "act-refresh", "refresh_token").await;
+    assert_checked(&driver).await;
+    assert_eq!(complaints(&driver).await, [""; 0]);
+}
+
+/// RFC 8628: the page plays the device, and a second tab approves.
+async fn the_playground_signs_a_device_in(app: TestApp, driver: WebDriver) {
+    let app = development(app).await;
+    choose_response_type(&driver, &app, "code").await;
+    sign_in_at_playground(&driver).await;
+    click(&driver, "#act-forget").await;
+    click(&driver, "#act-device").await;
+    until(&driver, "!document.getElementById('device').hidden").await;
+    let playground = driver.window().await.unwrap();
+    click(&driver, "#device-link").await;
+    let windows = driver.windows().await.unwrap();
+    let approval = windows.into_iter().find(|window| *window != playground).expect("a second tab");
+    driver.switch_to_window(approval).await.unwrap();
+    until(&driver, "document.getElementById('device-approve') || document.getElementById('device-submit')")
+        .await;
+    if value(&driver, "!!document.getElementById('device-submit')").await == true {
+        click(&driver, "#device-submit").await;
+    }
+    until(&driver, "document.getElementById('device-approve')").await;
+    click(&driver, "#device-approve").await;
+    until(&driver, "document.getElementById('device-done-page')").await;
+    driver.close_window().await.unwrap();
+    driver.switch_to_window(playground).await.unwrap();
+    until(&driver, "document.querySelectorAll('#tokens .box').length === 3").await;
+    assert_eq!(value(&driver, "document.querySelectorAll('.checks .bad').length").await, 0);
+    assert_eq!(value(&driver, "document.getElementById('device').hidden").await, true);
 }
 
 /// Pages for development exist on development servers only.

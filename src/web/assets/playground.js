@@ -1,4 +1,5 @@
-// A single-page public client: authorization code with PKCE (RFC 7636), every step visible.
+// A single-page public client, every step visible: authorization code with PKCE (RFC 7636), implicit and hybrid
+// responses, pushed requests (RFC 9126), DPoP (RFC 9449); and a device next to it (RFC 8628).
 // No dependencies; all text reaches the page through textContent.
 
 const config = JSON.parse(document.getElementById("playground-config").textContent);
@@ -15,7 +16,7 @@ async function start() {
   $("settings").addEventListener("change", readSettings);
   for (const [id, action] of Object.entries({
     "act-refresh": refresh, "act-userinfo": userinfo, "act-introspect": introspect, "act-renew": silentRenew,
-    "act-revoke": revokeAccess, "act-revoke-refresh": revokeRefresh, "act-logout": logout,
+    "act-revoke": revokeAccess, "act-revoke-refresh": revokeRefresh, "act-logout": logout, "act-device": device,
   })) $(id).addEventListener("click", () => run(action));
   $("act-clear").addEventListener("click", () => { store.log = []; save(); render(); });
   $("act-forget").addEventListener("click", () => { store.tokens = null; store.pending = null; save(); render(); });
@@ -36,24 +37,42 @@ function obstacle() {
 async function authorize() {
   const settings = readSettings();
   const metadata = await discover(settings.issuer);
-  const { url, pending } = await authorizationRequest(metadata, settings, {});
+  const { params, pending } = await authorizationRequest(settings, {});
   store.pending = pending;
+  const url = endpointUrl(metadata.authorization_endpoint, settings.par ? await push(metadata, params) : params);
   record({ title: "Authorization request", verb: "GET", url: metadata.authorization_endpoint, request: fromUrl(url),
     remarks: ["state, nonce and code_verifier are fresh random values kept in sessionStorage.", `code_verifier = ${pending.verifier}`] });
   location.assign(url);
 }
 
-async function authorizationRequest(metadata, settings, extra) {
-  const pending = { issuer: settings.issuer, state: random(16), nonce: random(16), verifier: random(32) };
+// RFC 9126 §2: the request travels from server to server, the browser carries a reference only.
+async function push(metadata, params) {
+  const { ok, body, entry } = await post(metadata.pushed_authorization_request_endpoint, params, "Pushed authorization request");
+  record(entry);
+  if (!ok) throw new Error(body?.error_description ?? "The request was not accepted.");
+  return { client_id: params.client_id, request_uri: body.request_uri };
+}
+
+function endpointUrl(endpoint, params) {
+  const url = new URL(endpoint);
+  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+async function authorizationRequest(settings, extra) {
+  const pending = { issuer: settings.issuer, state: random(16), nonce: random(16), verifier: random(32), dpop: settings.dpop };
+  const type = extra.response_type ?? settings.response_type;
   const params = {
-    client_id: config.client_id, response_type: "code", redirect_uri: redirectUri, scope: settings.scope,
-    state: pending.state, nonce: pending.nonce, code_challenge: await challenge(pending.verifier), code_challenge_method: "S256",
-    response_mode: settings.response_mode, prompt: settings.prompt, acr_values: settings.acr_values,
-    max_age: settings.max_age, login_hint: settings.login_hint, ...extra,
+    client_id: config.client_id, response_type: type, redirect_uri: redirectUri, scope: settings.scope,
+    state: pending.state, nonce: pending.nonce, response_mode: settings.response_mode, prompt: settings.prompt,
+    acr_values: settings.acr_values, max_age: settings.max_age, login_hint: settings.login_hint, ...extra,
   };
-  const url = new URL(metadata.authorization_endpoint);
-  for (const [name, value] of Object.entries(params)) if (value) url.searchParams.set(name, value);
-  return { url: url.href, pending };
+  if (type.split(" ").includes("code")) {
+    Object.assign(params, { code_challenge: await challenge(pending.verifier), code_challenge_method: "S256" });
+    // RFC 9449 §10: the code is bound to the key that the token request will prove.
+    if (settings.dpop) params.dpop_jkt = await thumbprint((await dpopKey()).jwk);
+  }
+  return { params: Object.fromEntries(Object.entries(params).filter(([, value]) => value)), pending };
 }
 
 // ---- Authorization response (RFC 6749 §4.1.2, RFC 9207) ----
@@ -76,21 +95,59 @@ async function receive(answer, title) {
     checks.push(check("iss is the issuer that was asked (RFC 9207)", answer.iss === metadata?.issuer));
   }
   checks.push(check("no error", !answer.error, answer.error));
+  const trusted = checks.every((c) => c.ok !== false);
+  const front = { access_token: answer.access_token, id_token: answer.id_token, token_type: answer.token_type };
+  if (trusted && (front.access_token || front.id_token)) {
+    store.tokens = { ...front, nonce: pending.nonce, client: config.client_id, code: answer.code };
+    store.issuer = metadata.issuer;
+    const jwt = decode(front.id_token);
+    if (jwt) checks.push(...await idTokenChecks(jwt));
+  }
   record({ title, verb: "←", url: redirectUri, response: answer, checks });
-  if (checks.some((c) => c.ok === false)) return;
+  if (!trusted || !answer.code) return;
   await tokenRequest(metadata, {
     grant_type: "authorization_code", code: answer.code, redirect_uri: redirectUri, code_verifier: pending.verifier,
   }, "Token request: authorization_code", pending);
 }
 
+// ---- Device authorization (RFC 8628) ----
+
+async function device() {
+  const settings = readSettings();
+  const metadata = await discover(settings.issuer);
+  const client = { client_id: config.device_client_id };
+  const { ok, body, entry } = await post(metadata.device_authorization_endpoint, { ...client, scope: settings.scope }, "Device authorization request");
+  record(entry);
+  if (!ok) return;
+  $("device-code").textContent = body.user_code;
+  $("device-link").href = body.verification_uri_complete;
+  $("device").hidden = false;
+  try { await poll(metadata, body, { ...client, grant_type: "urn:ietf:params:oauth:grant-type:device_code", device_code: body.device_code }); }
+  finally { $("device").hidden = true; }
+}
+
+async function poll(metadata, { interval, expires_in: lifetime }, params) {
+  let pause = interval ?? 5;
+  for (const end = now() + lifetime; now() < end;) {
+    await new Promise((resolve) => setTimeout(resolve, pause * 1000));
+    const { ok, body, entry } = await post(metadata.token_endpoint, params, "Token request: device_code");
+    if (body?.error === "authorization_pending") continue;
+    if (body?.error === "slow_down") { pause += 5; continue; }
+    if (ok) { store.tokens = { ...body, client: params.client_id, renewed: true }; store.issuer = metadata.issuer; }
+    return record(entry);
+  }
+}
+
 // ---- Token request (RFC 6749 §4.1.3, §6) ----
 
 async function tokenRequest(metadata, params, title, pending) {
-  const { ok, body, entry } = await post(metadata.token_endpoint, { client_id: config.client_id, ...params }, title);
-  if (!ok) return record(entry);
   const before = store.tokens ?? {};
   const renewed = params.grant_type === "refresh_token";
-  store.tokens = { ...(renewed ? before : {}), ...body, nonce: pending?.nonce ?? (renewed ? before.nonce : undefined), renewed };
+  const client = renewed ? before.client : config.client_id;
+  const bound = pending ? pending.dpop : before.token_type === "DPoP";
+  const { ok, body, entry } = await post(metadata.token_endpoint, { client_id: client, ...params }, title, bound);
+  if (!ok) return record(entry);
+  store.tokens = { ...(renewed ? before : {}), ...body, nonce: pending?.nonce ?? (renewed ? before.nonce : undefined), renewed, client };
   store.issuer = metadata.issuer;
   record(entry);
 }
@@ -104,8 +161,10 @@ async function refresh() {
 
 async function userinfo() {
   const metadata = await discover(store.issuer);
-  const headers = { authorization: `Bearer ${store.tokens.access_token}` };
-  const { body, entry } = await call("GET", metadata.userinfo_endpoint, { headers }, "UserInfo request");
+  const { access_token: token, token_type: type } = store.tokens;
+  const headers = { authorization: `${type ?? "Bearer"} ${token}` };
+  const dpop = type === "DPoP" ? { token } : undefined;
+  const { body, entry } = await call("GET", metadata.userinfo_endpoint, { headers, dpop }, "UserInfo request");
   const subject = decode(store.tokens.id_token)?.claims.sub;
   if (subject) entry.checks = [check("sub is the ID token's (Core §5.3.2)", body?.sub === subject)];
   record(entry);
@@ -113,7 +172,7 @@ async function userinfo() {
 
 async function introspect() {
   const metadata = await discover(store.issuer);
-  const params = { client_id: config.client_id, token: store.tokens.access_token, token_type_hint: "access_token" };
+  const params = { client_id: store.tokens.client, token: store.tokens.access_token, token_type_hint: "access_token" };
   record((await post(metadata.introspection_endpoint, params, "Introspection of the access token")).entry);
 }
 
@@ -122,7 +181,7 @@ async function revokeRefresh() { await revoke("refresh_token"); }
 
 async function revoke(kind) {
   const metadata = await discover(store.issuer);
-  const params = { client_id: config.client_id, token: store.tokens[kind], token_type_hint: kind };
+  const params = { client_id: store.tokens.client, token: store.tokens[kind], token_type_hint: kind };
   const { entry } = await post(metadata.revocation_endpoint, params, `Revocation of the ${kind.replace("_", " ")}`);
   entry.remarks = ["The token is still shown here so that you can see it refused from now on."];
   record(entry);
@@ -133,7 +192,9 @@ async function revoke(kind) {
 async function silentRenew() {
   const settings = { ...readSettings(), issuer: store.issuer ?? readSettings().issuer };
   const metadata = await discover(settings.issuer);
-  const { url, pending } = await authorizationRequest(metadata, settings, { prompt: "none", response_mode: "okta_post_message" });
+  const extra = { response_type: "code", prompt: "none", response_mode: "okta_post_message" };
+  const { params, pending } = await authorizationRequest(settings, extra);
+  const url = endpointUrl(metadata.authorization_endpoint, params);
   store.pending = pending;
   record({ title: "Silent authorization request (hidden frame)", verb: "GET", url: metadata.authorization_endpoint, request: fromUrl(url) });
   const answer = await framed(url, new URL(metadata.issuer).origin, pending.state);
@@ -199,14 +260,21 @@ async function jwks(issuer, kid) {
   return body.keys;
 }
 
-function post(url, params, title) {
+function post(url, params, title, bound) {
   const sent = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
-  return call("POST", url, { body: new URLSearchParams(sent), shown: sent }, title);
+  return call("POST", url, { body: new URLSearchParams(sent), shown: sent, dpop: bound ? {} : undefined }, title);
 }
 
-async function call(method, url, { headers = {}, body, shown }, title) {
-  const entry = { title, verb: method, url, request: shown ?? (Object.keys(headers).length ? headers : undefined) };
-  const response = await fetch(url, { method, headers: { accept: "application/json", ...headers }, body, credentials: "omit", cache: "no-store" });
+async function call(method, url, { headers = {}, body, shown, dpop }, title) {
+  const proof = dpop && { DPoP: await dpopProof(method, url, dpop) };
+  const request = { ...shown, ...(shown ? {} : headers), ...proof };
+  const entry = { title, verb: method, url, request: Object.keys(request).length ? request : undefined };
+  const response = await fetch(url, { method, headers: { accept: "application/json", ...headers, ...proof }, body, credentials: "omit", cache: "no-store" });
+  const nonce = response.headers.get("dpop-nonce");
+  // RFC 9449 §8: the server hands out a nonce, and the request is repeated once with it.
+  if (dpop && nonce && !dpop.nonce && !response.ok && await wantsNonce(response)) {
+    return call(method, url, { headers, body, shown, dpop: { ...dpop, nonce } }, title);
+  }
   const text = await response.text();
   const parsed = parse(text);
   entry.status = response.status;
@@ -215,6 +283,48 @@ async function call(method, url, { headers = {}, body, shown }, title) {
   if (challenged) entry.remarks = [`WWW-Authenticate: ${challenged}`];
   return { ok: response.ok, body: parsed, entry };
 }
+
+async function wantsNonce(response) {
+  const challenge = response.headers.get("www-authenticate") ?? "";
+  return challenge.includes("use_dpop_nonce") || (await response.clone().text()).includes("use_dpop_nonce");
+}
+
+// ---- DPoP (RFC 9449): a key of this browser that tokens are bound to; its private half cannot be read ----
+
+async function dpopKey() {
+  const known = await keyStore("readonly", (keys) => keys.get("dpop"));
+  if (known) return known;
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+  const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
+  const key = { privateKey: pair.privateKey, jwk: { kty, crv, x, y } };
+  await keyStore("readwrite", (keys) => keys.put(key, "dpop"));
+  return key;
+}
+
+function keyStore(mode, use) {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open(storageKey, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const request = use(opening.result.transaction("keys", mode).objectStore("keys"));
+      request.onsuccess = () => { opening.result.close(); resolve(request.result); };
+      request.onerror = () => reject(request.error);
+    };
+  });
+}
+
+async function dpopProof(method, url, { token, nonce }) {
+  const key = await dpopKey();
+  const claims = { jti: random(16), htm: method, htu: url, iat: now(), nonce, ath: token && await sha256(token) };
+  const encode = (value) => toBase64url(new TextEncoder().encode(JSON.stringify(value)));
+  const signed = `${encode({ typ: "dpop+jwt", alg: "ES256", jwk: key.jwk })}.${encode(claims)}`;
+  const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key.privateKey, new TextEncoder().encode(signed));
+  return `${signed}.${toBase64url(new Uint8Array(signature))}`;
+}
+
+// RFC 7638 §3: the required members in lexical order.
+function thumbprint({ crv, kty, x, y }) { return sha256(JSON.stringify({ crv, kty, x, y })); }
 
 // ---- JWT: decoding and verification (RFC 7515, RFC 7518 §3.1, RFC 8037) ----
 
@@ -259,18 +369,21 @@ async function signatureCheck(jwt, issuer) {
 
 async function idTokenChecks(jwt) {
   const { claims, header } = jwt;
+  const { client, nonce, renewed, access_token: accessToken, code } = store.tokens;
   const audience = [].concat(claims.aud ?? []);
   const checks = [
     await signatureCheck(jwt, store.issuer),
     check("iss is the issuer", claims.iss === store.issuer, claims.iss),
-    check("aud contains the client", audience.includes(config.client_id), audience.join(" ")),
-    // Core §12.2: a refreshed ID token may leave it out.
-    check("nonce is the one that was sent", claims.nonce === undefined && store.tokens.renewed ? null : claims.nonce === store.tokens.nonce, claims.nonce),
+    check("aud contains the client", audience.includes(client), audience.join(" ")),
+    // Core §12.2: a refreshed ID token may leave it out, and a device sent none.
+    check("nonce is the one that was sent", claims.nonce === undefined && renewed ? null : claims.nonce === nonce, claims.nonce),
     expiry(claims),
   ];
-  if (audience.length > 1) checks.push(check("azp is the client", claims.azp === config.client_id, claims.azp));
-  if (claims.at_hash === undefined) checks.push(check("at_hash", null, "absent (optional in the code flow)"));
-  else checks.push(check("at_hash matches the access token (Core §3.1.3.6)", claims.at_hash === await leftHalf(header.alg, store.tokens.access_token), claims.at_hash));
+  if (audience.length > 1) checks.push(check("azp is the client", claims.azp === client, claims.azp));
+  // Core §3.2.2.9, §3.3.2.11: required beside what they are the hash of, unless that came from the token endpoint.
+  if (code) checks.push(check("c_hash matches the code (Core §3.3.2.11)", claims.c_hash === await leftHalf(header.alg, code), claims.c_hash));
+  if (claims.at_hash === undefined) checks.push(check("at_hash", accessToken && code ? false : null, "absent"));
+  else checks.push(check("at_hash matches the access token (Core §3.1.3.6)", claims.at_hash === await leftHalf(header.alg, accessToken), claims.at_hash));
   return checks;
 }
 
@@ -297,7 +410,7 @@ function render() {
   const can = {
     "act-refresh": tokens?.refresh_token, "act-userinfo": tokens?.access_token, "act-introspect": tokens?.access_token,
     "act-renew": true, "act-revoke": tokens?.access_token, "act-revoke-refresh": tokens?.refresh_token,
-    "act-logout": tokens?.id_token, "act-forget": tokens, "act-clear": store.log.length,
+    "act-logout": tokens?.id_token, "act-forget": tokens, "act-clear": store.log.length, "act-device": config.device_client_id,
   };
   for (const [id, able] of Object.entries(can)) $(id).disabled = !able;
   const list = $("timeline");
@@ -377,14 +490,19 @@ function el(name, attributes, ...children) {
 function fillSettings() {
   const issuer = $("issuer");
   for (const { name, issuer: value } of config.issuers) issuer.append(el("option", { value }, name));
-  for (const [id, value] of Object.entries(store.settings)) if ($(id) && value) $(id).value = value;
+  for (const [id, value] of Object.entries(store.settings)) {
+    const field = $(id);
+    if (field?.type === "checkbox") field.checked = value;
+    else if (field && value) field.value = value;
+  }
   if (!issuer.value && config.issuers.length) issuer.value = config.issuers[0].issuer;
   $("client-id").textContent = config.client_id;
   $("redirect-uri").textContent = redirectUri;
 }
 
 function readSettings() {
-  for (const id of ["issuer", "scope", "response_mode", "prompt", "acr_values", "max_age", "login_hint"]) store.settings[id] = $(id).value.trim();
+  for (const id of ["issuer", "scope", "response_type", "response_mode", "prompt", "acr_values", "max_age", "login_hint"]) store.settings[id] = $(id).value.trim();
+  for (const id of ["par", "dpop"]) store.settings[id] = $(id).checked;
   save();
   return store.settings;
 }
@@ -419,9 +537,8 @@ function restore() { return parse(sessionStorage.getItem(storageKey) ?? "") ?? {
 function random(bytes) { return toBase64url(crypto.getRandomValues(new Uint8Array(bytes))); }
 function toBase64url(bytes) { return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, ""); }
 function fromBase64url(text) { return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0)); }
-async function challenge(verifier) {
-  return toBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier))));
-}
+async function sha256(text) { return toBase64url(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)))); }
+function challenge(verifier) { return sha256(verifier); }
 function withDates(claims) {
   const shown = { ...claims };
   for (const name of ["exp", "iat", "auth_time", "nbf"]) {

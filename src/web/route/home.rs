@@ -96,6 +96,7 @@ pub(crate) async fn get_playground(
     };
     let view = PlaygroundPage {
         client_id: client.to_string(),
+        device_client_id: app.settings.playground_device_client.as_ref().map(ToString::to_string),
         issuers: issuers(&app),
         scope: "openid profile email offline_access".to_owned(),
     };
