@@ -1,24 +1,30 @@
 //! The provider as an independent relying-party library meets it: the unmodified `openidconnect` crate.
 
-use std::{future::Future, pin::Pin};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use openidconnect::{
-    AccessTokenHash, AdditionalProviderMetadata, AuthorizationCode, ClaimsVerificationError, ClientId,
-    ClientSecret, ConfigurationError, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, IntrospectionUrl, IssuerUrl, LogoutProviderMetadata, LogoutRequest, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadata,
-    RedirectUrl, RequestTokenError, RevocationUrl, Scope, TokenIntrospectionResponse, TokenResponse,
+    AccessTokenHash, AdditionalProviderMetadata, AuthType, AuthorizationCode, ClaimsVerificationError,
+    ClientId, ClientSecret, ConfigurationError, CsrfToken, DeviceAuthorizationUrl,
+    DeviceCodeErrorResponseType, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
+    IntrospectionUrl, IssuerUrl, LogoutProviderMetadata, LogoutRequest, Nonce, OAuth2TokenResponse,
+    PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadata, RedirectUrl,
+    RequestTokenError, RevocationUrl, Scope, TokenIntrospectionResponse, TokenResponse,
     core::{
         CoreAuthDisplay, CoreAuthenticationFlow, CoreClaimName, CoreClaimType, CoreClient,
-        CoreClientAuthMethod, CoreErrorResponseType, CoreGrantType, CoreJsonWebKey,
-        CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType,
-        CoreSubjectIdentifierType, CoreTokenResponse, CoreUserInfoClaims,
+        CoreClientAuthMethod, CoreDeviceAuthorizationResponse, CoreErrorResponseType, CoreGrantType,
+        CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
+        CoreResponseType, CoreSubjectIdentifierType, CoreTokenResponse, CoreUserInfoClaims,
     },
 };
 use serde::{Deserialize, Serialize};
 
 use crate::support::{
     Test, TestApp,
+    device::{TV, devices},
     fixtures::{ALICE, OTHER, POST_LOGOUT_REDIRECT_URI, REDIRECT_URI, SECRET, WEB},
     http::Browser,
     op::answer,
@@ -35,6 +41,8 @@ pub(crate) fn trials() -> Vec<Test> {
             the_library_sees_a_replayed_code_and_a_wrong_verifier_refused,
             the_library_revokes_and_the_tokens_are_dead,
             the_library_logs_out_and_comes_back,
+            the_library_gets_tokens_on_a_device_when_the_user_approves_elsewhere,
+            the_library_is_told_that_the_user_denied,
     ]
 }
 
@@ -43,6 +51,7 @@ pub(crate) fn trials() -> Vec<Test> {
 pub(super) struct Endpoints {
     introspection_endpoint: IntrospectionUrl,
     revocation_endpoint: RevocationUrl,
+    device_authorization_endpoint: DeviceAuthorizationUrl,
 }
 
 impl AdditionalProviderMetadata for Endpoints {}
@@ -303,4 +312,79 @@ async fn the_library_logs_out_and_comes_back(app: TestApp) {
     assert_eq!(answer(&browser)["state"], "bye");
     browser.open(&app.authorize_url(WEB, &[("prompt", "none")])).await;
     assert_eq!(answer(&browser)["error"], "login_required");
+}
+
+/// What a user does elsewhere while a device waits.
+struct Waiting<'a> {
+    app: &'a TestApp,
+    codes: CoreDeviceAuthorizationResponse,
+    decision: &'static str,
+    waits: AtomicU32,
+}
+
+impl Waiting<'_> {
+    /// One interval later. Nothing has happened after the first; during the second the user decides.
+    async fn interval(&self, interval: std::time::Duration) {
+        self.app.clock.advance(i64::try_from(interval.as_secs()).unwrap());
+        if self.waits.fetch_add(1, Ordering::SeqCst) == 1 {
+            self.app.decide(self.codes.user_code().secret(), ALICE, self.decision).await;
+        }
+    }
+}
+
+/// The library with the endpoint of the device grant.
+type DeviceLibrary =
+    CoreClient<EndpointSet, EndpointSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+
+/// The library on a device that keeps no secret.
+async fn device_library(app: &TestApp) -> DeviceLibrary {
+    devices(app).await;
+    let metadata = discover(app, "default").await;
+    let endpoint = metadata.additional_metadata().additional_metadata.device_authorization_endpoint.clone();
+    CoreClient::from_provider_metadata(metadata, ClientId::new(TV.to_owned()), None)
+        .set_device_authorization_url(endpoint)
+        .set_auth_type(AuthType::RequestBody)
+}
+
+/// RFC 8628 §3.2, §3.5: the library shows a code, asks at the interval that it is told, is told `authorization_pending`,
+/// and gets the user's tokens once they approve on another machine.
+async fn the_library_gets_tokens_on_a_device_when_the_user_approves_elsewhere(app: TestApp) {
+    let library = device_library(&app).await;
+    let request = library.exchange_device_code().add_scope(Scope::new("email".to_owned()));
+    let codes: CoreDeviceAuthorizationResponse = request.request_async(&transport()).await.unwrap();
+    assert!(codes.verification_uri_complete().unwrap().secret().contains(codes.user_code().secret()));
+
+    let waiting = Waiting { app: &app, codes, decision: "approve", waits: AtomicU32::new(0) };
+    let tokens = library
+        .exchange_device_access_token(&waiting.codes)
+        .unwrap()
+        .request_async(&transport(), |interval| waiting.interval(interval), None)
+        .await
+        .unwrap();
+
+    assert_eq!(waiting.waits.into_inner(), 2);
+    let claims = tokens.id_token().unwrap().claims(&library.id_token_verifier(), |_: Option<&Nonce>| Ok(()));
+    let userinfo: CoreUserInfoClaims = library
+        .user_info(tokens.access_token().clone(), Some(claims.unwrap().subject().clone()))
+        .unwrap()
+        .request_async(&transport())
+        .await
+        .unwrap();
+    assert_eq!(userinfo.email().unwrap().as_str(), ALICE);
+}
+
+/// RFC 8628 §3.5: `access_denied` ends the library's waiting.
+async fn the_library_is_told_that_the_user_denied(app: TestApp) {
+    let library = device_library(&app).await;
+    let codes: CoreDeviceAuthorizationResponse =
+        library.exchange_device_code().request_async(&transport()).await.unwrap();
+    let waiting = Waiting { app: &app, codes, decision: "deny", waits: AtomicU32::new(0) };
+    let refused = library
+        .exchange_device_access_token(&waiting.codes)
+        .unwrap()
+        .request_async(&transport(), |interval| waiting.interval(interval), None)
+        .await
+        .unwrap_err();
+    let RequestTokenError::ServerResponse(refused) = refused else { panic!("{refused:?}") };
+    assert_eq!(*refused.error(), DeviceCodeErrorResponseType::AccessDenied);
 }
