@@ -20,7 +20,7 @@ use crate::{
     app::{App, Demo},
     config::{Address, Config, DevOptions, Fetch},
     fault::Fault,
-    id::base62,
+    id::{ClientId, base62},
     jobs,
     ports::random::SystemRandom,
     router, seed,
