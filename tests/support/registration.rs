@@ -26,12 +26,13 @@ pub(crate) async fn open(app: TestApp) -> TestApp {
 /// The same application where holders of [`INITIAL`] may register.
 pub(crate) async fn restricted(app: TestApp) -> TestApp {
     let settings: fn(&mut stepgate::app::Settings) = |settings| {
-        settings.registration.initial_access_tokens = vec![TokenHash::of("another"), TokenHash::of(INITIAL)]
+        settings.registration.initial_access_tokens = vec![TokenHash::of("another"), TokenHash::of(INITIAL)];
     };
     app.restart(Change { settings: Some(settings), ..Change::default() }).await
 }
 
 /// Metadata of a client with a redirect URI.
+#[expect(clippy::needless_pass_by_value, reason = "callers write the JSON in place")]
 pub(crate) fn web(more: Value) -> Value {
     let mut metadata = json!({"client_name": "Registered", "redirect_uris": [REDIRECT_URI]});
     metadata.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
