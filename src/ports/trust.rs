@@ -141,7 +141,7 @@ mod tests {
     const EXPIRED: u64 = 21_366;
 
     #[test]
-    fn a_self_signed_certificate_that_was_added_is_believed_for_its_own_host_while_it_is_valid() {
+    fn oidc_t9_a_certificate_that_was_added_is_believed_for_its_own_host_while_it_is_valid() {
         let added = self_signed("suite.example");
         let trust = trusting(&added);
         assert!(verify(&trust, &added, "suite.example", VALID));

@@ -316,6 +316,27 @@ async fn connect_tls(
         .await
 }
 
+/// RFC 9325 §3.1.1: TLS 1.0 and 1.1 are refused with an alert.
+#[tokio::test]
+async fn oidc_t2_old_versions_of_tls_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, root) = write_certificate(folder.path());
+    let running = start(Listener::tls(&any_port(), Certificate::load(files).unwrap()).unwrap(), settings());
+    for version in [1, 2] {
+        // A ClientHello of this version with one suite of its time (RFC 4346 §7.4.1.2).
+        let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, version];
+        hello.extend([7; 32]);
+        hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(&hello).await.unwrap();
+        let mut answer = Vec::new();
+        drop(timeout(LONG, stream.read_to_end(&mut answer)).await.expect("left open"));
+        // A fatal alert, handshake_failure or protocol_version, and nothing else.
+        assert!(matches!(answer[..], [0x15, 3, _, 0, 2, 2, 40 | 70]), "{answer:?}");
+    }
+    assert!(connect_tls(running.address, &root, None, b"http/1.1").await.is_ok());
+}
+
 #[tokio::test]
 async fn sec_x08_a_tls_handshake_that_stops_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();

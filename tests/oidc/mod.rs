@@ -36,10 +36,13 @@ mod token;
 mod transport;
 mod userinfo;
 
+use std::collections::BTreeSet;
+
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
     [
+        trials![plain: every_line_of_the_checklist_has_a_test],
         authorization_request::trials(),
         backchannel_logout::trials(),
         claims_parameter::trials(),
@@ -79,4 +82,55 @@ pub(crate) fn trials() -> Vec<Test> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The groups of the checklist of what certification looks at, and how many lines each has.
+const LINES: [(&str, u8); 18] = [
+    ("t", 10),
+    ("d", 12),
+    ("k", 4),
+    ("r", 4),
+    ("a", 15),
+    ("j", 4),
+    ("p", 7),
+    ("e", 8),
+    ("i", 6),
+    ("u", 5),
+    ("g", 6),
+    ("l", 6),
+    ("q", 5),
+    ("x", 5),
+    ("m", 2),
+    ("v", 4),
+    ("c", 4),
+    ("h", 4),
+];
+
+/// Lines about what is not offered: FAPI 1.0 and CIBA.
+const NOT_OFFERED: [&str; 5] = ["v4", "c1", "c2", "c3", "c4"];
+
+/// A test `oidc_a7_…` or `oidc_a07_…` proves line A7.
+fn every_line_of_the_checklist_has_a_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("tests"), root.join("keys/src")];
+    let mut tested = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                tested.extend(text.split("fn oidc_").skip(1).filter_map(|name| {
+                    let (group, number) = name.split('_').next()?.split_at_checked(1)?;
+                    Some(format!("{group}{}", number.parse::<u8>().ok()?))
+                }));
+            }
+        }
+    }
+    let lines =
+        LINES.iter().flat_map(|(group, last)| (1..=*last).map(move |number| format!("{group}{number}")));
+    let missing: Vec<String> =
+        lines.filter(|line| !tested.contains(line) && !NOT_OFFERED.contains(&line.as_str())).collect();
+    assert_eq!(missing, [""; 0]);
 }

@@ -20,7 +20,7 @@ pub(crate) fn trials() -> Vec<Test> {
             a_token_is_for_a_part_of_what_was_granted,
             a_machine_names_its_resource,
             both_shapes_of_tokens_name_their_resources,
-            a_resource_that_is_no_longer_served_is_not_granted,
+            sec_d10_a_resource_that_is_no_longer_served_is_not_granted,
             the_audience_of_the_server_is_a_resource,
             sec_k08_unknown_and_malformed_resources_are_refused,
             sec_k08_no_more_than_was_granted,
@@ -131,7 +131,7 @@ async fn both_shapes_of_tokens_name_their_resources(app: TestApp) {
 }
 
 /// What an administrator takes away is gone, also for grants that were made before.
-async fn a_resource_that_is_no_longer_served_is_not_granted(app: TestApp) {
+async fn sec_d10_a_resource_that_is_no_longer_served_is_not_granted(app: TestApp) {
     set_up(&app).await;
     let (both, one) = (granted(&app, &[ONE, TWO]).await, granted(&app, &[ONE]).await);
     fixtures::settings(&app.app, "default", |settings| settings.resources = vec![TWO.to_owned()]).await;

@@ -17,7 +17,7 @@ use crate::support::{
 pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage:
-            oidc_p05_a_hybrid_code_buys_tokens_of_the_same_user,
+            oidc_i3_a_hybrid_code_buys_tokens_of_the_same_user,
             sec_c01_a_replayed_code_kills_the_token_beside_it;
         sqlite:
             oidc_a03_response_types_are_registered_for_each_client,
@@ -386,7 +386,7 @@ async fn oidc_p04_iss_is_in_every_answer(app: TestApp) {
 }
 
 /// P5, I3: the code is stored, bound and redeemed like any other, and both ID tokens speak of one user (Core §3.3.3.6).
-async fn oidc_p05_a_hybrid_code_buys_tokens_of_the_same_user(app: TestApp) {
+async fn oidc_i3_a_hybrid_code_buys_tokens_of_the_same_user(app: TestApp) {
     register(&app, ALL, &json!({})).await;
     let mut browser = Browser::new();
     for response_type in FRONT.into_iter().filter(|response_type| has(response_type, "code")) {

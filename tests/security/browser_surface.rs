@@ -34,7 +34,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_l01_get_changes_nothing,
         sec_l03_a_session_cookie_is_dead_after_logout,
         sec_l04_on_http_cookies_are_named_by_port_and_unreadable_by_script,
-        sec_l04_on_https_cookies_are_host_bound_and_hsts_is_sent,
+        oidc_h4_on_https_cookies_are_host_bound_and_hsts_is_sent,
         sec_l04_a_refused_post_from_another_site_leaves_the_browsers_cookies_alone,
         sec_l05_every_page_carries_a_strict_policy,
         sec_l05_faults_have_pages_and_documents_of_their_own,
@@ -260,7 +260,7 @@ fn on_https(settings: &mut Settings) {
 
 /// RFC 6265bis §4.1.3.2, RFC 6797: on https every cookie is `__Host-` and `Secure`, a planted one of the bare name is
 /// not looked at, and every answer asks for https.
-async fn sec_l04_on_https_cookies_are_host_bound_and_hsts_is_sent(app: TestApp) {
+async fn oidc_h4_on_https_cookies_are_host_bound_and_hsts_is_sent(app: TestApp) {
     let app = app.restart(Change { settings: Some(on_https), ..Change::default() }).await;
     let client = app.client();
     let send = async |method: Method, target: &str, jar: &BTreeMap<String, String>, form: &[(&str, &str)]| {

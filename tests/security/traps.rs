@@ -26,6 +26,8 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_e05_the_algorithm_is_the_registered_one_not_the_headers,
         sec_x07_an_assertion_is_a_plain_compact_jws,
         sec_k01_our_resource_endpoints_take_our_signature_only,
+        sec_k04_only_an_access_token_that_counts_is_one,
+        sec_x04_no_other_path_leads_to_a_document,
         sec_x06_large_forms_are_refused_with_or_without_a_length,
         sec_x06_a_chunked_form_needs_no_length,
         sec_x07_compressed_forms_are_refused,
@@ -311,6 +313,45 @@ async fn sec_k01_our_resource_endpoints_take_our_signature_only(app: TestApp) {
         assert_eq!(app.introspect(token).await, json!({"active": false}), "{token}");
     }
     assert_eq!(app.userinfo(token).await.status, 200);
+}
+
+/// RFC 9068 §4, RFC 8725 §3.11: neither an ID token nor a refresh token is an access token, nor is one past its time.
+async fn sec_k04_only_an_access_token_that_counts_is_one(app: TestApp) {
+    let tokens = app.tokens(WEB, "openid offline_access", ALICE).await;
+    let token = |name: &str| tokens[name].as_str().unwrap().to_owned();
+    for other in ["id_token", "refresh_token"] {
+        assert_eq!(app.userinfo(&token(other)).await.status, 401, "{other}");
+    }
+    assert_eq!(app.userinfo(&token("access_token")).await.status, 200);
+    app.clock.advance(3601);
+    assert_eq!(app.userinfo(&token("access_token")).await.status, 401);
+}
+
+/// RFC 3986 §5.2.4, §3.3: what is not exactly a path of ours leads nowhere.
+async fn sec_x04_no_other_path_leads_to_a_document(app: TestApp) {
+    let authority = app.app.settings.authority().to_owned();
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+    let document = "/oauth2/default/v1/keys";
+    assert!(raw(&app, get(document).as_bytes()).await.starts_with("HTTP/1.1 200"));
+    for path in [
+        "/oauth2/../oauth2/default/v1/keys",
+        "/oauth2/%2e%2e/oauth2/default/v1/keys",
+        "/oauth2/default/v1/./keys",
+        "//oauth2/default/v1/keys",
+        "/oauth2//default/v1/keys",
+        "/oauth2/default/v1/keys/",
+        "/oauth2/default/v1/keys;a=b",
+        "/oauth2/default;a=b/v1/keys",
+        "/oauth2/default/v1/keys.",
+        "/oauth2/default/v1/keys%00",
+        "/oauth2/default%2Fv1%2Fkeys",
+        "/assets/../Cargo.toml",
+        "/assets/..%2f..%2fCargo.toml",
+    ] {
+        let answer = raw(&app, get(path).as_bytes()).await;
+        let status = answer.get(9..12).unwrap_or_default();
+        assert!(matches!(status, "400" | "404"), "{path}: {answer}");
+    }
 }
 
 /// Sends bytes and reads what comes until the server closes.
