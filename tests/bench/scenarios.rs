@@ -91,7 +91,8 @@ impl World {
         for number in 0..CONNECTIONS {
             let mut page = Page::open(&mut connection, target.address).await?;
             let cookies = page.sign_in(&mut connection, target.address, &login(number)).await?;
-            let code = authorize(&mut connection, &authorization(target.address, &cookies, OFFLINE)).await?;
+            let request = authorization(target.address, &cookies, WITH_API);
+            let code = authorize(&mut connection, &request).await?;
             let tokens = connection.exchange(&redemption(target.address, &code)).await?.expect(200)?;
             people.push(Person { cookies, access_token: member(&tokens, "access_token")? });
         }
@@ -173,6 +174,8 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const ONLINE: &str = "openid profile email";
 const OFFLINE: &str = "openid profile email offline_access";
+/// With a scope that a service can ask for on behalf of the user.
+const WITH_API: &str = "openid profile email offline_access api";
 
 /// A GET with further header lines, each with its line end.
 pub(crate) fn get(to: SocketAddr, path: &str, headers: &str) -> Vec<u8> {
