@@ -52,6 +52,8 @@ struct Rotate {
 #[derive(clap::Args, Debug)]
 struct Revoke {
     /// The id of the key
+    // A thumbprint in base64url may begin with a hyphen (RFC 7638 §3.1).
+    #[arg(allow_hyphen_values = true)]
     kid: String,
 }
 
