@@ -1,6 +1,7 @@
 //! Who registers, reads and changes clients: anybody where that is allowed, the holder of an initial access token
 //! (RFC 7591 §3), a client by its registration access token (RFC 7592 §1.2), a machine with one of Okta's scopes.
 
+use super::administrator::{Administrator, AdministratorError};
 use crate::{
     app::App,
     cache::servers::ServerState,
@@ -10,7 +11,6 @@ use crate::{
     protocol::okta_scope::OktaScope,
     secret::{Secret, TokenHash},
     store,
-    token::{access, introspect::client_token_is_live},
 };
 
 /// Who asks.
@@ -44,6 +44,15 @@ pub enum RegistrarError {
     Fault(#[from] Fault),
 }
 
+impl From<AdministratorError> for RegistrarError {
+    fn from(error: AdministratorError) -> Self {
+        match error {
+            AdministratorError::InvalidToken(reason) => Self::InvalidToken(reason),
+            AdministratorError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
 impl Registrar {
     /// Finds out who presents a bearer token.
     ///
@@ -56,7 +65,8 @@ impl Registrar {
     ) -> Result<Self, RegistrarError> {
         let Some(token) = presented else { return Ok(Self::Anyone) };
         if token.expose().contains('.') {
-            return administrator(app, org, token.expose()).await;
+            let Administrator { client, scopes } = Administrator::identify(app, org, token.expose()).await?;
+            return Ok(Self::Administrator(client, scopes));
         }
         let hash = TokenHash::of(token.expose());
         let initial = &app.settings.registration.initial_access_tokens;
@@ -138,25 +148,4 @@ fn needs(held: &[OktaScope], wanted: &[OktaScope]) -> Result<(), RegistrarError>
         }
         Some(_) | None => Ok(()),
     }
-}
-
-/// An access token of the org server that a machine got for itself.
-async fn administrator(app: &App, org: &ServerState, token: &str) -> Result<Registrar, RegistrarError> {
-    let refuse = |reason| Err(RegistrarError::InvalidToken(reason));
-    let Ok(claims) = access::verify(org, token, app.now()) else { return refuse("foreign_or_expired") };
-    // RFC 9449 §7.2: a token that is bound to a key is no bearer token.
-    if claims.claims.contains_key("cnf") {
-        return refuse("bound_token");
-    }
-    // A user's token carries what the user agreed to, and nobody can agree to this.
-    if claims.grant.is_some() || !client_token_is_live(app, org, &claims).await? {
-        return refuse("not_a_live_client_token");
-    }
-    let Some(client) = app.clients.find(&app.db, &claims.client).await? else { return refuse("client_gone") };
-    // What an administrator took back does not live on in tokens.
-    let held = |scope: &&OktaScope| {
-        claims.scope.contains(scope.as_str()) && client.metadata.okta_scopes.contains(*scope)
-    };
-    let scopes = OktaScope::ALL.iter().filter(held).copied().collect();
-    Ok(Registrar::Administrator(claims.client, scopes))
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Test, TestApp,
+    dpop::ProofKey,
     fixtures::{self, ALICE, BOB, MACHINE, OTHER, SECRET, WEB},
     http::{Browser, Response},
     op::answer,
@@ -18,6 +19,8 @@ pub(crate) fn trials() -> Vec<Test> {
         sqlite:
             a_user_is_named_by_id_or_by_issuer_and_subject,
             sec_u05_only_a_machine_that_was_given_the_scope_may,
+            sec_h04_a_bound_token_is_no_bearer_token_of_an_administrator,
+            a_scope_that_was_taken_back_does_not_live_on_in_tokens,
     ]
 }
 
@@ -102,16 +105,17 @@ async fn a_user_is_named_by_id_or_by_issuer_and_subject(app: TestApp) {
         json!({"sub_id": {"format": "opaque", "id": ""}}),
         json!({"sub_id": alice}),
         json!({}),
-        json!([]),
     ] {
         let refused = revoke(&app, &token, &body).await;
         assert_eq!((refused.status, &refused.json()["errorCode"]), (400, &json!("E0000001")), "{body}");
     }
     let unknown = revoke(&app, &token, &opaque("00u00000000000000000")).await;
     assert_eq!((unknown.status, &unknown.json()["errorCode"]), (404, &json!("E0000007")));
-    let request = app.client().request(Method::POST, PATH).bearer(&token);
-    let broken = request.body("application/json", "{").send().await;
-    assert_eq!((broken.status, &broken.json()["errorCode"]), (400, &json!("E0000003")));
+    for body in ["{", "[]", r#"{"sub_id": {}, "sub_id": {}}"#] {
+        let request = app.client().request(Method::POST, PATH).bearer(&token);
+        let broken = request.body("application/json", body).send().await;
+        assert_eq!((broken.status, &broken.json()["errorCode"]), (400, &json!("E0000003")), "{body}");
+    }
 }
 
 /// Okta: the scope exists at the org server, for machines that an administrator gave it to.
@@ -144,4 +148,26 @@ async fn sec_u05_only_a_machine_that_was_given_the_scope_may(app: TestApp) {
     assert_eq!(revoke(&app, &token, &body).await.status, 401, "it has expired");
     app.clock.advance(-3601);
     assert_eq!(app.userinfo(user_token).await.status, 200, "nothing has ended");
+}
+
+/// RFC 9449 §7.2: what is bound to a key opens nothing without it.
+async fn sec_h04_a_bound_token_is_no_bearer_token_of_an_administrator(app: TestApp) {
+    const TOKEN: &str = "/oauth2/v1/token";
+    machine_token(&app).await;
+    let proof = ProofKey::new().proof(&app, "POST", TOKEN);
+    let asked = app.client().request(Method::POST, TOKEN).basic(MACHINE, SECRET).header("dpop", &proof);
+    let bound = asked.form(&request()).send().await.json();
+    assert_eq!(bound["token_type"], "DPoP", "{bound}");
+    let body = opaque(user_id(&app, ALICE).await.as_str());
+    assert_eq!(revoke(&app, bound["access_token"].as_str().unwrap(), &body).await.status, 401);
+}
+
+/// What a machine may is decided when it does it.
+async fn a_scope_that_was_taken_back_does_not_live_on_in_tokens(app: TestApp) {
+    let token = machine_token(&app).await;
+    let metadata = json!({"application_type": "service", "grant_types": ["client_credentials"]});
+    fixtures::client(&app.app, MACHINE, metadata, Some(SECRET)).await;
+    let refused = revoke(&app, &token, &opaque(user_id(&app, ALICE).await.as_str())).await;
+    assert_eq!((refused.status, &refused.json()["errorCode"]), (403, &json!("E0000006")));
+    assert!(refused.header("www-authenticate").unwrap().contains("insufficient_scope"));
 }

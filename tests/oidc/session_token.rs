@@ -1,6 +1,8 @@
 //! Okta's `sessionToken`: exchanged once for a session, by whom it was issued for.
 
 use http::Method;
+use keys::{Algorithm, SigningKey};
+use serde_json::json;
 use stepgate::{
     model::{session::VerifiedFactor, user::UserStatus},
     store,
@@ -9,7 +11,7 @@ use stepgate::{
 
 use crate::support::{
     Test, TestApp,
-    fixtures::{ALICE, BOB, OKTA, OTHER, WEB},
+    fixtures::{self, ALICE, BOB, OKTA, OTHER, REDIRECT_URI, WEB},
     http::Browser,
     op::{answer, claims, error_code},
     session_token::{for_client, for_origin, trust, user_id},
@@ -24,6 +26,7 @@ pub(crate) fn trials() -> Vec<Test> {
             a_session_token_is_ignored_beside_a_session,
             a_session_token_is_for_the_client_or_origin_it_was_issued_for,
             a_session_token_dies_with_time_and_with_its_user,
+            a_session_token_in_a_request_object_is_ignored,
             a_session_token_in_a_form_is_neither_used_nor_kept,
             a_session_token_is_kept_as_a_hash_and_never_logged,
             a_link_with_a_session_token_opens_a_session_and_leads_on,
@@ -283,4 +286,29 @@ async fn sec_a12_a_link_leads_to_trusted_addresses_only(app: TestApp) {
     let posted = app.client().request(Method::POST, "/login/sessionCookieRedirect").send().await;
     assert_eq!(posted.status, 405);
     assert_eq!(Browser::new().open(&link(&app, &token, PORTAL)).await.status, 302, "it was not spent");
+}
+
+/// It could not be taken out of the URL: the browser would be sent round in circles.
+async fn a_session_token_in_a_request_object_is_ignored(app: TestApp) {
+    const SIGNING: &str = "okta-signing";
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let metadata = json!({
+        "profile": "okta_compat",
+        "redirect_uris": [REDIRECT_URI],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [key.public_jwk()]},
+    });
+    fixtures::client(&app.app, SIGNING, metadata, None).await;
+    let token = for_client(&app, ALICE, SIGNING).await;
+    let object = app.signed_request(SIGNING, &key, &json!({"sessionToken": token, "prompt": "none"}));
+    let url = app.bare_url(&[
+        ("client_id", SIGNING),
+        ("redirect_uri", REDIRECT_URI),
+        ("response_type", "code"),
+        ("scope", "openid"),
+        ("request", &object),
+    ]);
+    let mut browser = Browser::new();
+    browser.open(&url).await;
+    assert_eq!(answer(&browser)["error"], "login_required", "{}", browser.url());
 }

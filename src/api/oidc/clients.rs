@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response, error::ResponseError};
 use serde_json::Value;
 
-use super::header_text;
+use super::administrator::{bearer_token, missing_scope};
 use crate::{
     api::error::{
         bearer,
@@ -20,13 +20,7 @@ use crate::{
         registration::{self, Document, More, Registered, RegistrationError},
     },
     id::ClientId,
-    protocol::{
-        bearer::{Challenge, PresentedToken},
-        error::{ErrorCode, OAuthError},
-        params::{Params, encode_component},
-        scope::ScopeSet,
-        token_response::TokenType,
-    },
+    protocol::params::{Params, encode_component},
     store::client::Page,
     syslog::Caller,
 };
@@ -162,23 +156,8 @@ fn page_of(app: &App, clients: &[Registered], (page, more): (&Page<'_>, More)) -
 
 /// Reads the bearer token, if there is one, and finds out whose it is.
 async fn identify(app: &App, org: &ServerState, request: &Request) -> Result<Registrar, Response> {
-    let query = match Params::parse_query(request.uri().query().unwrap_or_default()) {
-        Ok(query) => query,
-        Err(error) => return Err(bearer::refused(&error.into())),
-    };
-    let authorization = header_text(request, &header::AUTHORIZATION);
-    let presented = match PresentedToken::extract(authorization, &query, None) {
-        Ok(presented) => presented,
-        Err(error) => return Err(bearer::refused(&error.into())),
-    };
-    // A header of another scheme is no token that is known here, and neither nothing.
-    let foreign = authorization.is_some() && presented.is_none();
-    if foreign || presented.as_ref().is_some_and(|token| token.token_type != TokenType::Bearer) {
-        return Err(bearer::invalid_token());
-    }
-    Registrar::identify(app, org, presented.map(|presented| presented.token))
-        .await
-        .map_err(|error| refusal(error.into(), ""))
+    let token = bearer_token(request)?;
+    Registrar::identify(app, org, token).await.map_err(|error| refusal(error.into(), ""))
 }
 
 /// The client information response (RFC 7591 §3.2.1).
@@ -193,17 +172,7 @@ fn refusal(error: RegistrationError, id: &str) -> Response {
     match error {
         RegistrationError::Registrar(RegistrarError::MissingToken) => bearer::missing(),
         RegistrationError::Registrar(RegistrarError::InvalidToken(_)) => bearer::invalid_token(),
-        RegistrationError::Registrar(RegistrarError::MissingScope(scope)) => {
-            // Okta's body, and RFC 6750 §3.1's challenge.
-            let error = OAuthError::new(ErrorCode::InsufficientScope, "The access token lacks a scope.");
-            let challenge = Challenge::refused(&error)
-                .with_scope(&ScopeSet::from_tokens([scope.as_str()]).unwrap_or_default());
-            let mut response = Envelope::forbidden().respond();
-            if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-            }
-            response
-        }
+        RegistrationError::Registrar(RegistrarError::MissingScope(scope)) => missing_scope(scope),
         RegistrationError::UnknownClient => Envelope::not_found(id, KIND).respond(),
         RegistrationError::Metadata(error) => OAuthFailure::from(error).as_response(),
         RegistrationError::Throttled(count) => OAuthFailure::throttled(count).as_response(),

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use http::{StatusCode, header};
-use poem::{Request, Response, error::ResponseError};
+use http::StatusCode;
+use poem::{Request, Response};
 
-use super::{
-    header_text,
-    token::{about, credentials},
-};
+use super::token::{answered, authenticated};
 use crate::{
     api::error::oauth::{OAuthFailure, json_response},
     app::App,
     authorize::device,
     cache::servers::ServerState,
-    client::{authenticate, authenticate::Endpoint},
+    client::authenticate::Endpoint,
     protocol::{device::DeviceAuthorizationRequest, error::OAuthError, params::Params},
     syslog::Caller,
 };
@@ -25,19 +22,15 @@ pub(super) async fn authorize(
     caller: &Caller,
     params: &Params,
 ) -> Response {
-    let (app, server) = match server {
+    let endpoint = (Endpoint::DeviceAuthorize, params);
+    let (app, server, client) = match authenticated(server, request, caller, endpoint).await {
         Ok(found) => found,
         Err(answer) => return answer,
     };
     let answer = async {
-        let authorization = header_text(request, &header::AUTHORIZATION);
-        let authentication = credentials(request, params)?;
-        let client = authenticate(app, &server, Endpoint::DeviceAuthorize, authentication, caller)
-            .await
-            .map_err(|error| OAuthFailure::from(error).to_header(authorization))?;
         let asked = DeviceAuthorizationRequest::from_params(params).map_err(OAuthError::from)?;
         let codes = device::begin(app, &server, &client, &asked, caller).await?;
-        Ok::<_, OAuthFailure>(about(json_response(StatusCode::OK, &codes), Some(client)))
+        Ok::<_, OAuthFailure>(json_response(StatusCode::OK, &codes))
     };
-    answer.await.unwrap_or_else(|failure| failure.as_response())
+    answered(answer.await, client)
 }

@@ -2,34 +2,34 @@
 
 use std::sync::Arc;
 
-use http::{StatusCode, header};
-use poem::{Body, Request, Response};
-use serde_json::Value;
+use http::StatusCode;
+use poem::{Request, Response};
+use serde_json::{Map, Value};
 
-use super::header_text;
+use super::{
+    administrator::{bearer_token, missing_scope},
+    schema::GlobalTokenRevocation,
+};
 use crate::{
-    api::error::{bearer, okta::Envelope},
+    api::{
+        error::{bearer, okta::Envelope},
+        json_body::JsonBody,
+    },
     app::App,
     cache::servers::ServerState,
+    client::administrator::{Administrator, AdministratorError},
     fault::Fault,
     id::{ClientId, UserId},
     logout::universal,
-    protocol::{
-        bearer::PresentedToken,
-        error::{ErrorCode, OAuthError},
-        okta_scope::OktaScope,
-        params::Params,
-        token_response::TokenType,
-    },
+    protocol::okta_scope::OktaScope,
     syslog::Caller,
-    token::{access, introspect::client_token_is_live},
 };
 
 pub(super) async fn global_token_revocation(
     server: Result<(&App, Arc<ServerState>), Response>,
     request: &Request,
     caller: &Caller,
-    body: Body,
+    body: &JsonBody<GlobalTokenRevocation>,
 ) -> Response {
     let (app, server) = match server {
         Ok(found) => found,
@@ -39,10 +39,7 @@ pub(super) async fn global_token_revocation(
         Ok(client) => client,
         Err(answer) => return answer,
     };
-    let Ok(bytes) = body.into_bytes().await else { return Envelope::malformed().respond() };
-    let Ok(document) = serde_json::from_slice::<Value>(&bytes) else {
-        return Envelope::malformed().respond();
-    };
+    let Ok(document) = body.members() else { return Envelope::malformed().respond() };
     let user = match subject(app, &document).await {
         Ok(Some(user)) => user,
         Ok(None) => return Envelope::invalid(StatusCode::BAD_REQUEST, "sub_id").respond(),
@@ -60,37 +57,23 @@ fn failed(fault: &Fault) -> Response {
     Envelope::internal().respond()
 }
 
-/// The client whose own token allows it (RFC 6750 §2.1, §3.1).
+/// The client whose own token allows it.
 ///
 /// # Errors
 /// The answer to whoever may not.
-async fn authorized(app: &App, server: &ServerState, request: &Request) -> Result<ClientId, Response> {
-    let query = Params::parse_query(request.uri().query().unwrap_or_default())
-        .map_err(|error| bearer::refused(&error.into()))?;
-    let authorization = header_text(request, &header::AUTHORIZATION);
-    let presented = PresentedToken::extract(authorization, &query, None)
-        .map_err(|error| bearer::refused(&error.into()))?
-        .ok_or_else(bearer::missing)?;
-    if presented.token_type != TokenType::Bearer {
-        return Err(bearer::invalid_token());
+async fn authorized(app: &App, org: &ServerState, request: &Request) -> Result<ClientId, Response> {
+    const SCOPE: OktaScope = OktaScope::UniversalLogoutManage;
+    let token = bearer_token(request)?.ok_or_else(bearer::missing)?;
+    match Administrator::identify(app, org, token.expose()).await {
+        Ok(administrator) if administrator.scopes.contains(&SCOPE) => Ok(administrator.client),
+        Ok(_) => Err(missing_scope(SCOPE)),
+        Err(AdministratorError::InvalidToken(_)) => Err(bearer::invalid_token()),
+        Err(AdministratorError::Fault(fault)) => Err(failed(&fault)),
     }
-    let claims =
-        access::verify(server, presented.token.expose(), app.now()).map_err(|_| bearer::invalid_token())?;
-    // Tokens of users name a grant; this scope is for machines.
-    let live = claims.grant.is_none()
-        && client_token_is_live(app, server, &claims).await.map_err(|fault| failed(&fault))?;
-    if !live {
-        return Err(bearer::invalid_token());
-    }
-    if !claims.scope.contains(OktaScope::UniversalLogoutManage.as_str()) {
-        let text = "The access token needs the scope okta.universalLogout.manage.";
-        return Err(bearer::refused(&OAuthError::new(ErrorCode::InsufficientScope, text)));
-    }
-    Ok(claims.client)
 }
 
 /// The user that `sub_id` names (RFC 9493 §3.2.3, §3.2.7); absent when it is none of the formats.
-async fn subject(app: &App, document: &Value) -> Result<Option<UserId>, Fault> {
+async fn subject(app: &App, document: &Map<String, Value>) -> Result<Option<UserId>, Fault> {
     let text = |name: &str| document.get("sub_id").and_then(|id| id.get(name)).and_then(Value::as_str);
     let user = match text("format") {
         Some("opaque") => text("id"),

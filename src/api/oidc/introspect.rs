@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use http::{StatusCode, header};
-use poem::{Request, Response, error::ResponseError};
+use poem::{Request, Response};
 
 use super::{
     header_text,
-    token::{about, credentials},
+    token::{answered, authenticated},
 };
 use crate::{
     api::error::oauth::{OAuthFailure, json_response, jwt_response},
     app::App,
     cache::servers::ServerState,
-    client::{authenticate, authenticate::Endpoint},
+    client::authenticate::Endpoint,
     model::client::Client,
     protocol::{introspection::IntrospectionRequest, params::Params},
     syslog::Caller,
@@ -26,16 +26,12 @@ pub(super) async fn introspect(
     caller: &Caller,
     params: &Params,
 ) -> Response {
-    let (app, server) = match server {
+    let endpoint = (Endpoint::Introspect, params);
+    let (app, server, client) = match authenticated(server, request, caller, endpoint).await {
         Ok(found) => found,
         Err(answer) => return answer,
     };
     let answer = async {
-        let authorization = header_text(request, &header::AUTHORIZATION);
-        let authentication = credentials(request, params)?;
-        let client = authenticate(app, &server, Endpoint::Introspect, authentication, caller)
-            .await
-            .map_err(|error| OAuthFailure::from(error).to_header(authorization))?;
         let asked = IntrospectionRequest::from_params(params)?;
         let active = token::introspect::introspect(app, &server, &client, asked.token.expose()).await?;
         let response = match wanted(header_text(request, &header::ACCEPT), &client) {
@@ -45,9 +41,9 @@ pub(super) async fn introspect(
                 jwt_response(MEDIA_TYPE, jwt)
             }
         };
-        Ok::<_, OAuthFailure>(about(response, Some(client)))
+        Ok::<_, OAuthFailure>(response)
     };
-    answer.await.unwrap_or_else(|failure| failure.as_response())
+    answered(answer.await, client)
 }
 
 /// RFC 9701 §4, §5.

@@ -1,6 +1,7 @@
 //! OAuth 2.0 and OpenID Connect endpoints of the org authorization server (`/oauth2/v1/…`) and of custom ones
 //! (`/oauth2/{authorizationServerId}/v1/…`). The browser's endpoints, `authorize` and `logout`, are in `web`.
 
+mod administrator;
 mod client_schema;
 mod clients;
 mod device;
@@ -24,8 +25,8 @@ use poem_openapi::{OpenApi, param::Path};
 use self::client_schema::{ClientDoc, ClientForm, ClientsDoc, DeletedDoc, RegisterDoc};
 use self::clients::Action;
 use self::schema::{
-    DeviceDoc, DeviceForm, GlobalTokenRevocationDoc, IntrospectDoc, IntrospectForm, KeysDoc, MetadataDoc,
-    ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
+    DeviceDoc, DeviceForm, GlobalTokenRevocation, GlobalTokenRevocationDoc, IntrospectDoc, IntrospectForm,
+    KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
 };
 use self::sender::sender;
 use super::{
@@ -260,10 +261,10 @@ impl Endpoints {
         &self,
         request: &Request,
         caller: Data<&Arc<Caller>>,
-        body: poem::Body,
+        body: JsonBody<GlobalTokenRevocation>,
     ) -> Answer<GlobalTokenRevocationDoc> {
         let server = self.server(ORG).await;
-        Answer::new(global_token_revocation::global_token_revocation(server, request, &caller, body).await)
+        Answer::new(global_token_revocation::global_token_revocation(server, request, &caller, &body).await)
     }
 
     /// Device authorization at the org authorization server (RFC 8628 §3.1)

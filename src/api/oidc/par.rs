@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use http::{StatusCode, header};
-use poem::{Request, Response, error::ResponseError};
+use http::StatusCode;
+use poem::{Request, Response};
 
 use super::{
-    header_text, sender,
-    token::{about, credentials},
+    sender,
+    token::{answered, authenticated},
 };
 use crate::{
     api::error::oauth::{OAuthFailure, json_response},
     app::App,
     authorize::pushed::{PushError, push},
     cache::servers::ServerState,
-    client::{authenticate, authenticate::Endpoint, dpop::ProofError},
+    client::{authenticate::Endpoint, dpop::ProofError},
     protocol::{error::OAuthError, params::Params},
     syslog::Caller,
 };
@@ -25,30 +25,17 @@ pub(super) async fn par(
     caller: &Caller,
     params: &Params,
 ) -> Response {
-    let (app, server) = match server {
+    let endpoint = (Endpoint::Par, params);
+    let (app, server, client) = match authenticated(server, request, caller, endpoint).await {
         Ok(found) => found,
         Err(answer) => return answer,
     };
-    let authorization = header_text(request, &header::AUTHORIZATION);
-    let client = async {
-        let authentication = credentials(request, params)?;
-        authenticate(app, &server, Endpoint::Par, authentication, caller)
-            .await
-            .map_err(|error| OAuthFailure::from(error).to_header(authorization))
+    let answer = async {
+        let sender = sender(request).map_err(OAuthError::from)?;
+        let pushed = push(app, &server, &client, (params, &sender), caller).await?;
+        Ok::<_, OAuthFailure>(json_response(StatusCode::CREATED, &pushed))
     };
-    let client = match client.await {
-        Ok(client) => client,
-        Err(failure) => return failure.as_response(),
-    };
-    let sender = match sender(request) {
-        Ok(sender) => sender,
-        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
-    };
-    let response = match push(app, &server, &client, (params, &sender), caller).await {
-        Ok(pushed) => json_response(StatusCode::CREATED, &pushed),
-        Err(error) => OAuthFailure::from(error).as_response(),
-    };
-    about(response, Some(client))
+    answered(answer.await, client)
 }
 
 impl From<PushError> for OAuthFailure {

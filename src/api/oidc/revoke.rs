@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use http::{StatusCode, header};
-use poem::{Request, Response, error::ResponseError};
+use poem::{Request, Response};
 
-use super::{
-    header_text,
-    token::{about, credentials},
-};
+use super::token::{answered, authenticated};
 use crate::{
     api::error::oauth::OAuthFailure,
     app::App,
     cache::servers::ServerState,
-    client::{authenticate, authenticate::Endpoint},
+    client::authenticate::Endpoint,
     fault::Fault,
     protocol::{
         error::{ErrorCode, OAuthError},
@@ -30,25 +27,21 @@ pub(super) async fn revoke(
     caller: &Caller,
     params: &Params,
 ) -> Response {
-    let (app, server) = match server {
+    let endpoint = (Endpoint::Revoke, params);
+    let (app, server, client) = match authenticated(server, request, caller, endpoint).await {
         Ok(found) => found,
         Err(answer) => return answer,
     };
     let answer = async {
-        let authorization = header_text(request, &header::AUTHORIZATION);
-        let authentication = credentials(request, params)?;
-        let client = authenticate(app, &server, Endpoint::Revoke, authentication, caller)
-            .await
-            .map_err(|error| OAuthFailure::from(error).to_header(authorization))?;
         let asked = RevocationRequest::from_params(params)?;
         token::revoke::revoke(app, &server, &client, asked.token.expose(), caller)
             .await
             .map_err(unavailable)?;
         let answer =
             Response::builder().status(StatusCode::OK).header(header::CACHE_CONTROL, "no-store").finish();
-        Ok::<_, OAuthFailure>(about(answer, Some(client)))
+        Ok::<_, OAuthFailure>(answer)
     };
-    answer.await.unwrap_or_else(|failure| failure.as_response())
+    answered(answer.await, client)
 }
 
 /// RFC 7009 §2.2.1: when it cannot be done now the client must take the token to live on, and try again.

@@ -195,6 +195,13 @@ pub(super) struct Pushed {
     expires_in: u32,
 }
 
+/// Whose sessions and tokens are to end (Okta; RFC 9493).
+#[derive(Object)]
+pub(super) struct GlobalTokenRevocation {
+    /// `{"format": "opaque", "id": …}` or `{"format": "iss_sub", "iss": …, "sub": …}`.
+    sub_id: Any<serde_json::Value>,
+}
+
 /// A JWK Set.
 #[derive(Object)]
 pub(super) struct JwkSet {

@@ -13,7 +13,7 @@ use crate::{
     api::error::oauth::{OAuthFailure, json_response, supply_nonce},
     app::App,
     cache::servers::ServerState,
-    client::dpop,
+    client::{authenticate, authenticate::Endpoint, dpop},
     grant,
     model::client::Client,
     protocol::{
@@ -92,6 +92,29 @@ pub(super) fn credentials(request: &Request, params: &Params) -> Result<ClientAu
     ClientAuthentication::extract(authorization, params)
         .map(|authentication| authentication.with_certificate(certificate))
         .map_err(|error| OAuthFailure::from(OAuthError::from(error)).to_header(authorization))
+}
+
+/// Authenticates the client of a request to an endpoint beside the token endpoint.
+///
+/// # Errors
+/// The answer to whoever is not a client of the server.
+pub(super) async fn authenticated<'a>(
+    server: Result<(&'a App, Arc<ServerState>), Response>,
+    request: &Request,
+    caller: &Caller,
+    (endpoint, params): (Endpoint, &Params),
+) -> Result<(&'a App, Arc<ServerState>, Arc<Client>), Response> {
+    let (app, server) = server?;
+    let authentication = credentials(request, params).map_err(|failure| failure.as_response())?;
+    let client = authenticate(app, &server, endpoint, authentication, caller).await.map_err(|error| {
+        OAuthFailure::from(error).to_header(header_text(request, &header::AUTHORIZATION)).as_response()
+    })?;
+    Ok((app, server, client))
+}
+
+/// What an authenticated client is answered. An error is for it as well: its browsers may read it.
+pub(super) fn answered(answer: Result<Response, OAuthFailure>, client: Arc<Client>) -> Response {
+    about(answer.unwrap_or_else(|failure| failure.as_response()), Some(client))
 }
 
 /// Tells the CORS rules which client an answer is for.

@@ -196,7 +196,9 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
             return deliver_to(visit, &client, issue::error(destination, &error), &Method::GET).await;
         }
     };
-    if parsed.request.session_token && client.is_okta_compat() {
+    // Only from the link itself: what is signed into a request object could not be taken out of it.
+    let in_link = outside.session_token && parsed.request.session_token;
+    if in_link && client.is_okta_compat() {
         return exchange_session_token(visit, server, &request, encoded).await;
     }
     let browser = visit.browser();

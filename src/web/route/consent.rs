@@ -106,7 +106,7 @@ pub(super) fn asked_for(waiting: &Waiting) -> Vec<ConsentScope> {
 }
 
 /// What a form agrees to. What was asked for is in the frozen request: a form can only leave optional scopes out.
-pub(super) fn agreed_to(waiting: &Waiting, params: &Params) -> ScopeSet {
+fn agreed_to(waiting: &Waiting, params: &Params) -> ScopeSet {
     let ticked: Vec<&str> = params.all("scope").collect();
     let request = &waiting.flow.pending.request;
     request.scope.filtered(|name| !is_optional(waiting, name) || ticked.contains(&name))
@@ -128,7 +128,7 @@ pub(crate) async fn post(
         Ok(sent) => sent,
         Err(answer) => return answer,
     };
-    let mut waiting = match Waiting::load(&visit, params.one("flow_id")).await {
+    let waiting = match Waiting::load(&visit, params.one("flow_id")).await {
         Ok(waiting) => waiting,
         Err(error) => return flow_error(visit, error),
     };
@@ -136,21 +136,32 @@ pub(crate) async fn post(
     if waiting.is_about_a_device() {
         return visit.redirect(&format!("/activate/confirm?flow={}", waiting.flow.id));
     }
+    decide(visit, waiting, &params, (DECISION_ACCEPT, "The user did not consent.")).await
+}
+
+/// Goes on with what the signed-in user decided; `yes` is how the form says it, and `denial` what is told otherwise.
+pub(super) async fn decide(
+    visit: Visit<'_>,
+    mut waiting: Waiting,
+    params: &Params,
+    (yes, denial): (&str, &'static str),
+) -> Response {
+    let app = visit.app;
     let Some(session) = &visit.session else {
         return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
     };
-    if params.one("decision") != Some(DECISION_ACCEPT) {
-        let error = OAuthError::new(ErrorCode::AccessDenied, "The user did not consent.");
-        let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
+    if params.one("decision") != Some(yes) {
+        let error = OAuthError::new(ErrorCode::AccessDenied, denial);
+        let next = deny(app, &Journey::Frozen(&waiting.flow), &error, visit.caller).await;
         return step(visit, next, &Method::POST).await;
     }
-    let agreed = agreed_to(&waiting, &params);
+    let agreed = agreed_to(&waiting, params);
     waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
-    if let Err(error) = waiting.save(&app).await {
+    if let Err(error) = waiting.save(app).await {
         return flow_error(visit, error);
     }
     let browser = visit.browser();
-    let next =
-        dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
+    let journey = Journey::Frozen(&waiting.flow);
+    let next = dispatch(app, &waiting.server, &waiting.client, journey, &browser).await;
     step(visit, next, &Method::POST).await
 }

@@ -10,7 +10,7 @@ use time::macros::format_description;
 use super::{
     answer::{fault_page, flow_error},
     authorize::{no_visit, own_form, own_form_of},
-    consent::{agreed_to, asked_for, signed_in_as},
+    consent::{asked_for, decide, signed_in_as},
     signin::{Waiting, flow_in},
     step,
     visit::{Visit, card},
@@ -19,14 +19,11 @@ use crate::{
     app::App,
     authorize::{
         device::{self, OpenError},
-        dispatch::{DeviceVerdict, Journey, deny, dispatch},
+        dispatch::{DeviceVerdict, Journey, dispatch},
         flow::{Ending, FlowError},
     },
     limit::rate::retry_after,
-    protocol::{
-        error::{ErrorCode, OAuthError},
-        params::Params,
-    },
+    protocol::params::Params,
     store::{self, device_code::DeviceCode},
     syslog::Caller,
     web::{
@@ -177,27 +174,12 @@ pub(crate) async fn post_confirm(
         Ok(sent) => sent,
         Err(answer) => return answer,
     };
-    let mut waiting = match load(&visit, params.one("flow_id")).await {
-        Ok((waiting, _)) => waiting,
-        Err(error) => return flow_error(visit, error),
-    };
-    let Some(session) = &visit.session else {
-        return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
-    };
-    if params.one("decision") != Some(DECISION_APPROVE) {
-        let error = OAuthError::new(ErrorCode::AccessDenied, "You did not allow it.");
-        let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
-        return step(visit, next, &Method::POST).await;
+    match load(&visit, params.one("flow_id")).await {
+        Ok((waiting, _)) => {
+            decide(visit, waiting, &params, (DECISION_APPROVE, "You did not allow it.")).await
+        }
+        Err(error) => flow_error(visit, error),
     }
-    let agreed = agreed_to(&waiting, &params);
-    waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
-    if let Err(error) = waiting.save(&app).await {
-        return flow_error(visit, error);
-    }
-    let browser = visit.browser();
-    let next =
-        dispatch(&app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
-    step(visit, next, &Method::POST).await
 }
 
 /// The end of a device's journey.
