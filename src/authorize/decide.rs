@@ -69,12 +69,8 @@ pub async fn decide(
         _ => subject.groups,
     };
     let group_ids: Vec<_> = groups.into_iter().map(|group| group.id).collect();
-    if let Some(assignment) = &client.assignment {
-        let assigned = assignment.users.contains(&session.user_id)
-            || assignment.groups.iter().any(|group| group_ids.contains(group));
-        if !assigned {
-            return Err(denied("The user is not assigned to this application.").into());
-        }
+    if !client.is_for(&session.user_id, &group_ids) {
+        return Err(denied("The user is not assigned to this application.").into());
     }
     let names: Vec<&str> = scope.iter().collect();
     let evaluate = |grant_type: GrantType| {

@@ -79,12 +79,8 @@ pub(super) async fn policy(
         Vec::new()
     };
     let groups: Vec<_> = groups.into_iter().map(|group| group.id).collect();
-    if let Some(assignment) = &context.client.assignment {
-        let assigned =
-            assignment.users.contains(user) || assignment.groups.iter().any(|group| groups.contains(group));
-        if !assigned {
-            return Err(GrantError::AccessDenied);
-        }
+    if !context.client.is_for(user, &groups) {
+        return Err(GrantError::AccessDenied);
     }
     let names: Vec<&str> = scope.iter().collect();
     let facts = access::Facts {

@@ -104,6 +104,13 @@ impl Client {
         self.status == Status::Active
     }
 
+    /// Whether a user may use it: assigned, or a member of an assigned group, where that is restricted.
+    pub fn is_for(&self, user: &UserId, groups: &[GroupId]) -> bool {
+        self.assignment.as_ref().is_none_or(|assigned| {
+            assigned.users.contains(user) || assigned.groups.iter().any(|group| groups.contains(group))
+        })
+    }
+
     /// Whether it is held to Okta's habits where those differ from the standards.
     pub fn is_okta_compat(&self) -> bool {
         self.metadata.profile == Profile::OktaCompat

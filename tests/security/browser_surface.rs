@@ -40,6 +40,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_l05_faults_have_pages_and_documents_of_their_own,
         sec_l06_documents_are_for_any_origin_and_pages_for_none,
         sec_l06_endpoints_are_for_the_origins_of_the_client,
+        sec_l06_errors_are_for_the_origins_of_the_client,
         sec_l06_preflights_list_exactly_what_is_allowed,
         sec_l06_strange_origins_get_no_headers_and_no_error,
         sec_l07_answers_with_secrets_are_not_stored,
@@ -605,6 +606,21 @@ async fn sec_l06_endpoints_are_for_the_origins_of_the_client(app: TestApp) {
     let response = app.token(WEB, &[("grant_type", "client_credentials"), ("scope", "car:drive")]).await;
     assert_no_cors(&response);
     assert_eq!(response.header("vary"), Some("Origin"));
+}
+
+/// Whoever may call may also read why it was refused.
+async fn sec_l06_errors_are_for_the_origins_of_the_client(app: TestApp) {
+    for path in ["par", "introspect", "revoke", "device/authorize"] {
+        for (origin, readable) in [("https://app.example.com", true), ("https://evil.example", false)] {
+            let path = format!("/oauth2/default/v1/{path}");
+            let asked = app.client().request(Method::POST, &path).header("origin", origin);
+            // What is asked for is missing, or not for this client.
+            let refused = asked.form(&[("client_id", SPA)]).send().await;
+            assert_eq!(refused.status, 400, "{path}: {}", refused.text());
+            let allowed = refused.header("access-control-allow-origin");
+            assert_eq!(allowed, readable.then_some(origin), "{path}");
+        }
+    }
 }
 
 /// Fetch §3.2.2: the lists of a preflight are exact, and it says nothing to strangers.
