@@ -12,6 +12,7 @@ use crate::{
         clients::Clients,
         memory::MemoryCounter,
         origins::Origins,
+        policies::Policies,
         remote_jwks::RemoteJwks,
         request_objects::RequestObjects,
         servers::{ServerState, Servers},
@@ -256,6 +257,8 @@ pub struct App {
     pub clients: Clients,
     /// Origins that browsers may call from.
     pub origins: Origins,
+    /// Policies about signing in.
+    pub policies: Policies,
     /// Failures of anonymous callers that were logged lately.
     pub repeats: Repeats,
     /// Clients' key sets fetched from their `jwks_uri`.
@@ -290,6 +293,7 @@ impl App {
             servers: Servers::default(),
             clients: Clients::default(),
             origins: Origins::default(),
+            policies: Policies::default(),
             repeats: Repeats::default(),
             remote_jwks: RemoteJwks::default(),
             request_objects: RequestObjects::default(),
@@ -326,5 +330,6 @@ impl App {
         self.servers.clear();
         self.clients.clear();
         self.origins.clear();
+        self.policies.clear();
     }
 }

@@ -112,6 +112,16 @@ ids! {
     EventId = "evt";
     /// A message that waits for delivery.
     MessageId = "msg";
+    /// A factor; generated ones begin with the prefix of their kind instead.
+    FactorId = "fct";
+    /// A profile of custom one-time password tokens.
+    FactorProfileId = "fpr";
+    /// An authentication transaction.
+    TransactionId = "txn";
+    /// An API token.
+    ApiTokenId = "00T";
+    /// A network zone.
+    ZoneId = "nzo";
 }
 
 #[cfg(test)]

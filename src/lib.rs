@@ -7,7 +7,7 @@
 //! | top | [`app`] (every long-lived dependency), [`router`], [`server`], [`config`], [`telemetry`] |
 //! | edges | [`api`] (JSON), [`web`] (HTML), [`cli`], [`jobs`], [`seed`], [`setup`] |
 //! | flows | [`authorize`], [`grant`], [`authn`], [`logout`] |
-//! | parts | [`user`], [`token`], [`claims`], [`client`], [`session`], [`consent`], [`policy`], [`syslog`], [`limit`], [`signing_key`] |
+//! | parts | [`user`], [`factor`], [`message`], [`token`], [`claims`], [`client`], [`session`], [`consent`], [`policy`], [`syslog`], [`limit`], [`signing_key`] |
 //! | means | [`store`] (database), [`cache`], [`ports`] (the outside world), the crate `keys` |
 //! | words | [`model`] (types with invariants), [`protocol`] (the wire), [`id`], [`secret`], [`fault`] |
 //!
@@ -24,12 +24,14 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod consent;
+pub mod factor;
 pub mod fault;
 pub mod grant;
 pub mod id;
 pub mod jobs;
 pub mod limit;
 pub mod logout;
+pub mod message;
 pub mod model;
 pub mod policy;
 pub mod ports;

@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn a_state_is_stored_under_okta_s_word_and_read_back() {
         let at = OffsetDateTime::UNIX_EPOCH;
-        let factors = vec![VerifiedFactor { amr: vec!["pwd".to_owned()], at }];
+        let factors = vec![VerifiedFactor::password(at)];
         let success = State::Success { user_id: UserId::new("00u1"), factors };
         for state in [State::Unauthenticated, State::LockedOut, success] {
             let stored = serde_json::to_value(&state).unwrap();

@@ -23,7 +23,7 @@ pub fn next(state: State, event: Event, now: OffsetDateTime) -> Result<State, Il
     match (state, event) {
         (State::Unauthenticated, Event::PasswordAccepted { user_id, at }) => {
             // `auth_time` comes from here (OpenID Connect Core §2): it never lies ahead.
-            let password = VerifiedFactor { amr: vec!["pwd".to_owned()], at: at.min(now) };
+            let password = VerifiedFactor::password(at.min(now));
             Ok(State::Success { user_id, factors: vec![password] })
         }
         (State::Unauthenticated, Event::PasswordRefused) => Ok(State::Unauthenticated),
@@ -50,7 +50,7 @@ mod tests {
     }
 
     fn success(at: OffsetDateTime) -> State {
-        let factors = vec![VerifiedFactor { amr: vec!["pwd".to_owned()], at }];
+        let factors = vec![VerifiedFactor::password(at)];
         State::Success { user_id: alice(), factors }
     }
 

@@ -10,6 +10,7 @@ pub mod clients;
 pub mod documents;
 pub mod memory;
 pub mod origins;
+pub mod policies;
 pub mod redis;
 pub mod remote_jwks;
 pub mod request_objects;

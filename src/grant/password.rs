@@ -5,6 +5,7 @@ use super::{Context, GrantError, Redeemed, decide, refresh_token};
 use crate::{
     authn::service::{self, SignInError},
     fault::Fault,
+    model::session::amr_of,
     protocol::{acr, amr::Amr, grant_type::GrantType, scope::ScopeSet},
     secret::Secret,
     store::{self, unit::Unit},
@@ -23,7 +24,7 @@ pub(super) async fn redeem(
     let user = proof.user;
     decide::consent(context, &user.id, &scope).await?;
     let granted = decide::policy(context, &user.id, (GrantType::Password, &scope)).await?;
-    let amr: Vec<String> = proof.factors.into_iter().flat_map(|factor| factor.amr).collect();
+    let amr = amr_of(&proof.factors);
     let earned: Vec<Amr> = amr.iter().filter_map(|method| method.parse().ok()).collect();
     let how = decide::Authentication {
         session: None,

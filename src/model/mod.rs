@@ -4,7 +4,9 @@
 pub mod authorization_server;
 pub mod client;
 pub mod confirmation;
+pub mod factor;
 pub mod grant;
+pub mod policy;
 pub mod session;
 pub mod user;
 

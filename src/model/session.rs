@@ -3,8 +3,14 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::user::User;
-use crate::id::{SessionId, UserId};
+use super::{
+    factor::{Factor, FactorClass},
+    user::User,
+};
+use crate::{
+    id::{FactorId, SessionId, UserId},
+    protocol::amr::Amr,
+};
 
 /// A factor that was verified in a session.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -14,6 +20,48 @@ pub struct VerifiedFactor {
     /// When it was verified.
     #[serde(with = "milliseconds")]
     pub at: OffsetDateTime,
+    /// Which factor of the user it was; absent: the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor_id: Option<FactorId>,
+}
+
+impl VerifiedFactor {
+    /// A password.
+    pub fn password(at: OffsetDateTime) -> Self {
+        Self { amr: vec![Amr::Pwd.as_str().to_owned()], at, factor_id: None }
+    }
+
+    /// A factor beside the password.
+    pub fn factor(factor: &Factor, at: OffsetDateTime) -> Self {
+        let amr = factor.kind.amr().iter().map(|method| method.as_str().to_owned()).collect();
+        Self { amr, at, factor_id: Some(factor.id.clone()) }
+    }
+
+    /// What kind of evidence it was.
+    pub fn class(&self) -> FactorClass {
+        let knowledge = [Amr::Pwd, Amr::Kba, Amr::Pin].map(Amr::as_str);
+        if self.amr.iter().any(|method| knowledge.contains(&method.as_str())) {
+            FactorClass::Knowledge
+        } else {
+            FactorClass::Possession
+        }
+    }
+}
+
+/// The methods that were used, each once, in order of first use, with `mfa` when there was more than one class of evidence
+/// (RFC 8176 §2).
+pub fn amr_of(factors: &[VerifiedFactor]) -> Vec<String> {
+    let mut amr: Vec<String> = Vec::new();
+    for method in factors.iter().flat_map(|factor| &factor.amr) {
+        if !amr.contains(method) {
+            amr.push(method.clone());
+        }
+    }
+    let classes = |class| factors.iter().any(|factor| factor.class() == class);
+    if classes(FactorClass::Knowledge) && classes(FactorClass::Possession) {
+        amr.push(Amr::Mfa.as_str().to_owned());
+    }
+    amr
 }
 
 /// A sign-on session. The cookie that opens it is a secret that only its hash is kept of.
@@ -43,15 +91,9 @@ impl Session {
         user.is_active() && self.created_at > user.not_before
     }
 
-    /// The methods used, each once, in order of first use (RFC 8176).
+    /// The methods that were used (see [`amr_of`]).
     pub fn amr(&self) -> Vec<String> {
-        let mut amr: Vec<String> = Vec::new();
-        for method in self.factors.iter().flat_map(|factor| &factor.amr) {
-            if !amr.contains(method) {
-                amr.push(method.clone());
-            }
-        }
-        amr
+        amr_of(&self.factors)
     }
 }
 
@@ -84,7 +126,7 @@ mod tests {
     #[test]
     fn a_factor_keeps_its_time_to_the_millisecond() {
         let at = datetime!(2026-01-02 03:04:05.678 UTC);
-        let factor = VerifiedFactor { amr: vec!["pwd".to_owned()], at };
+        let factor = VerifiedFactor::password(at);
         let stored = serde_json::to_value(&factor).unwrap();
         assert_eq!(stored, serde_json::json!({ "amr": ["pwd"], "at": 1_767_323_045_678_i64 }));
         assert_eq!(serde_json::from_value::<VerifiedFactor>(stored).unwrap(), factor);

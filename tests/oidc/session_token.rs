@@ -55,7 +55,7 @@ async fn exchanged(app: &TestApp, browser: &mut Browser, client: &str, token: &s
 async fn a_session_token_signs_in_silently_and_leaves_the_url(app: TestApp) {
     let user = user_id(&app, ALICE).await;
     let at = app.app.now() - time::Duration::minutes(2);
-    let factors = vec![VerifiedFactor { amr: vec!["pwd".to_owned()], at }];
+    let factors = vec![VerifiedFactor::password(at)];
     let bound = stepgate::authn::session_token::BoundTo::Client(stepgate::id::ClientId::new(OKTA));
     let token = stepgate::authn::session_token::issue(&app.app, &user, factors, bound)
         .await

@@ -26,7 +26,7 @@ pub(crate) async fn for_origin(app: &TestApp, login: &str, origin: &str) -> Stri
 
 async fn issued(app: &TestApp, login: &str, bound_to: BoundTo) -> String {
     let user = user_id(app, login).await;
-    let factors = vec![VerifiedFactor { amr: vec!["pwd".to_owned()], at: app.app.now() }];
+    let factors = vec![VerifiedFactor::password(app.app.now())];
     issue(&app.app, &user, factors, bound_to).await.unwrap().expose().clone()
 }
 

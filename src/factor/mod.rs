@@ -1,0 +1,166 @@
+//! Factors beside the password: how each kind is enrolled, challenged and verified.
+//!
+//! A kind is one file and never touches the database: it gets its unsealed secret and its stored challenge and returns new
+//! ones. [`service`] owns what must never be forgotten: status, attempts and their limits, one-time use, resend limits, log
+//! events. The Factors API, the Authentication API and the pages all go through it.
+
+pub mod service;
+
+use serde_json::{Map, Value};
+use time::Duration;
+
+use crate::{
+    fault::Fault,
+    id::{FactorProfileId, TransactionId},
+    model::{
+        factor::{Factor, FactorKind},
+        session::VerifiedFactor,
+    },
+    secret::Secret,
+    store::unit::Unit,
+};
+
+/// What a challenge is bound to: an answer counts only there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose<'a> {
+    /// A sign-in.
+    Transaction(&'a TransactionId),
+    /// A call of the Factors API by an administrator.
+    Api,
+}
+
+/// What is to be enrolled.
+#[derive(Clone, Debug)]
+pub struct Enrolment {
+    /// The kind.
+    pub kind: FactorKind,
+    /// What the user, or an administrator, says of it: `phoneNumber`, `phoneExtension`, `email`, `question`, `answer`,
+    /// `sharedSecret`.
+    pub profile: Map<String, Value>,
+    /// The profile of the installation (`token:hotp`).
+    pub factor_profile_id: Option<FactorProfileId>,
+    /// Whether it begins active, which only administrators may say (`?activate=true`).
+    pub activate: Activate,
+    /// Whether the phone of an enrolled factor is replaced (`?updatePhone=true`).
+    pub update_phone: UpdatePhone,
+    /// How long the first code of a mail lives (`?tokenLifetimeSeconds`).
+    pub token_lifetime: Option<Duration>,
+}
+
+/// Whether a factor begins active.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Activate {
+    /// After the user proved it.
+    #[default]
+    ByUser,
+    /// At once, on the word of an administrator.
+    AtOnce,
+}
+
+/// What happens to a phone that is enrolled already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum UpdatePhone {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is replaced.
+    Replace,
+}
+
+/// A factor that is about to be enrolled: commit the unit, then show the rest.
+#[derive(Debug)]
+pub struct Enrolled {
+    /// The factor.
+    pub factor: Factor,
+    /// What the user needs to activate it; shown once.
+    pub activation: Option<Activation>,
+    /// What to commit, with whatever the caller adds.
+    pub unit: Unit,
+}
+
+/// What a user needs to activate a one-time password token.
+#[derive(Debug)]
+pub struct Activation {
+    /// The seed in base32 (RFC 4648 §6), without padding.
+    pub shared_secret: Secret<String>,
+    /// Seconds a code lives.
+    pub time_step: u32,
+    /// Digits of a code.
+    pub key_length: u32,
+    /// The last part of the address of the QR code's picture; the whole address is
+    /// `/api/v1/users/{userId}/factors/{factorId}/qr/{token}`.
+    pub qr_token: Secret<String>,
+}
+
+/// An answer to a challenge.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A one-time password.
+    PassCode(Secret<String>),
+    /// The answer to a question.
+    Text(Secret<String>),
+}
+
+/// A factor that was proved: commit the unit, which consumes the code, together with what it buys.
+#[derive(Debug)]
+pub struct Proof {
+    /// What was proved.
+    pub verified: VerifiedFactor,
+    /// Claims that consume it. Lost: the same code was used at the same moment ([`FactorError::Replayed`]).
+    pub unit: Unit,
+}
+
+/// Why a factor was not enrolled, challenged or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum FactorError {
+    /// The code or answer is wrong, has expired, or belongs elsewhere (E0000068).
+    #[error("the answer is wrong")]
+    Wrong,
+    /// The code was used before (E0000082, `PASSCODE_REPLAYED`).
+    #[error("the code was used before")]
+    Replayed,
+    /// The code would have been right at another time (E0000083, `TIME_WINDOW_EXCEEDED`).
+    #[error("the code is outside of its time")]
+    OutsideWindow,
+    /// Too many wrong answers: the factor takes none for now (E0000069).
+    #[error("the factor takes no answers for now")]
+    Locked,
+    /// Too many activations were tried (E0000047).
+    #[error("too many attempts")]
+    TooManyAttempts,
+    /// A message was sent a moment ago (E0000109, E0000133, E0000118 by kind).
+    #[error("a message was sent a moment ago")]
+    SentRecently(FactorKind),
+    /// Too many messages were sent to this destination (E0000047).
+    #[error("too many messages were sent")]
+    TooManyMessages,
+    /// What is to be enrolled cannot be: member and reason, as a validation tells it (E0000001).
+    #[error("{member}: {problem}")]
+    Invalid {
+        /// The member.
+        member: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The phone number is none (E0000098).
+    #[error("the phone number is invalid")]
+    PhoneNumber,
+    /// The extension is none (E0000121).
+    #[error("the phone extension is invalid")]
+    PhoneExtension,
+    /// No messages are sent to that country (E0000099).
+    #[error("no messages are sent to that country")]
+    Country,
+    /// The enrolment policy does not allow it (E0000006).
+    #[error("policy does not allow the factor")]
+    NotAllowed,
+    /// There is no such factor of this user (E0000007).
+    #[error("there is no such factor")]
+    Unknown,
+    /// Its status does not permit it (E0000079 in a sign-in, E0000180 at the API).
+    #[error("the status of the factor does not permit it")]
+    WrongStatus,
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

@@ -1,0 +1,226 @@
+//! Factors: what a user can prove beside the password (Okta Factors API).
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use crate::{
+    id::{FactorId, FactorProfileId, UserId},
+    protocol::amr::Amr,
+};
+
+/// A kind of factor: Okta's `factorType` and `provider` together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FactorKind {
+    /// `question`, `OKTA`: the answer to a question that the user chose.
+    Question,
+    /// `sms`, `OKTA`: a code by text message.
+    Sms,
+    /// `call`, `OKTA`: a code that a voice reads out.
+    Call,
+    /// `email`, `OKTA`: a code, or a link, by mail.
+    Email,
+    /// `token:software:totp`, `OKTA`: RFC 6238.
+    TotpOkta,
+    /// `token:software:totp`, `GOOGLE`: RFC 6238.
+    TotpGoogle,
+    /// `token:hotp`, `CUSTOM`: RFC 4226 or RFC 6238 with a profile of the installation.
+    HotpCustom,
+}
+
+/// What kind of evidence a factor is (NIST SP 800-63B-4 §2.1). Two of one class are not two factors.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FactorClass {
+    /// Something the user knows.
+    Knowledge,
+    /// Something the user has.
+    Possession,
+}
+
+impl FactorKind {
+    /// Every kind, in the order of documentation.
+    pub const ALL: [Self; 7] = [
+        Self::TotpOkta,
+        Self::TotpGoogle,
+        Self::HotpCustom,
+        Self::Sms,
+        Self::Call,
+        Self::Email,
+        Self::Question,
+    ];
+
+    /// Okta's `factorType`.
+    pub fn factor_type(self) -> &'static str {
+        match self {
+            Self::Question => "question",
+            Self::Sms => "sms",
+            Self::Call => "call",
+            Self::Email => "email",
+            Self::TotpOkta | Self::TotpGoogle => "token:software:totp",
+            Self::HotpCustom => "token:hotp",
+        }
+    }
+
+    /// Okta's `provider`; `vendorName` is the same.
+    pub fn provider(self) -> &'static str {
+        match self {
+            Self::Question | Self::Sms | Self::Call | Self::Email | Self::TotpOkta => "OKTA",
+            Self::TotpGoogle => "GOOGLE",
+            Self::HotpCustom => "CUSTOM",
+        }
+    }
+
+    /// The kind of a `factorType` and `provider`; the provider may be left out where there is only one.
+    pub fn parse(factor_type: &str, provider: Option<&str>) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| {
+            kind.factor_type() == factor_type
+                && match provider {
+                    Some(provider) => kind.provider() == provider,
+                    None => !matches!(kind, Self::TotpGoogle | Self::TotpOkta),
+                }
+        })
+    }
+
+    /// The key of the kind in enrolment policies (`settings.factors` of an Okta `MFA_ENROLL` policy), and in the database.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Question => "okta_question",
+            Self::Sms => "okta_sms",
+            Self::Call => "okta_call",
+            Self::Email => "okta_email",
+            Self::TotpOkta => "okta_otp",
+            Self::TotpGoogle => "google_otp",
+            Self::HotpCustom => "hotp",
+        }
+    }
+
+    /// The kind of a [`FactorKind::key`].
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.key() == key)
+    }
+
+    /// The prefix of the ids of such factors.
+    pub fn id_prefix(self) -> &'static str {
+        match self {
+            Self::Question => "ufs",
+            Self::Sms => "mbl",
+            Self::Call => "clf",
+            Self::Email => "emf",
+            Self::TotpOkta => "ost",
+            Self::TotpGoogle => "uft",
+            Self::HotpCustom => "chf",
+        }
+    }
+
+    /// What kind of evidence it is.
+    pub fn class(self) -> FactorClass {
+        match self {
+            Self::Question => FactorClass::Knowledge,
+            Self::Sms | Self::Call | Self::Email | Self::TotpOkta | Self::TotpGoogle | Self::HotpCustom => {
+                FactorClass::Possession
+            }
+        }
+    }
+
+    /// What verifying it adds to `amr` (RFC 8176, and Okta's own values).
+    pub fn amr(self) -> &'static [Amr] {
+        match self {
+            Self::Question => &[Amr::Kba],
+            Self::Sms => &[Amr::Sms],
+            Self::Call => &[Amr::Tel],
+            Self::Email => &[Amr::Email],
+            Self::TotpOkta => &[Amr::OktaVerify, Amr::Otp],
+            Self::TotpGoogle => &[Amr::GoogleOtp],
+            Self::HotpCustom => &[Amr::Otp],
+        }
+    }
+
+    /// Whether a code is sent to the user; otherwise the user has it at hand.
+    pub fn is_sent(self) -> bool {
+        matches!(self, Self::Sms | Self::Call | Self::Email)
+    }
+}
+
+/// Okta's status of a factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FactorStatus {
+    /// Enrolled, but nothing was proved with it yet: not a factor.
+    PendingActivation,
+    /// Can be used.
+    Active,
+    /// Suspended after too many wrong codes, or switched off.
+    Inactive,
+}
+
+impl FactorStatus {
+    /// Okta's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingActivation => "PENDING_ACTIVATION",
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+
+    /// Reads Okta's word.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::PendingActivation, Self::Active, Self::Inactive]
+            .into_iter()
+            .find(|known| known.as_str() == text)
+    }
+}
+
+/// A factor of a user. What it is verified with is sealed and stays in `store` and `factor`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Factor {
+    /// `ost…`, `mbl…` and so on.
+    pub id: FactorId,
+    /// Whose.
+    pub user_id: UserId,
+    /// What it is.
+    pub kind: FactorKind,
+    /// Whether it can be used.
+    pub status: FactorStatus,
+    /// Its public profile, as Okta's Factors API shows it to its owner and to administrators: `phoneNumber`, `email`,
+    /// `question`, `credentialId` … Never an answer or a seed.
+    pub profile: Map<String, Value>,
+    /// The profile of the installation that it follows (`token:hotp`).
+    pub factor_profile_id: Option<FactorProfileId>,
+    /// When it was enrolled.
+    pub created_at: OffsetDateTime,
+    /// When it was last changed.
+    pub updated_at: OffsetDateTime,
+    /// When it was last used with success: choosers offer the latest first.
+    pub last_verified_at: Option<OffsetDateTime>,
+}
+
+impl Factor {
+    /// Whether it can be used to prove something.
+    pub fn is_active(&self) -> bool {
+        self.status == FactorStatus::Active
+    }
+
+    /// A member of the profile as text.
+    pub fn profile_text(&self, name: &str) -> Option<&str> {
+        self.profile.get(name).and_then(Value::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_found_by_type_and_provider_and_by_its_key() {
+        for kind in FactorKind::ALL {
+            assert_eq!(FactorKind::parse(kind.factor_type(), Some(kind.provider())), Some(kind));
+            assert_eq!(FactorKind::from_key(kind.key()), Some(kind));
+        }
+        assert_eq!(FactorKind::parse("sms", None), Some(FactorKind::Sms));
+        assert_eq!(FactorKind::parse("token:software:totp", None), None);
+        assert_eq!(FactorKind::parse("sms", Some("GOOGLE")), None);
+    }
+}
