@@ -103,6 +103,7 @@ pub(super) struct Scope {
     pub(super) optional: bool,
     pub(super) default: bool,
     pub(super) published: bool,
+    pub(super) sensitive: bool,
 }
 
 pub(super) struct Claim {
@@ -546,7 +547,8 @@ fn algorithms(place: &Place<'_>) -> Result<Vec<::keys::Algorithm>, SeedError> {
 }
 
 fn scope(place: &Place<'_>) -> Result<Scope, SeedError> {
-    let known = ["name", "display_name", "description", "consent", "optional", "default", "published"];
+    let known =
+        ["name", "display_name", "description", "consent", "optional", "default", "published", "sensitive"];
     let members = place.members(&known)?;
     let name = members.load("name")?;
     let text = name.text()?;
@@ -568,6 +570,7 @@ fn scope(place: &Place<'_>) -> Result<Scope, SeedError> {
         optional: members.flag("optional")?.unwrap_or(false),
         default: members.flag("default")?.unwrap_or(false),
         published: members.flag("published")?.unwrap_or(true),
+        sensitive: members.flag("sensitive")?.unwrap_or(false),
     })
 }
 
