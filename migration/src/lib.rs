@@ -36,6 +36,7 @@ mod m20261122_000041_create_device_secret;
 mod m20261122_000050_extend_client;
 mod m20261122_000051_create_registration_access_token;
 mod m20261122_000060_create_session_token;
+mod m20261122_000245_create_api_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000050_extend_client::Migration),
             Box::new(m20261122_000051_create_registration_access_token::Migration),
             Box::new(m20261122_000060_create_session_token::Migration),
+            Box::new(m20261122_000245_create_api_token::Migration),
         ]
     }
 }
