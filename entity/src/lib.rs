@@ -3,6 +3,7 @@
 
 pub mod access_policy;
 pub mod access_policy_rule;
+pub mod api_token;
 pub mod authorization_code;
 pub mod authorization_server;
 pub mod claim;
@@ -22,6 +23,9 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
+pub mod policy;
+pub mod policy_mapping;
+pub mod policy_rule;
 pub mod pushed_request;
 pub mod refresh_token;
 pub mod registration_access_token;
@@ -33,3 +37,4 @@ pub mod signing_key;
 pub mod trusted_origin;
 pub mod used_jti;
 pub mod user;
+pub mod zone;

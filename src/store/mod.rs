@@ -4,6 +4,7 @@
 //! buy, committed together by the [`writer::Writer`]. Statements are written with `$1`, which SQLite and PostgreSQL
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
+pub mod api_token;
 pub mod authorization_code;
 pub mod client;
 pub mod consent;
@@ -18,6 +19,7 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
+pub mod policy;
 pub mod pushed_request;
 pub mod refresh_token;
 pub mod registration_access_token;
@@ -31,6 +33,7 @@ pub mod unit;
 pub mod used_jti;
 pub mod user;
 pub mod writer;
+pub mod zone;
 
 use time::OffsetDateTime;
 

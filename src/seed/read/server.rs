@@ -51,6 +51,7 @@ pub(in crate::seed) struct Scope {
     pub(in crate::seed) optional: bool,
     pub(in crate::seed) default: bool,
     pub(in crate::seed) published: bool,
+    pub(in crate::seed) sensitive: bool,
 }
 
 pub(in crate::seed) struct Claim {
@@ -197,7 +198,8 @@ fn algorithms(place: &Place<'_>) -> Result<Vec<::keys::Algorithm>, SeedError> {
 }
 
 fn scope(place: &Place<'_>) -> Result<Scope, SeedError> {
-    let known = ["name", "display_name", "description", "consent", "optional", "default", "published"];
+    let known =
+        ["name", "display_name", "description", "consent", "optional", "default", "published", "sensitive"];
     let members = place.members(&known)?;
     let name = members.load("name")?;
     let text = name.text()?;
@@ -219,6 +221,7 @@ fn scope(place: &Place<'_>) -> Result<Scope, SeedError> {
         optional: members.flag("optional")?.unwrap_or(false),
         default: members.flag("default")?.unwrap_or(false),
         published: members.flag("published")?.unwrap_or(true),
+        sensitive: members.flag("sensitive")?.unwrap_or(false),
     })
 }
 
