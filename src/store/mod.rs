@@ -5,11 +5,16 @@
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
 pub mod authorization_code;
+pub mod backup_code;
 pub mod client;
 pub mod consent;
 pub mod db;
 pub mod device_code;
 pub mod device_secret;
+pub mod factor;
+pub mod factor_budget;
+pub mod factor_challenge;
+pub mod factor_profile;
 pub mod flow;
 pub mod grant;
 pub mod group;
