@@ -41,6 +41,9 @@ mod m20261122_000201_create_factor_challenge;
 mod m20261122_000202_create_factor_budget;
 mod m20261122_000203_create_factor_profile;
 mod m20261122_000204_create_backup_code;
+mod m20261122_000230_create_policy;
+mod m20261122_000231_extend_session;
+mod m20261122_000232_extend_scope;
 
 /// All steps in order.
 pub struct Migrator;
@@ -87,6 +90,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000202_create_factor_budget::Migration),
             Box::new(m20261122_000203_create_factor_profile::Migration),
             Box::new(m20261122_000204_create_backup_code::Migration),
+            Box::new(m20261122_000230_create_policy::Migration),
+            Box::new(m20261122_000231_extend_session::Migration),
+            Box::new(m20261122_000232_extend_scope::Migration),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! Types with invariants that several flows share. No I/O, no wire format of a protocol, no clock: what
 //! depends on the time takes `now`.
 
+pub mod assurance;
 pub mod authorization_server;
 pub mod client;
 pub mod confirmation;
@@ -8,8 +9,10 @@ pub mod factor;
 pub mod factor_profile;
 pub mod grant;
 pub mod policy;
+pub mod policy_set;
 pub mod session;
 pub mod user;
+pub mod zone;
 
 use serde::{Deserialize, Serialize};
 
