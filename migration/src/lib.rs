@@ -44,6 +44,7 @@ mod m20261122_000204_create_backup_code;
 mod m20261122_000230_create_policy;
 mod m20261122_000231_extend_session;
 mod m20261122_000232_extend_scope;
+mod m20261122_000245_create_api_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -93,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000230_create_policy::Migration),
             Box::new(m20261122_000231_extend_session::Migration),
             Box::new(m20261122_000232_extend_scope::Migration),
+            Box::new(m20261122_000245_create_api_token::Migration),
         ]
     }
 }

@@ -35,6 +35,8 @@ pub enum Expired {
     FactorBudgets,
     /// Bypass codes.
     BackupCodes,
+    /// API tokens that were not used for too long.
+    ApiTokens,
     /// Revoked `jti`s of tokens that are dead anyway.
     RevokedJtis,
     /// Used `jti`s that may be forgotten.
@@ -45,7 +47,7 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Flows,
         Self::PushedRequests,
         Self::DeviceCodes,
@@ -57,6 +59,7 @@ impl Expired {
         Self::FactorChallenges,
         Self::FactorBudgets,
         Self::BackupCodes,
+        Self::ApiTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
         Self::LogEvents,
@@ -107,6 +110,10 @@ impl Expired {
             Self::BackupCodes => {
                 r#"DELETE FROM "backup_code" WHERE "code_hash" IN
                    (SELECT "code_hash" FROM "backup_code" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::ApiTokens => {
+                r#"DELETE FROM "api_token" WHERE "id" IN
+                   (SELECT "id" FROM "api_token" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::Grants => {
                 r#"DELETE FROM "grant" WHERE "id" IN

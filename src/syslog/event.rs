@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::Caller;
+use super::{Actor, Caller};
 use crate::{
     id::{AuthorizationServerId, ClientId, SessionId, UserId},
     model::authorization_server::AuthorizationServer,
@@ -114,6 +114,10 @@ pub enum EventType {
     SendFactorEmail,
     /// The link of a mail was confirmed.
     EmailChallengeRedeemed,
+    /// An API token was made.
+    ApiTokenCreate,
+    /// An API token was revoked.
+    ApiTokenRevoke,
 }
 
 impl EventType {
@@ -180,9 +184,14 @@ impl EventType {
             (Self::SendPhoneVerificationCall, _) => "system.voice.send_phone_verification_call",
             (Self::SendFactorEmail, _) => "system.email.send_factor_verify_message",
             (Self::EmailChallengeRedeemed, _) => "system.email.challenge_factor_redeemed",
+            (Self::ApiTokenCreate, _) => "system.api_token.create",
+            (Self::ApiTokenRevoke, _) => "system.api_token.revoke",
         }
     }
 }
+
+/// The member of the detail that names the API token of a request.
+pub const REQUEST_API_TOKEN_ID: &str = "requestApiTokenId";
 
 /// Why something failed, as a short machine word.
 pub type Reason = &'static str;
@@ -262,12 +271,18 @@ impl Event {
         self
     }
 
-    fn stored(self, caller: &Caller, random: &dyn Random, now: OffsetDateTime) -> log_event::LogEvent {
-        let (actor_type, actor_id) = match (&self.user, &self.client) {
-            (Some(user), _) => ("User", Some(user.to_string())),
-            (None, Some(client)) => ("PublicClientApp", Some(client.to_string())),
-            (None, None) => ("SystemPrincipal", None),
+    fn stored(mut self, caller: &Caller, random: &dyn Random, now: OffsetDateTime) -> log_event::LogEvent {
+        let (actor_type, actor_id) = match (&caller.actor, &self.user, &self.client) {
+            (Some(Actor::System), ..) => ("SystemPrincipal", None),
+            (Some(Actor::User(user) | Actor::ApiToken { user, .. }), ..) => ("User", Some(user.to_string())),
+            (Some(Actor::Client(client)), ..) => ("PublicClientApp", Some(client.to_string())),
+            (None, Some(user), _) => ("User", Some(user.to_string())),
+            (None, None, Some(client)) => ("PublicClientApp", Some(client.to_string())),
+            (None, None, None) => ("SystemPrincipal", None),
         };
+        if let Some(Actor::ApiToken { token, .. }) = &caller.actor {
+            self.detail.insert(REQUEST_API_TOKEN_ID.to_owned(), token.as_str().into());
+        }
         log_event::LogEvent {
             id: uuid_v7(random, now),
             event_type: self.kind.name(self.org).to_owned(),
