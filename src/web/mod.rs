@@ -17,6 +17,7 @@ mod icon;
 pub mod layout;
 pub mod leaving;
 pub mod logout;
+pub mod outbox;
 pub mod playground;
 pub mod response;
 pub mod route;
