@@ -36,6 +36,11 @@ mod m20261122_000041_create_device_secret;
 mod m20261122_000050_extend_client;
 mod m20261122_000051_create_registration_access_token;
 mod m20261122_000060_create_session_token;
+mod m20261122_000255_create_password_history;
+mod m20261122_000256_create_recovery_token;
+mod m20261122_000257_create_recovery_code;
+mod m20261122_000258_create_recovery_budget;
+mod m20261122_000259_create_recovery_question;
 
 /// All steps in order.
 pub struct Migrator;
@@ -77,6 +82,11 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000050_extend_client::Migration),
             Box::new(m20261122_000051_create_registration_access_token::Migration),
             Box::new(m20261122_000060_create_session_token::Migration),
+            Box::new(m20261122_000255_create_password_history::Migration),
+            Box::new(m20261122_000256_create_recovery_token::Migration),
+            Box::new(m20261122_000257_create_recovery_code::Migration),
+            Box::new(m20261122_000258_create_recovery_budget::Migration),
+            Box::new(m20261122_000259_create_recovery_question::Migration),
         ]
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     fault::Fault,
     id::{ClientId, GroupId},
     model::{
-        policy::{AppSignOn, UserPolicies},
+        policy::{AppSignOn, PasswordRules, UserPolicies},
         user::User,
     },
     store,
@@ -31,6 +31,11 @@ impl PolicySet {
     /// What global session, enrolment and password policies decide for a user.
     pub fn for_user(&self, _subject: &Subject<'_>) -> UserPolicies {
         UserPolicies::default()
+    }
+
+    /// Whether any password policy says so, whomever it speaks about: what strangers may be told.
+    pub fn any_password(&self, says: impl Fn(&PasswordRules) -> bool) -> bool {
+        says(&PasswordRules::default())
     }
 
     /// What the authentication policy of an application decides for a user.

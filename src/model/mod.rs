@@ -7,6 +7,7 @@ pub mod confirmation;
 pub mod factor;
 pub mod grant;
 pub mod policy;
+pub mod recovery;
 pub mod session;
 pub mod user;
 
