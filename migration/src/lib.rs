@@ -36,6 +36,9 @@ mod m20261122_000041_create_device_secret;
 mod m20261122_000050_extend_client;
 mod m20261122_000051_create_registration_access_token;
 mod m20261122_000060_create_session_token;
+mod m20261122_000230_create_policy;
+mod m20261122_000231_extend_session;
+mod m20261122_000232_extend_scope;
 mod m20261122_000255_create_password_history;
 mod m20261122_000256_create_recovery_token;
 mod m20261122_000257_create_recovery_code;
@@ -82,6 +85,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000050_extend_client::Migration),
             Box::new(m20261122_000051_create_registration_access_token::Migration),
             Box::new(m20261122_000060_create_session_token::Migration),
+            Box::new(m20261122_000230_create_policy::Migration),
+            Box::new(m20261122_000231_extend_session::Migration),
+            Box::new(m20261122_000232_extend_scope::Migration),
             Box::new(m20261122_000255_create_password_history::Migration),
             Box::new(m20261122_000256_create_recovery_token::Migration),
             Box::new(m20261122_000257_create_recovery_code::Migration),

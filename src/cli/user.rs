@@ -29,7 +29,7 @@ use crate::{
         lifecycle::{self, Change, Creation, Deletion, PasswordPresence},
         login::LoginKey,
         password_policy::{self, Owner},
-        recovery,
+        policies,
     },
 };
 
@@ -302,7 +302,7 @@ async fn set_password(app: &App, action: SetPassword) -> Result<(), CliError> {
     let known = store::user::find_by_login(&app.db, login_key.as_str()).await?;
     let known = known.ok_or_else(|| CliError::NotFound { what: "user", name: action.login.clone() })?;
     lifecycle::next(known.status, Change::SetPassword)?;
-    let rules = recovery::rules(app, &known, None).await?;
+    let rules = policies::of_user(app, &known, None).await?.password;
     let hash = hashed(app, Owner::from(&known), &rules, action.password).await?;
     let mut edit = Edit::begin(app, &action.login).await?;
     edit.change(Change::SetPassword)?;

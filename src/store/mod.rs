@@ -19,6 +19,7 @@ pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
 pub mod password_history;
+pub mod policy;
 pub mod pushed_request;
 pub mod recovery_budget;
 pub mod recovery_code;
@@ -36,6 +37,7 @@ pub mod unit;
 pub mod used_jti;
 pub mod user;
 pub mod writer;
+pub mod zone;
 
 use time::OffsetDateTime;
 

@@ -11,5 +11,6 @@ pub mod lifecycle;
 pub mod login;
 pub mod password;
 pub mod password_policy;
+pub mod policies;
 pub mod recovery;
 pub mod unlock;
