@@ -219,6 +219,8 @@ pub struct DerivedKeys {
     pub browser_state: Zeroizing<[u8; 32]>,
     /// Codes that are sent, and the names under which their destinations are counted: too short for a plain hash.
     pub factor: Zeroizing<[u8; 32]>,
+    /// Recovery codes at rest: too short for a plain hash.
+    pub recovery_code: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -233,6 +235,7 @@ impl DerivedKeys {
             dpop_nonce: master.derive("dpop-nonce"),
             browser_state: master.derive("browser-state"),
             factor: master.derive("factor"),
+            recovery_code: master.derive("recovery-code"),
         }
     }
 }
