@@ -196,6 +196,8 @@ pub struct DerivedKeys {
     pub user_code: Zeroizing<[u8; 32]>,
     /// Nonces of DPoP proofs: an HMAC over the time.
     pub dpop_nonce: Zeroizing<[u8; 32]>,
+    /// Cursors of lists.
+    pub cursor: Zeroizing<[u8; 32]>,
     /// The OP browser state of a session (Session Management 1.0 §3.2).
     pub browser_state: Zeroizing<[u8; 32]>,
 }
@@ -210,6 +212,7 @@ impl DerivedKeys {
             refresh_token: master.derive("refresh-token"),
             user_code: master.derive("user-code"),
             dpop_nonce: master.derive("dpop-nonce"),
+            cursor: master.derive("cursor"),
             browser_state: master.derive("browser-state"),
         }
     }

@@ -37,6 +37,7 @@ mod m20261122_000050_extend_client;
 mod m20261122_000051_create_registration_access_token;
 mod m20261122_000060_create_session_token;
 mod m20261122_000245_create_api_token;
+mod m20261122_000246_index_log_event;
 
 /// All steps in order.
 pub struct Migrator;
@@ -79,6 +80,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000051_create_registration_access_token::Migration),
             Box::new(m20261122_000060_create_session_token::Migration),
             Box::new(m20261122_000245_create_api_token::Migration),
+            Box::new(m20261122_000246_index_log_event::Migration),
         ]
     }
 }

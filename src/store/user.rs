@@ -3,7 +3,7 @@
 use entity::{known_device, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, SqlErr,
+    QuerySelect, SqlErr, sea_query::LikeExpr,
 };
 use time::OffsetDateTime;
 
@@ -101,6 +101,24 @@ pub async fn find_by_login_in(tx: &Tx, login_key: &str) -> Result<Option<User>, 
 /// The database failed.
 pub async fn find_in(tx: &Tx, id: &UserId) -> Result<Option<User>, Fault> {
     user::Entity::find_by_id(id.as_str()).lock_exclusive().one(&tx.0).await?.map(model).transpose()
+}
+
+/// Finds the user whose login is this before its `@`, if there is only one.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_short_name(db: &Database, name: &str) -> Result<Option<User>, Fault> {
+    let escaped: String = name
+        .chars()
+        .flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect();
+    let begins = LikeExpr::new(format!("{escaped}@%")).escape('\\');
+    let found =
+        user::Entity::find().filter(user::Column::LoginKey.like(begins)).limit(2).all(db.reader()).await?;
+    match <[user::Model; 1]>::try_from(found) {
+        Ok([only]) => model(only).map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Which users are read.
