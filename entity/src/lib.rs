@@ -3,6 +3,7 @@
 
 pub mod access_policy;
 pub mod access_policy_rule;
+pub mod api_token;
 pub mod authorization_code;
 pub mod authorization_server;
 pub mod claim;

@@ -4,6 +4,7 @@
 //! buy, committed together by the [`writer::Writer`]. Statements are written with `$1`, which SQLite and PostgreSQL
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
+pub mod api_token;
 pub mod authorization_code;
 pub mod client;
 pub mod consent;
