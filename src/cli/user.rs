@@ -15,18 +15,28 @@ use crate::{
     fault::Fault,
     model::{
         policy::PasswordRules,
+        recovery::RecoveryKind,
         user::{Profile, User},
     },
     secret::Secret,
-    store,
+    store::{
+        self,
+        unit::{Outcome::Won, Unit},
+    },
     syslog::Caller,
     user::{
         administration::{self, AdministrationError, Begins, Edit, NewUser, Rank},
+        contact,
         credentials::HashError,
         lifecycle::{self, Change},
         login::LoginKey,
+        password::{self, RevokeSessions, SetBy},
         password_policy::{self, Owner},
         policies,
+        recovery::{
+            self,
+            token::{self, Issued},
+        },
     },
 };
 
@@ -47,6 +57,12 @@ enum Action {
     List,
     /// Set a password; ends the user's sessions and revokes the tokens
     SetPassword(SetPassword),
+    /// Make a user change the password at the next sign-in
+    ExpirePassword(ExpirePassword),
+    /// Void a user's password and print a link to set a new one; ends the sessions and revokes the tokens
+    ResetPassword(Link),
+    /// Print a link by which a user without a password sets the first one
+    Invite(Link),
     /// Suspend a user; ends the sessions and revokes the tokens
     Suspend(Login),
     /// Let a suspended user in again
@@ -100,6 +116,24 @@ struct SetPassword {
 }
 
 #[derive(clap::Args, Debug)]
+struct ExpirePassword {
+    /// The user's login
+    login: String,
+    /// Replace the password by a temporary one, which is printed once
+    #[arg(long)]
+    temporary: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Link {
+    /// The user's login
+    login: String,
+    /// Mail the link to the user instead of printing it
+    #[arg(long)]
+    send_email: bool,
+}
+
+#[derive(clap::Args, Debug)]
 struct Password {
     /// Where the password is: {env:NAME} or {file:PATH}
     #[arg(long, value_name = "SOURCE", value_parser = PointerParser)]
@@ -122,6 +156,9 @@ pub(super) async fn run(command: UserCommand) -> Result<(), CliError> {
         Action::Add(action) => add(&app, action).await,
         Action::List => list(&app).await,
         Action::SetPassword(action) => set_password(&app, action).await,
+        Action::ExpirePassword(action) => expire_password(&app, action).await,
+        Action::ResetPassword(action) => reset_password(&app, action).await,
+        Action::Invite(action) => invite(&app, action).await,
         Action::Suspend(Login { login }) => suspend(&app, &login).await,
         Action::Unsuspend(Login { login }) => unsuspend(&app, &login).await,
         Action::Unlock(Login { login }) => unlock(&app, &login).await,
@@ -262,14 +299,83 @@ fn told(app: &App, changed: Result<User, AdministrationError>, login: &str) -> R
 
 async fn set_password(app: &App, action: SetPassword) -> Result<(), CliError> {
     // Asked for only when there is somebody to set it for.
-    let login_key = key(&action.login)?;
-    let known = store::user::find_by_login(&app.db, login_key.as_str()).await?;
-    let known = known.ok_or_else(|| CliError::NotFound { what: "user", name: action.login.clone() })?;
+    let known = load(app, &action.login).await?;
     lifecycle::next(known.status, Change::SetPassword)?;
+    let password =
+        secret_input::read("password", action.password.password, action.password.password_stdin).await?;
     let rules = policies::of_user(app, &known, None).await?.password;
-    let hash = hashed(app, Owner::from(&known), &rules, action.password).await?;
-    let caller = caller();
-    told(app, edit(app, &action.login, &caller).await?.set_password(hash).await, &action.login)
+    let how = (SetBy::Administrator, RevokeSessions::All, &caller());
+    let unit = password::set(app, &known, &password, &rules, how).await?;
+    finish(app, &known, unit).await
+}
+
+async fn expire_password(app: &App, action: ExpirePassword) -> Result<(), CliError> {
+    let user = load(app, &action.login).await?;
+    if !action.temporary {
+        let unit = password::expire(app, &user, &caller())?;
+        return finish(app, &user, unit).await;
+    }
+    let rules = policies::of_user(app, &user, None).await?.password;
+    let (temporary, unit) =
+        password::expire_with_temporary(app, &user, &rules, RevokeSessions::All, &caller()).await?;
+    finish(app, &user, unit).await?;
+    output::print(temporary.expose());
+    Ok(())
+}
+
+async fn reset_password(app: &App, action: Link) -> Result<(), CliError> {
+    let user = load(app, &action.login).await?;
+    let rules = policies::of_user(app, &user, None).await?.password;
+    let issued = token::reset_password(app, &user, &rules, &caller()).await?;
+    hand_over(app, &user, issued, (RecoveryKind::Password, &rules, action.send_email)).await
+}
+
+async fn invite(app: &App, action: Link) -> Result<(), CliError> {
+    let user = load(app, &action.login).await?;
+    if !recovery::is_possible(app, &user, RecoveryKind::AccountActivation) {
+        let status = user.status.as_str();
+        return Err(CliError::Usage(format!(
+            "only a user who is PROVISIONED can be invited, not one who is {status}"
+        )));
+    }
+    let rules = policies::of_user(app, &user, None).await?.password;
+    let issued = token::issue(app, &user, RecoveryKind::AccountActivation, &rules);
+    hand_over(app, &user, issued, (RecoveryKind::AccountActivation, &rules, action.send_email)).await
+}
+
+/// A link goes to the user or to the screen, never to both.
+async fn hand_over(
+    app: &App,
+    user: &User,
+    issued: Issued,
+    (kind, rules, send_email): (RecoveryKind, &PasswordRules, bool),
+) -> Result<(), CliError> {
+    let Issued { token, unit, .. } = issued;
+    if !send_email {
+        finish(app, user, unit).await?;
+        output::print(&token::link(app, kind, &token));
+        return Ok(());
+    }
+    if contact::mail_addresses(user).is_empty() {
+        return Err(CliError::Usage(format!("the user \"{}\" has no mail address", user.login)));
+    }
+    let unit = token::mail(app, unit, user, &token, (kind, rules))?;
+    finish(app, user, unit).await
+}
+
+async fn load(app: &App, login: &str) -> Result<User, CliError> {
+    let found = store::user::find_by_login(&app.db, key(login)?.as_str()).await?;
+    found.ok_or_else(|| CliError::NotFound { what: "user", name: login.to_owned() })
+}
+
+/// Commits what was decided about a user, and shows the user.
+async fn finish(app: &App, user: &User, unit: Unit) -> Result<(), CliError> {
+    if app.db.writer().commit(unit).await? != Won {
+        return Err(CliError::Usage("the user was changed at the same moment; try again".to_owned()));
+    }
+    let user = load(app, &user.login).await?;
+    output::print(&format!("{}  {}  {}", user.id, user.status_at(app.now()).as_str(), user.login));
+    Ok(())
 }
 
 async fn suspend(app: &App, login: &str) -> Result<(), CliError> {
