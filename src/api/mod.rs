@@ -18,13 +18,26 @@ pub fn service(app: Arc<App>) -> OpenApiService<oidc::Endpoints, ()> {
     OpenApiService::new(oidc::Endpoints::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
+/// Okta's management API.
+pub type Management = (v1::sessions::Sessions, v1::user_factors::UserFactors, v1::user_factors::BackupCodes);
+
 /// The service of Okta's management API.
-pub fn management(app: Arc<App>) -> OpenApiService<v1::sessions::Sessions, ()> {
-    OpenApiService::new(v1::sessions::Sessions::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
+pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
+    let all = (
+        v1::sessions::Sessions::new(Arc::clone(&app)),
+        v1::user_factors::UserFactors::new(Arc::clone(&app)),
+        v1::user_factors::BackupCodes::new(app),
+    );
+    OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
 /// The OpenAPI document of everything that is served.
 pub fn openapi() -> String {
-    let all = (oidc::Endpoints::detached(), v1::sessions::Sessions::detached());
+    let all = (
+        oidc::Endpoints::detached(),
+        v1::sessions::Sessions::detached(),
+        v1::user_factors::UserFactors::detached(),
+        v1::user_factors::BackupCodes::detached(),
+    );
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()
 }

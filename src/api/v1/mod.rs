@@ -2,3 +2,4 @@
 
 pub mod administrator;
 pub mod sessions;
+pub mod user_factors;
