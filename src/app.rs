@@ -21,8 +21,9 @@ use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId},
     limit::rate::Rates,
+    message::dev_outbox::DevOutbox,
     model::authorization_server::{ServerSettings, TokenLifetimes},
-    ports::{clock::Clock, fetch::Fetch, random::Random},
+    ports::{clock::Clock, fetch::Fetch, mailer::Mailer, random::Random, sms::Sms, voice::Voice},
     secret::{Secret, TokenHash},
     signing_key,
     store::{self, Database},
@@ -246,6 +247,19 @@ pub struct Ports {
     pub fetch: Arc<dyn Fetch>,
     /// Counters of the rate limiter.
     pub counter: Arc<dyn Counter>,
+    /// How messages to users leave.
+    pub couriers: Couriers,
+}
+
+/// How messages to users leave; what is absent is not configured.
+#[derive(Clone, Default)]
+pub struct Couriers {
+    /// Mail.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Text messages.
+    pub sms: Option<Arc<dyn Sms>>,
+    /// Calls.
+    pub voice: Option<Arc<dyn Voice>>,
 }
 
 /// Every long-lived dependency.
@@ -262,6 +276,10 @@ pub struct App {
     pub fetch: Arc<dyn Fetch>,
     /// Counters of the rate limiter.
     pub counter: Arc<dyn Counter>,
+    /// How messages to users leave.
+    pub couriers: Couriers,
+    /// The messages that `dev` shows.
+    pub dev_outbox: DevOutbox,
     /// Counters of this node alone, against floods.
     pub floods: MemoryCounter,
     /// How much of everything a caller may have.
@@ -307,6 +325,8 @@ impl App {
             random: ports.random,
             fetch: ports.fetch,
             counter: ports.counter,
+            couriers: ports.couriers,
+            dev_outbox: DevOutbox::default(),
             floods: MemoryCounter::new(100_000),
             rates,
             passwords,

@@ -19,6 +19,7 @@ pub mod layout;
 pub mod leaving;
 pub mod logout;
 pub mod password;
+pub mod outbox;
 pub mod playground;
 pub mod recovery;
 pub mod response;
