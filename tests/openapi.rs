@@ -60,7 +60,12 @@ fn operations() -> Vec<Operation> {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, described) in methods.as_object().unwrap() {
             let method = method.to_ascii_uppercase().parse().unwrap();
-            let path = path.replace("{authorization_server_id}", "default").replace("{client_id}", "web");
+            let path = path
+                .replace("{authorization_server_id}", "default")
+                .replace("{client_id}", "web")
+                .replace("{user_id}", "00u1")
+                .replace("{factor_id}", "ost1")
+                .replace("{token}", "invented");
             assert!(!path.contains('{'), "this test does not know a value for {path}");
             operations.push(Operation { method, path, described: described.clone() });
         }
@@ -94,6 +99,9 @@ fn access(operation: &Operation) -> Access {
         (_, _) if path.starts_with("/oauth2/v1/clients") => Access::Bearer,
         (&Method::POST, "global-token-revocation") => Access::Bearer,
         _ if path.starts_with("/api/v1/sessions") => Access::Session,
+        (&Method::GET, "questions") if path.ends_with("/factors/questions") => Access::Public,
+        _ if path.starts_with("/api/v1/users/00u1/factors") => Access::Session,
+        (_, "recovery_codes" | "bypass_codes") => Access::Session,
         (method, _) => panic!("who may call {method} {path}?"),
     }
 }
