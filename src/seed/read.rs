@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     SeedError,
     document::{Members, Node, Place, Reference, Spot},
+    policy::{self, Policies},
 };
 use crate::{
     claims::groups,
@@ -34,6 +35,7 @@ pub(super) struct Document {
     pub(super) clients: Vec<Client>,
     pub(super) servers: Vec<Server>,
     pub(super) origins: Vec<Origin>,
+    pub(super) policies: Policies,
 }
 
 pub(super) struct Group {
@@ -143,7 +145,7 @@ pub(super) struct Origin {
 
 pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, SeedError> {
     let known = ["force", "groups", "users", "clients", "authorization_servers", "trusted_origins"];
-    let root = root.read(file).members(&known)?;
+    let root = root.read(file).members(&[&known[..], &policy::KEYS[..]].concat())?;
     let force = root.flag("force")?.unwrap_or(false);
     Ok(Document {
         groups: list(&root, "groups", "name", group)?,
@@ -151,11 +153,12 @@ pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, 
         clients: list(&root, "clients", "client_id", |place| client(place, force))?,
         servers: list(&root, "authorization_servers", "id", server)?,
         origins: list(&root, "trusted_origins", "origin", origin)?,
+        policies: policy::policies(&root)?,
     })
 }
 
 /// Reads a list whose items are known by a key; an item that comes twice is a mistake.
-fn list<'a, T>(
+pub(super) fn list<'a, T>(
     members: &Members<'a>,
     name: &str,
     by: &str,
@@ -181,7 +184,7 @@ fn list<'a, T>(
     Ok(items)
 }
 
-fn status(members: &Members<'_>) -> Result<Option<Status>, SeedError> {
+pub(super) fn status(members: &Members<'_>) -> Result<Option<Status>, SeedError> {
     members.opt("status", |place| place.word("ACTIVE, INACTIVE"))
 }
 
@@ -401,7 +404,7 @@ fn metadata(members: &Members<'_>) -> Result<ClientMetadata, SeedError> {
     Ok(metadata)
 }
 
-fn people(place: &Place<'_>, known: &[&str]) -> Result<People, SeedError> {
+pub(super) fn people(place: &Place<'_>, known: &[&str]) -> Result<People, SeedError> {
     let members = place.members(known)?;
     let names = |key| members.opt(key, |place| place.references()).map(Option::unwrap_or_default);
     Ok(People {
@@ -472,7 +475,7 @@ fn server(place: &Place<'_>) -> Result<Server, SeedError> {
         policies: list(&members, "policies", "name", |place| Ok(place.clone()))?
             .into_iter()
             .enumerate()
-            .map(|(index, place)| policy(&place, index))
+            .map(|(index, place)| access_policy(&place, index))
             .collect::<Result<_, _>>()?,
     })
 }
@@ -609,13 +612,13 @@ fn group_filter(place: &Place<'_>) -> Result<ClaimValue, SeedError> {
     Ok(ClaimValue::Groups { filter, value: text })
 }
 
-fn priority(members: &Members<'_>, index: usize) -> Result<i32, SeedError> {
+pub(super) fn priority(members: &Members<'_>, index: usize) -> Result<i32, SeedError> {
     let given = members.opt("priority", |place| place.integer(1..=100_000))?;
     let given = given.map_or_else(|| i32::try_from(index.saturating_add(1)), i32::try_from);
     given.map_err(|_| members.place.error("the list is too long"))
 }
 
-fn policy(place: &Place<'_>, index: usize) -> Result<Policy, SeedError> {
+fn access_policy(place: &Place<'_>, index: usize) -> Result<Policy, SeedError> {
     let members = place.members(&["name", "priority", "status", "clients", "rules"])?;
     let clients = members.opt("clients", |place| place.references())?;
     Ok(Policy {
