@@ -97,8 +97,12 @@ pub async fn decide(
         return Err(unmet().into());
     }
     // What `claims` prefers comes first: it can say more.
-    let requested: Vec<&str> =
-        request.claims.acr_values().into_iter().chain(request.acr_values.iter().map(String::as_str)).collect();
+    let requested: Vec<&str> = request
+        .claims
+        .acr_values()
+        .into_iter()
+        .chain(request.acr_values.iter().map(String::as_str))
+        .collect();
     Ok(Decision {
         user: subject.user,
         sub: subject.sub,

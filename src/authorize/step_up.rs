@@ -116,12 +116,8 @@ fn freshness(
 
 /// Whether somebody who has whatever knowledge it takes still lacks possession.
 fn lacks_possession(part: &Assurance, session: &Session) -> bool {
-    let known: Vec<_> = session
-        .factors
-        .iter()
-        .filter(|factor| factor.class() == FactorClass::Possession)
-        .cloned()
-        .collect();
+    let known: Vec<_> =
+        session.factors.iter().filter(|factor| factor.class() == FactorClass::Possession).cloned().collect();
     let password = [crate::model::session::VerifiedFactor::password(session.auth_time)];
     part.missing(&known, &password) != Missing::Nothing
 }

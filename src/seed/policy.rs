@@ -75,7 +75,9 @@ pub(super) const KEYS: [&str; 5] = [
 pub(super) fn policies(root: &Members<'_>) -> Result<Policies, SeedError> {
     let authentication = each(root, "authentication_policies", authentication)?;
     one_policy_for_each_client(&authentication)?;
-    if authentication.iter().filter(|policy| policy.settings.applications == Applications::Default).count() > 1 {
+    if authentication.iter().filter(|policy| policy.settings.applications == Applications::Default).count()
+        > 1
+    {
         return Err(root.load("authentication_policies")?.error("more than one policy is the `default`"));
     }
     Ok(Policies {
@@ -136,7 +138,8 @@ fn policy<'a, S, A>(
     settings: impl Fn(&Members<'a>) -> Result<S, SeedError>,
     action: impl Fn(&Members<'a>) -> Result<A, SeedError>,
 ) -> Result<Policy<S, A>, SeedError> {
-    let members = place.members(&[&["name", "description", "priority", "status", "rules"], form.keys].concat())?;
+    let members =
+        place.members(&[&["name", "description", "priority", "status", "rules"], form.keys].concat())?;
     let rules = list(&members, "rules", "name", |place| Ok(place.clone()))?;
     Ok(Policy {
         name: members.load("name")?.text()?,
@@ -263,7 +266,8 @@ fn mfa_enroll(place: &Place<'_>, index: usize) -> Result<Policy<MfaEnrollSetting
         Ok(MfaEnrollSettings { factors })
     };
     let action = |members: &Members<'_>| {
-        let prompt = members.opt("enroll", |place| place.word("LOGIN, CHALLENGE, NEVER"))?.unwrap_or_default();
+        let prompt =
+            members.opt("enroll", |place| place.word("LOGIN, CHALLENGE, NEVER"))?.unwrap_or_default();
         Ok(EnrollAction { prompt })
     };
     policy((place, index), &form, settings, action)

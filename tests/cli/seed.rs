@@ -83,21 +83,19 @@ fn the_documented_example_is_applied_and_again_changes_nothing() {
 
     let database = place.path("state/stepgate.db");
     let first = dump(&database);
-    for table in
-        [
-            "user",
-            "group_member",
-            "client",
-            "client_secret",
-            "claim",
-            "access_policy_rule",
-            "trusted_origin",
-            "zone",
-            "policy",
-            "policy_rule",
-            "policy_mapping",
-        ]
-    {
+    for table in [
+        "user",
+        "group_member",
+        "client",
+        "client_secret",
+        "claim",
+        "access_policy_rule",
+        "trusted_origin",
+        "zone",
+        "policy",
+        "policy_rule",
+        "policy_mapping",
+    ] {
         assert!(!first[table].is_empty(), "{table}");
     }
     place.run(&["apply", EXAMPLE]).succeeded();

@@ -4,6 +4,7 @@
 //! attacker sees and at what was left behind. What cannot be attacked yet is listed in [`LATER`], clause by clause in
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
+mod assurance;
 mod browser_surface;
 mod certificate;
 mod client_auth;
@@ -34,6 +35,7 @@ use crate::support::{Test, TestApp, http::Response};
 pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
+        assurance::trials(),
         browser_surface::trials(),
         certificate::trials(),
         client_auth::trials(),
@@ -103,9 +105,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("S8", "changes of password, mail address and phone number"),
     ("S9", "remembered devices that stand for a factor"),
     ("S10", "passwords that users choose"),
-    ("T3", "sign-on policies with two factors"),
-    ("T5", "step-up"),
-    ("T9", "sign-on policies that change"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),
@@ -128,7 +127,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
 
 /// Ids with tests, of which a clause has no subject yet.
 pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
-    ("T8", "an acr that only a second factor reaches"),
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("C4", "a state token or recovery token presented as a code"),
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),

@@ -156,6 +156,7 @@ pub fn validate(
     if acr_values.is_empty() && draft.claims.acr_values().is_empty() {
         acr_values.clone_from(&client.metadata.default_acr_values);
     }
+    claims::check_acr_values(&acr_values)?;
     Ok(ValidRequest {
         server_id: server.config.server.id.clone(),
         client_id: client.id.clone(),
