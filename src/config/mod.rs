@@ -26,10 +26,12 @@ mod keys;
 mod limits;
 mod listen;
 mod logs;
+mod mail;
 mod redis;
 mod registration;
 mod secret_source;
 mod sessions;
+mod telephony;
 mod tokens;
 
 pub use self::redis::Redis;
@@ -45,9 +47,11 @@ pub use keys::Keys;
 pub use limits::{Argon2, Body, Limits, Timeouts};
 pub use listen::{Address, Listen, Mtls, TlsFiles};
 pub use logs::Logs;
+pub use mail::{Mail, MailTls};
 pub use registration::Registration;
 pub use secret_source::SecretSource;
 pub use sessions::Sessions;
+pub use telephony::{Hook, Telephony, TwilioAccount};
 pub use tokens::Tokens;
 
 use crate::telemetry::LogFormat;
@@ -100,6 +104,12 @@ pub struct Config {
     /// Where clients are asked for certificates (RFC 8705).
     #[serde(default)]
     pub client_certificates: ClientCertificates,
+    /// The server that mails leave through.
+    #[serde(default)]
+    pub mail: Mail,
+    /// Who carries text messages and calls.
+    #[serde(default)]
+    pub telephony: Telephony,
 }
 
 fn default_data() -> PathBuf {
@@ -121,6 +131,40 @@ pub struct DevOptions {
     pub open_registration: bool,
     /// What the server may fetch.
     pub fetch: Fetch,
+    /// How messages leave, beside the page that shows them.
+    pub messages: Messages,
+}
+
+/// The sections about messages, which `stepgate dev` takes from the environment too.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Messages {
+    /// The server that mails leave through.
+    pub mail: Mail,
+    /// Who carries text messages and calls.
+    pub telephony: Telephony,
+}
+
+impl Messages {
+    /// Reads the variables `STEPGATE_MAIL__…` and `STEPGATE_TELEPHONY__…`.
+    ///
+    /// # Errors
+    ///
+    /// The first problem found.
+    pub fn from_environment(env: &Environment) -> Result<Self, ConfigError> {
+        let mut concerned = env.clone();
+        concerned.retain(|name, _| {
+            ["STEPGATE_MAIL__", "STEPGATE_TELEPHONY__"].iter().any(|prefix| name.starts_with(prefix))
+        });
+        let figment = Figment::new().merge(environment::Variables::of(&concerned, &[]));
+        let mut messages: Self = figment.extract_lossy().map_err(|error| describe(&figment, &error))?;
+        for (key, secret) in messages.mail.secrets().chain(messages.telephony.secrets()) {
+            secret.resolve(key, env)?;
+        }
+        messages.mail.validate()?;
+        messages.telephony.validate()?;
+        Ok(messages)
+    }
 }
 
 impl Config {
@@ -188,6 +232,8 @@ impl Config {
             tokens: Tokens::default(),
             registration: Registration { open: options.open_registration, ..Registration::default() },
             client_certificates: ClientCertificates::default(),
+            mail: options.messages.mail,
+            telephony: options.messages.telephony,
         })
     }
 
@@ -223,6 +269,8 @@ impl Config {
         .into_iter()
         .filter_map(|(key, secret)| Some((key, secret?)))
         .chain(self.registration.secrets())
+        .chain(self.mail.secrets())
+        .chain(self.telephony.secrets())
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
@@ -236,6 +284,8 @@ impl Config {
         self.tokens.validate()?;
         self.registration.validate()?;
         self.client_certificates.validate(&self.listen)?;
+        self.mail.validate()?;
+        self.telephony.validate()?;
         // RFC 6265bis: SameSite=None without Secure is dropped by browsers.
         if self.same_site() == SameSite::None && !self.issuer.is_https() {
             return Err(ConfigError::invalid(
@@ -541,6 +591,7 @@ mod tests {
             data: PathBuf::from("data"),
             open_registration: false,
             fetch: Fetch::default(),
+            messages: Messages::default(),
         };
         let config = Config::dev(options.clone()).unwrap();
         assert_eq!(config.issuer.as_str(), "http://localhost:8080");

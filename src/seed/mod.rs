@@ -6,9 +6,8 @@
 //! only with `force: true`. Everything happens in one transaction: a file that is refused changes nothing.
 
 mod apply;
-mod apply_policy;
+mod apply_sign_on_policy;
 mod document;
-mod policy;
 mod read;
 
 use std::{fmt, path::Path};

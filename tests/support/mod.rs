@@ -6,6 +6,7 @@
 #[macro_use]
 mod trial;
 
+pub(crate) mod api_token;
 pub(crate) mod app;
 pub(crate) mod assertion;
 pub(crate) mod assurance;
@@ -17,6 +18,7 @@ pub(crate) mod dpop;
 pub(crate) mod fixtures;
 pub(crate) mod html;
 pub(crate) mod http;
+pub(crate) mod mailbox;
 pub(crate) mod op;
 pub(crate) mod par;
 pub(crate) mod peer;
@@ -29,6 +31,7 @@ pub(crate) mod request_object;
 pub(crate) mod response;
 mod services;
 pub(crate) mod session_token;
+pub(crate) mod smtp;
 mod sqlite;
 
 pub(crate) use app::TestApp;

@@ -7,7 +7,7 @@ use super::{
     SeedError,
     apply::Apply,
     document::Reference,
-    policy::{self, Policies},
+    read::sign_on_policy::{self as policy, Policies},
 };
 use crate::{
     id::{PolicyId, RuleId, ZoneId},

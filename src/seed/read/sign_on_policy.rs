@@ -2,69 +2,71 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    SeedError,
-    document::{Members, Place, Reference},
-    read::{People, list, people, priority, status},
-};
-use crate::model::{
-    Status,
-    factor::FactorKind,
-    policy::{Access, PasswordRules, Requirement},
-    policy_set::{
-        AppSignOnAction, Applications, AuthenticationSettings, EnrollAction, MfaEnrollSettings, NoSettings,
-        PasswordAction, SignOnAction,
+use super::{People, list, people, policy::priority, status};
+use crate::{
+    model::{
+        Status,
+        factor::FactorKind,
+        policy::{Access, PasswordRules, Requirement},
+        policy_set::{
+            AppSignOnAction, Applications, AuthenticationSettings, EnrollAction, MfaEnrollSettings,
+            NoSettings, PasswordAction, SignOnAction,
+        },
+        zone::Gateway,
     },
-    zone::Gateway,
+    seed::{
+        SeedError,
+        document::{Members, Place, Reference},
+    },
 };
 
 /// All that a document says of policies about signing in.
-pub(super) struct Policies {
-    pub(super) zones: Vec<Zone>,
-    pub(super) global_session: Vec<Policy<NoSettings, SignOnAction>>,
-    pub(super) authentication: Vec<Policy<AuthenticationSettings, AppSignOnAction>>,
-    pub(super) mfa_enroll: Vec<Policy<MfaEnrollSettings, EnrollAction>>,
-    pub(super) password: Vec<Policy<PasswordRules, PasswordAction>>,
+pub(in crate::seed) struct Policies {
+    pub(in crate::seed) zones: Vec<Zone>,
+    pub(in crate::seed) global_session: Vec<Policy<NoSettings, SignOnAction>>,
+    pub(in crate::seed) authentication: Vec<Policy<AuthenticationSettings, AppSignOnAction>>,
+    pub(in crate::seed) mfa_enroll: Vec<Policy<MfaEnrollSettings, EnrollAction>>,
+    pub(in crate::seed) password: Vec<Policy<PasswordRules, PasswordAction>>,
 }
 
 impl Policies {
     /// How many policies there are.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::seed) fn count(&self) -> usize {
         self.global_session.len() + self.authentication.len() + self.mfa_enroll.len() + self.password.len()
     }
 }
 
-pub(super) struct Zone {
-    pub(super) name: String,
-    pub(super) status: Status,
-    pub(super) gateways: Vec<Gateway>,
+pub(in crate::seed) struct Zone {
+    pub(in crate::seed) name: String,
+    pub(in crate::seed) status: Status,
+    pub(in crate::seed) gateways: Vec<Gateway>,
 }
 
-pub(super) struct Policy<S, A> {
-    pub(super) name: String,
-    pub(super) description: String,
-    pub(super) priority: i32,
-    pub(super) status: Status,
+pub(in crate::seed) struct Policy<S, A> {
+    pub(in crate::seed) name: String,
+    pub(in crate::seed) description: String,
+    pub(in crate::seed) priority: i32,
+    pub(in crate::seed) status: Status,
     /// None: everyone.
-    pub(super) groups: Vec<Reference>,
+    pub(in crate::seed) groups: Vec<Reference>,
     /// The applications of an authentication policy.
-    pub(super) clients: Vec<Reference>,
-    pub(super) settings: S,
-    pub(super) rules: Vec<Rule<A>>,
+    pub(in crate::seed) clients: Vec<Reference>,
+    pub(in crate::seed) settings: S,
+    pub(in crate::seed) rules: Vec<Rule<A>>,
 }
 
-pub(super) struct Rule<A> {
-    pub(super) name: String,
-    pub(super) priority: i32,
-    pub(super) status: Status,
-    pub(super) people: People,
-    pub(super) include: Vec<Reference>,
-    pub(super) exclude: Vec<Reference>,
-    pub(super) action: A,
+pub(in crate::seed) struct Rule<A> {
+    pub(in crate::seed) name: String,
+    pub(in crate::seed) priority: i32,
+    pub(in crate::seed) status: Status,
+    pub(in crate::seed) people: People,
+    pub(in crate::seed) include: Vec<Reference>,
+    pub(in crate::seed) exclude: Vec<Reference>,
+    pub(in crate::seed) action: A,
 }
 
 /// The keys of a document that are about policies.
-pub(super) const KEYS: [&str; 5] = [
+pub(in crate::seed) const KEYS: [&str; 5] = [
     "network_zones",
     "global_session_policies",
     "authentication_policies",
@@ -72,7 +74,7 @@ pub(super) const KEYS: [&str; 5] = [
     "password_policies",
 ];
 
-pub(super) fn policies(root: &Members<'_>) -> Result<Policies, SeedError> {
+pub(in crate::seed) fn policies(root: &Members<'_>) -> Result<Policies, SeedError> {
     let authentication = each(root, "authentication_policies", authentication)?;
     one_policy_for_each_client(&authentication)?;
     if authentication.iter().filter(|policy| policy.settings.applications == Applications::Default).count()
