@@ -124,6 +124,16 @@ async fn a_running_node_sends_at_once(app: TestApp) {
         assert!(began.elapsed() < std::time::Duration::from_millis(2500), "it waits for its round");
         tokio::task::yield_now().await;
     }
+    // So does an administrator's transaction.
+    let began = Instant::now();
+    let notice = message::message(&app.app, &alice(&app).await, to_call(), Content::AccountLocked).unwrap();
+    let tx = app.app.db.begin_write().await.unwrap();
+    store::outbox::insert(&tx, &[notice]).await.unwrap();
+    tx.commit().await.unwrap();
+    while app.post.voice.0.sent().is_empty() {
+        assert!(began.elapsed() < std::time::Duration::from_millis(2500), "it waits for its round");
+        tokio::task::yield_now().await;
+    }
     stop.cancel();
     jobs.wait().await;
 }
