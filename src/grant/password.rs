@@ -25,6 +25,7 @@ pub(super) async fn redeem(
     decide::consent(context, &user.id, &scope).await?;
     let granted = decide::policy(context, &user.id, (GrantType::Password, &scope)).await?;
     let amr = amr_of(&proof.factors);
+    decide::sign_on(context, decide::SignOn::Now, (&user, &scope), (&amr, Some(context.now))).await?;
     let earned: Vec<Amr> = amr.iter().filter_map(|method| method.parse().ok()).collect();
     let how = decide::Authentication {
         session: None,

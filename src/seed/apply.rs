@@ -32,10 +32,10 @@ use crate::{
     user::login::LoginKey,
 };
 
-struct Apply<'a> {
-    app: &'a App,
-    tx: Tx,
-    now: OffsetDateTime,
+pub(super) struct Apply<'a> {
+    pub(super) app: &'a App,
+    pub(super) tx: Tx,
+    pub(super) now: OffsetDateTime,
 }
 
 pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, SeedError> {
@@ -45,6 +45,8 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
         clients: document.clients.len(),
         authorization_servers: document.servers.len(),
         trusted_origins: document.origins.len(),
+        network_zones: document.policies.zones.len(),
+        policies: document.policies.count(),
     };
     let hashes = hash_passwords(app, &document.users).await?;
     // Groups before users, users and clients before the policies that name them.
@@ -64,6 +66,7 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
     for origin in &document.origins {
         run.origin(origin).await?;
     }
+    run.policies(&document.policies).await?;
     run.log(&applied).await?;
     run.tx.commit().await?;
     app.forget_configuration();
@@ -431,7 +434,7 @@ impl Apply<'_> {
         Ok(store::server::upsert_policy(&self.tx, &config.server.id, &policy).await?)
     }
 
-    async fn people(&self, people: &People) -> Result<PeopleCondition, SeedError> {
+    pub(super) async fn people(&self, people: &People) -> Result<PeopleCondition, SeedError> {
         Ok(PeopleCondition {
             users: self.user_ids(&people.users).await?,
             groups: self.group_ids(&people.groups).await?,
@@ -457,7 +460,7 @@ impl Apply<'_> {
             .ok_or_else(|| name.spot.error(format!("there is no group \"{}\"", name.name)))
     }
 
-    async fn group_ids(&self, names: &[Reference]) -> Result<Vec<GroupId>, SeedError> {
+    pub(super) async fn group_ids(&self, names: &[Reference]) -> Result<Vec<GroupId>, SeedError> {
         let mut ids = Vec::with_capacity(names.len());
         for name in names {
             ids.push(self.group_id(name).await?);
@@ -476,7 +479,7 @@ impl Apply<'_> {
         Ok(ids)
     }
 
-    async fn client_ids(&self, names: &[Reference]) -> Result<Vec<ClientId>, SeedError> {
+    pub(super) async fn client_ids(&self, names: &[Reference]) -> Result<Vec<ClientId>, SeedError> {
         let mut ids = Vec::with_capacity(names.len());
         for name in names {
             let id = ClientId::new(name.name.as_str());

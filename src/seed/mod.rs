@@ -1,10 +1,12 @@
-//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins.
+//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins, network zones and
+//! policies about signing in.
 //!
 //! Objects are matched by their key (`login`, `name`, `client_id`, `id`, `origin`); what the file does not name is left
 //! alone, and applying a file again changes nothing. Passwords and secrets are set when their object is created, later
 //! only with `force: true`. Everything happens in one transaction: a file that is refused changes nothing.
 
 mod apply;
+mod apply_sign_on_policy;
 mod document;
 mod read;
 
@@ -54,14 +56,25 @@ pub struct Applied {
     pub authorization_servers: usize,
     /// Trusted origins.
     pub trusted_origins: usize,
+    /// Network zones.
+    pub network_zones: usize,
+    /// Policies about signing in.
+    pub policies: usize,
 }
 
 impl fmt::Display for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins",
-            self.groups, self.users, self.clients, self.authorization_servers, self.trusted_origins
+            "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins, {} network zones, \
+             {} policies",
+            self.groups,
+            self.users,
+            self.clients,
+            self.authorization_servers,
+            self.trusted_origins,
+            self.network_zones,
+            self.policies
         )
     }
 }

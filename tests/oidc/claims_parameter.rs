@@ -162,7 +162,7 @@ async fn oidc_a12_the_subject_is_not_contradicted(app: TestApp) {
 /// Requirements §2 names the error. Nobody is asked for a password first.
 async fn oidc_a11_an_essential_acr_that_is_out_of_reach_is_unmet(app: TestApp) {
     for acr in [
-        json!({"essential": true, "value": "urn:okta:loa:2fa:any"}),
+        json!({"essential": true, "value": "phr"}),
         json!({"essential": true, "values": ["phr", "unknown", 1]}),
     ] {
         let request = json!({"id_token": {"acr": acr}}).to_string();

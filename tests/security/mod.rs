@@ -4,6 +4,7 @@
 //! attacker sees and at what was left behind. What cannot be attacked yet is listed in [`LATER`], clause by clause in
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
+mod assurance;
 mod browser_surface;
 mod certificate;
 mod client_auth;
@@ -35,6 +36,7 @@ use crate::support::{Test, TestApp, http::Response};
 pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
+        assurance::trials(),
         browser_surface::trials(),
         certificate::trials(),
         client_auth::trials(),
@@ -100,9 +102,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("S6", "recovery codes"),
     ("S7", "resets by administrators"),
     ("S9", "remembered devices that stand for a factor"),
-    ("T3", "sign-on policies with two factors"),
-    ("T5", "step-up"),
-    ("T9", "sign-on policies that change"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),
@@ -127,7 +126,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
 pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("S4", "the steps of a recovery in the Authentication API and on the pages"),
     ("S8", "changes of mail address and phone number"),
-    ("T8", "an acr that only a second factor reaches"),
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("C4", "a state token or recovery token presented as a code"),
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),

@@ -133,8 +133,7 @@ async fn sec_t01_amr_and_acr_are_what_was_earned(app: TestApp) {
         ("-", "urn:okta:loa:1fa:pwd"),
         ("urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
         ("urn:okta:loa:2fa:any urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
-        ("urn:okta:loa:2fa:any", "urn:okta:loa:1fa:pwd"),
-        ("phr phrh", "urn:okta:loa:1fa:pwd"),
+        ("phr urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
         ("urn:okta:loa:2fa:any:ifpossible", "urn:okta:loa:1fa:pwd"),
         ("gold", "urn:okta:loa:1fa:pwd"),
     ] {

@@ -216,9 +216,8 @@ async fn signed_in_as(mut visit: Visit<'_>, mut waiting: Waiting, signed_in: ser
         display_name: signed_in.user.profile.full_name().unwrap_or_else(|| signed_in.user.login.clone()),
     });
     visit.save_accounts();
+    waiting.flow.pending.progress.signed_in(&signed_in.user.id, &signed_in.opened.session.factors);
     visit.open_session(signed_in.opened.session, signed_in.opened.cookie.expose());
-    waiting.flow.pending.progress.authenticated = Some(signed_in.user.id.clone());
-    waiting.flow.pending.progress.chosen = Some(signed_in.user.id);
     if let Err(error) = waiting.save(app).await {
         return flow_error(visit, error);
     }
