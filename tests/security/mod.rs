@@ -26,6 +26,7 @@ mod sign_in;
 mod throttling;
 mod token_exchange;
 mod traps;
+mod wildcard_redirect;
 
 use std::collections::BTreeSet;
 
@@ -56,6 +57,7 @@ pub(crate) fn trials() -> Vec<Test> {
         throttling::trials(),
         token_exchange::trials(),
         traps::trials(),
+        wildcard_redirect::trials(),
     ]
     .into_iter()
     .flatten()
@@ -68,7 +70,6 @@ fn own_trials() -> Vec<Test> {
 
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
-    ("A8", "redirect URIs with a wildcard subdomain"),
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
     ("M3", "account recovery, unlocking and self-registration"),
