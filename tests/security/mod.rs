@@ -12,6 +12,7 @@ mod code;
 mod connections;
 mod device;
 mod dpop;
+mod framing;
 mod input;
 mod issuer;
 mod keys;
@@ -43,6 +44,7 @@ pub(crate) fn trials() -> Vec<Test> {
         connections::trials(),
         device::trials(),
         dpop::trials(),
+        framing::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
