@@ -43,6 +43,14 @@ pub async fn find_by_token(db: &Database, token: &TokenHash) -> Result<Option<Se
         .transpose()
 }
 
+/// Finds a session, ended or not; absent once it was swept.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(db: &Database, id: &SessionId) -> Result<Option<Session>, Fault> {
+    session::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
+}
+
 /// Where a session began.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
