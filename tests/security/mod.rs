@@ -16,6 +16,7 @@ mod framing;
 mod input;
 mod issuer;
 mod keys;
+mod limits;
 mod logout_token;
 mod pkce;
 mod pushed;
@@ -48,6 +49,7 @@ pub(crate) fn trials() -> Vec<Test> {
         input::trials(),
         issuer::trials(),
         keys::trials(),
+        limits::trials(),
         logout_token::trials(),
         pkce::trials(),
         pushed::trials(),
