@@ -13,9 +13,11 @@ mod code;
 mod connections;
 mod device;
 mod dpop;
+mod framing;
 mod input;
 mod issuer;
 mod keys;
+mod limits;
 mod logout_token;
 mod pkce;
 mod pushed;
@@ -28,6 +30,7 @@ mod sign_in;
 mod throttling;
 mod token_exchange;
 mod traps;
+mod wildcard_redirect;
 
 use std::collections::BTreeSet;
 
@@ -45,9 +48,11 @@ pub(crate) fn trials() -> Vec<Test> {
         connections::trials(),
         device::trials(),
         dpop::trials(),
+        framing::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
+        limits::trials(),
         logout_token::trials(),
         pkce::trials(),
         pushed::trials(),
@@ -60,6 +65,7 @@ pub(crate) fn trials() -> Vec<Test> {
         throttling::trials(),
         token_exchange::trials(),
         traps::trials(),
+        wildcard_redirect::trials(),
     ]
     .into_iter()
     .flatten()
@@ -72,7 +78,6 @@ fn own_trials() -> Vec<Test> {
 
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
-    ("A8", "redirect URIs with a wildcard subdomain"),
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
     ("M3", "account recovery, unlocking and self-registration"),
