@@ -3,6 +3,7 @@
 
 pub mod access_policy;
 pub mod access_policy_rule;
+pub mod authn_transaction;
 pub mod authorization_code;
 pub mod authorization_server;
 pub mod claim;
@@ -25,6 +26,7 @@ pub mod pairwise_subject;
 pub mod pushed_request;
 pub mod refresh_token;
 pub mod registration_access_token;
+pub mod remembered_device;
 pub mod revoked_jti;
 pub mod scope;
 pub mod session;

@@ -17,6 +17,8 @@ pub struct Model {
     pub client_id: Option<String>,
     /// The origin it was issued for, if it was a page.
     pub origin: Option<String>,
+    /// What kind of program it was issued for, if it was neither: `public` or `trusted`.
+    pub program: Option<String>,
     /// When it was issued, in milliseconds.
     pub created_at: i64,
     /// When it dies, in milliseconds.

@@ -36,6 +36,9 @@ mod m20261122_000041_create_device_secret;
 mod m20261122_000050_extend_client;
 mod m20261122_000051_create_registration_access_token;
 mod m20261122_000060_create_session_token;
+mod m20261122_000220_create_authn_transaction;
+mod m20261122_000221_create_remembered_device;
+mod m20261122_000222_bind_session_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -77,6 +80,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000050_extend_client::Migration),
             Box::new(m20261122_000051_create_registration_access_token::Migration),
             Box::new(m20261122_000060_create_session_token::Migration),
+            Box::new(m20261122_000220_create_authn_transaction::Migration),
+            Box::new(m20261122_000221_create_remembered_device::Migration),
+            Box::new(m20261122_000222_bind_session_token::Migration),
         ]
     }
 }

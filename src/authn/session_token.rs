@@ -68,6 +68,22 @@ pub async fn issue(
     factors: Vec<VerifiedFactor>,
     bound_to: BoundTo,
 ) -> Result<Secret<String>, Fault> {
+    let (token, unit) = add(app, Unit::new(), user, factors, bound_to)?;
+    app.db.writer().commit(unit).await?;
+    Ok(token)
+}
+
+/// Adds a session token to the unit that ends an authentication.
+///
+/// # Errors
+/// The factors cannot be written as JSON.
+pub fn add(
+    app: &App,
+    unit: Unit,
+    user: &UserId,
+    factors: Vec<VerifiedFactor>,
+    bound_to: BoundTo,
+) -> Result<(Secret<String>, Unit), Fault> {
     let now = app.now();
     let token = opaque_token(app.random.as_ref());
     let stored = SessionToken {
@@ -78,8 +94,7 @@ pub async fn issue(
         expires_at: now + LIFETIME,
     };
     let row = store::session_token::row(&TokenHash::of(token.expose()), &stored)?;
-    app.db.writer().commit(Unit::new().row(row)).await?;
-    Ok(token)
+    Ok((token, unit.row(row)))
 }
 
 /// Exchanges a session token for a session, once.
@@ -145,5 +160,12 @@ fn fits(bound_to: &BoundTo, presenter: Presenter<'_>, issuer: &str) -> bool {
         (_, Presenter::Api { origin: None }) => true,
         (BoundTo::Origin(bound), Presenter::Api { origin: Some(origin) }) => bound == origin,
         (BoundTo::Client(_), Presenter::Api { origin: Some(_) }) => false,
+        // Whoever administers vouches for whom it hands the token to.
+        (BoundTo::TrustedApplication, _) => true,
+        // A browser that such a token is planted in would be signed in as somebody else (RFC 9700 §4.7).
+        (
+            BoundTo::Program,
+            Presenter::Authorization { .. } | Presenter::Link { .. } | Presenter::Api { origin: Some(_) },
+        ) => false,
     }
 }

@@ -4,6 +4,7 @@
 //! buy, committed together by the [`writer::Writer`]. Statements are written with `$1`, which SQLite and PostgreSQL
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
+pub mod authn_transaction;
 pub mod authorization_code;
 pub mod client;
 pub mod consent;
@@ -21,6 +22,7 @@ pub mod pairwise_subject;
 pub mod pushed_request;
 pub mod refresh_token;
 pub mod registration_access_token;
+pub mod remembered_device;
 pub mod server;
 pub mod session;
 pub mod session_token;

@@ -207,6 +207,8 @@ rows! {
     Session(session);
     /// A pending authorization request.
     Flow(flow);
+    /// An authentication transaction.
+    AuthnTransaction(authn_transaction);
     /// A pushed authorization request.
     PushedRequest(pushed_request);
     /// A grant.
