@@ -39,6 +39,9 @@ mod m20261122_000060_create_session_token;
 mod m20261122_000220_create_authn_transaction;
 mod m20261122_000221_create_remembered_device;
 mod m20261122_000222_bind_session_token;
+mod m20261122_000230_create_policy;
+mod m20261122_000231_extend_session;
+mod m20261122_000232_extend_scope;
 
 /// All steps in order.
 pub struct Migrator;
@@ -83,6 +86,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000220_create_authn_transaction::Migration),
             Box::new(m20261122_000221_create_remembered_device::Migration),
             Box::new(m20261122_000222_bind_session_token::Migration),
+            Box::new(m20261122_000230_create_policy::Migration),
+            Box::new(m20261122_000231_extend_session::Migration),
+            Box::new(m20261122_000232_extend_scope::Migration),
         ]
     }
 }

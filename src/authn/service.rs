@@ -25,14 +25,14 @@ use crate::{
         user::User,
     },
     secret::{Secret, TokenHash, opaque_token},
-    session::sso::{self, Opened},
+    session::sso::{self, FactorPromptMet, Opened, Opening},
     store::{
         self,
         unit::{Outcome, Unit},
         user::{Charge, KnownDevice},
     },
     syslog::{Caller, Event, EventType, Reason, record_repeated},
-    user::login::LoginKey,
+    user::{login::LoginKey, policies},
 };
 
 /// What a user typed, and in which browser.
@@ -259,7 +259,16 @@ async fn accept(app: &App, attempt: PasswordAttempt<'_>, proof: Proof) -> Result
             .change(store::user::record_login(&user.id, now))
             .change(store::user::remember_device(&user.id, &device, now)),
     };
-    let (unit, opened) = sso::open(app, unit, &user.id, factors, (attempt.session, attempt.caller)).await?;
+    let policies = policies::of_user(app, &user, attempt.caller.ip).await?;
+    let opening = Opening {
+        user: &user.id,
+        factors,
+        policy: &policies.session,
+        prompt: FactorPromptMet::ByFactors,
+        previous: attempt.session,
+        caller: attempt.caller,
+    };
+    let (unit, opened) = sso::open(app, unit, opening).await?;
     let event = Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
     let unit = unit.row(event.row(attempt.caller, app.random.as_ref(), now));
     match app.db.writer().commit(unit).await? {

@@ -1,14 +1,17 @@
 //! Types with invariants that several flows share. No I/O, no wire format of a protocol, no clock: what
 //! depends on the time takes `now`.
 
+pub mod assurance;
 pub mod authorization_server;
 pub mod client;
 pub mod confirmation;
 pub mod factor;
 pub mod grant;
 pub mod policy;
+pub mod policy_set;
 pub mod session;
 pub mod user;
+pub mod zone;
 
 use serde::{Deserialize, Serialize};
 

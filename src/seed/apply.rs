@@ -376,6 +376,7 @@ impl Apply<'_> {
             default: wanted.default,
             published: wanted.published,
             system: known.is_some_and(|known| known.system),
+            sensitive: wanted.sensitive,
         };
         store::server::upsert_scope(&self.tx, &config.server.id, &scope).await?;
         config.scopes.retain(|known| known.name != scope.name);

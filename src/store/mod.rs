@@ -19,6 +19,7 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
+pub mod policy;
 pub mod pushed_request;
 pub mod refresh_token;
 pub mod registration_access_token;
@@ -33,6 +34,7 @@ pub mod unit;
 pub mod used_jti;
 pub mod user;
 pub mod writer;
+pub mod zone;
 
 use time::OffsetDateTime;
 

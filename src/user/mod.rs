@@ -7,3 +7,4 @@ pub mod credentials;
 pub mod lifecycle;
 pub mod login;
 pub mod password_policy;
+pub mod policies;

@@ -266,6 +266,7 @@ fn api_scope() -> Scope {
         default: true,
         published: true,
         system: false,
+        sensitive: false,
     }
 }
 

@@ -193,6 +193,9 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     ended_at: None,
                     ip: None,
                     user_agent: None,
+                    idle_lifetime: None,
+                    persistent_cookie: false,
+                    remembered: None,
                 };
                 insert::<entity::session::Entity>(&database, numbered(at - DAY).map(session).collect()).await;
             }

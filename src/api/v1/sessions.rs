@@ -281,7 +281,7 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
     let base = &app.settings.issuer;
     let here = format!("{base}/api/v1/sessions/{name}");
     let who = if name == "me" { "me" } else { user.id.as_str() };
-    let expires_at = session.expires_at.min(session.last_seen_at + app.settings.session.idle);
+    let expires_at = session.expires_at.min(session.idle_end(app.settings.session.idle));
     Ok(json!({
         "id": session.id,
         "userId": user.id,
