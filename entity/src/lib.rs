@@ -4,6 +4,7 @@
 pub mod access_policy;
 pub mod access_policy_rule;
 pub mod authn_transaction;
+pub mod api_token;
 pub mod authorization_code;
 pub mod authorization_server;
 pub mod claim;

@@ -42,6 +42,7 @@ mod m20261122_000222_bind_session_token;
 mod m20261122_000230_create_policy;
 mod m20261122_000231_extend_session;
 mod m20261122_000232_extend_scope;
+mod m20261122_000245_create_api_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -89,6 +90,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000230_create_policy::Migration),
             Box::new(m20261122_000231_extend_session::Migration),
             Box::new(m20261122_000232_extend_scope::Migration),
+            Box::new(m20261122_000245_create_api_token::Migration),
         ]
     }
 }

@@ -141,7 +141,8 @@ fn proof(
         ProofHeader::Unreadable => return Err(DpopError::Header.into()),
         ProofHeader::Present(header) => header,
     };
-    let expected = Expected { method: &sender.method, endpoint: "par", access_token: None };
+    let targets = &server.endpoint_urls("par");
+    let expected = Expected { method: &sender.method, targets, access_token: None };
     dpop::verify(app, server, client, header, &expected).map(Some)
 }
 

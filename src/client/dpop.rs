@@ -37,8 +37,8 @@ pub enum ProofError {
 pub struct Expected<'a> {
     /// The method.
     pub method: &'a str,
-    /// The last segment of the endpoint's path.
-    pub endpoint: &'a str,
+    /// The addresses under which the endpoint is known.
+    pub targets: &'a [String],
     /// The access token that goes with the proof, at protected resources.
     pub access_token: Option<&'a str>,
 }
@@ -84,7 +84,7 @@ pub fn verify(
         _ => DpopError::Signature,
     })?;
     let claims = ProofClaims::read(&claims)?;
-    claims.check_request(expected.method, &server.endpoint_urls(expected.endpoint))?;
+    claims.check_request(expected.method, expected.targets)?;
     if let Some(access_token) = expected.access_token {
         // RFC 9449 §4.3, item 12: the hash of the very token that goes with the proof.
         let hash = TokenHash::of(access_token).encoded();

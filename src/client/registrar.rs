@@ -48,6 +48,7 @@ impl From<AdministratorError> for RegistrarError {
     fn from(error: AdministratorError) -> Self {
         match error {
             AdministratorError::InvalidToken(reason) => Self::InvalidToken(reason),
+            AdministratorError::Binding(_) => Self::InvalidToken("bound_token"),
             AdministratorError::Fault(fault) => Self::Fault(fault),
         }
     }

@@ -68,7 +68,8 @@ fn proof(context: &Context<'_>, sender: &Sender, grant_type: GrantType) -> Resul
         ProofHeader::Present(_) | ProofHeader::Unreadable if uninvited => Ok(None),
         ProofHeader::Unreadable => Err(DpopError::Header.into()),
         ProofHeader::Present(proof) => {
-            let expected = Expected { method: &sender.method, endpoint: "token", access_token: None };
+            let targets = &context.server.endpoint_urls("token");
+            let expected = Expected { method: &sender.method, targets, access_token: None };
             Ok(Some(dpop::verify(context.app, context.server, context.client, proof, &expected)?))
         }
     }

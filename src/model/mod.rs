@@ -2,6 +2,7 @@
 //! depends on the time takes `now`.
 
 pub mod assurance;
+pub mod api_token;
 pub mod authorization_server;
 pub mod client;
 pub mod confirmation;

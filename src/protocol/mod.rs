@@ -40,6 +40,7 @@ pub mod response_mode;
 pub mod response_type;
 pub mod revocation;
 pub mod scope;
+pub mod timestamp;
 pub mod token_exchange;
 pub mod token_request;
 pub mod token_response;

@@ -179,6 +179,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             request_id: format!("req{}", base62(self.app.random.as_ref(), 22)),
             ip: request.data::<ClientIp>().map(|ClientIp(ip)| *ip),
             user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
+            actor: None,
         }
     }
 

@@ -5,6 +5,7 @@
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
 pub mod authn_transaction;
+pub mod api_token;
 pub mod authorization_code;
 pub mod client;
 pub mod consent;

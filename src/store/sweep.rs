@@ -31,6 +31,8 @@ pub enum Expired {
     Grants,
     /// Session tokens, used or not.
     SessionTokens,
+    /// API tokens that were not used for too long.
+    ApiTokens,
     /// Revoked `jti`s of tokens that are dead anyway.
     RevokedJtis,
     /// Used `jti`s that may be forgotten.
@@ -41,7 +43,7 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Flows,
         Self::AuthnTransactions,
         Self::RememberedDevices,
@@ -51,6 +53,7 @@ impl Expired {
         Self::RefreshTokens,
         Self::Sessions,
         Self::SessionTokens,
+        Self::ApiTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
         Self::LogEvents,
@@ -93,6 +96,10 @@ impl Expired {
             Self::SessionTokens => {
                 r#"DELETE FROM "session_token" WHERE "token_hash" IN
                    (SELECT "token_hash" FROM "session_token" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::ApiTokens => {
+                r#"DELETE FROM "api_token" WHERE "id" IN
+                   (SELECT "id" FROM "api_token" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::Grants => {
                 r#"DELETE FROM "grant" WHERE "id" IN

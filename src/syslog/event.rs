@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::Caller;
+use super::{Actor, Caller};
 use crate::{
     id::{AuthorizationServerId, ClientId, SessionId, UserId},
     model::authorization_server::AuthorizationServer,
@@ -88,6 +88,10 @@ pub enum EventType {
     RateLimited,
     /// Configuration was applied from a file.
     ConfigurationApply,
+    /// An API token was made.
+    ApiTokenCreate,
+    /// An API token was revoked.
+    ApiTokenRevoke,
 }
 
 impl EventType {
@@ -141,9 +145,14 @@ impl EventType {
             (Self::CsrfRejected, _) => "security.csrf_rejected",
             (Self::RateLimited, _) => "system.org.rate_limit.violation",
             (Self::ConfigurationApply, _) => "system.config.change",
+            (Self::ApiTokenCreate, _) => "system.api_token.create",
+            (Self::ApiTokenRevoke, _) => "system.api_token.revoke",
         }
     }
 }
+
+/// The member of the detail that names the API token of a request.
+pub const REQUEST_API_TOKEN_ID: &str = "requestApiTokenId";
 
 /// Why something failed, as a short machine word.
 pub type Reason = &'static str;
@@ -223,12 +232,18 @@ impl Event {
         self
     }
 
-    fn stored(self, caller: &Caller, random: &dyn Random, now: OffsetDateTime) -> log_event::LogEvent {
-        let (actor_type, actor_id) = match (&self.user, &self.client) {
-            (Some(user), _) => ("User", Some(user.to_string())),
-            (None, Some(client)) => ("PublicClientApp", Some(client.to_string())),
-            (None, None) => ("SystemPrincipal", None),
+    fn stored(mut self, caller: &Caller, random: &dyn Random, now: OffsetDateTime) -> log_event::LogEvent {
+        let (actor_type, actor_id) = match (&caller.actor, &self.user, &self.client) {
+            (Some(Actor::System), ..) => ("SystemPrincipal", None),
+            (Some(Actor::User(user) | Actor::ApiToken { user, .. }), ..) => ("User", Some(user.to_string())),
+            (Some(Actor::Client(client)), ..) => ("PublicClientApp", Some(client.to_string())),
+            (None, Some(user), _) => ("User", Some(user.to_string())),
+            (None, None, Some(client)) => ("PublicClientApp", Some(client.to_string())),
+            (None, None, None) => ("SystemPrincipal", None),
         };
+        if let Some(Actor::ApiToken { token, .. }) = &caller.actor {
+            self.detail.insert(REQUEST_API_TOKEN_ID.to_owned(), token.as_str().into());
+        }
         log_event::LogEvent {
             id: uuid_v7(random, now),
             event_type: self.kind.name(self.org).to_owned(),

@@ -7,7 +7,7 @@ pub mod repeats;
 
 use crate::{app::App, fault::Fault, store::unit::Unit};
 
-pub use caller::Caller;
+pub use caller::{Actor, Caller};
 pub use event::{Event, EventType, Reason};
 
 /// Writes an event about an anonymous caller, unless one like it was written within the minute (see [`repeats`]).

@@ -40,13 +40,13 @@ pub fn confirmation(claims: &AccessTokenClaims) -> Confirmation {
     claims.claims.get("cnf").and_then(|cnf| serde_json::from_value(cnf.clone()).ok()).unwrap_or_default()
 }
 
-/// Checks that an access token is presented by whom it was issued to, at the endpoint of that name.
+/// Checks that an access token is presented by whom it was issued to, at the endpoint with these addresses.
 ///
 /// # Errors
 /// It is not, or a fault.
 pub async fn check(
     app: &App,
-    (server, endpoint): (&ServerState, &str),
+    (server, targets): (&ServerState, &[String]),
     (client, claims): (&Client, &AccessTokenClaims),
     presented: &PresentedToken,
     sender: &Sender,
@@ -71,7 +71,7 @@ pub async fn check(
         ProofHeader::Unreadable => return Err(refused(DpopError::Header)),
     };
     let access_token = Some(presented.token.expose().as_str());
-    let expected = Expected { method: &sender.method, endpoint, access_token };
+    let expected = Expected { method: &sender.method, targets, access_token };
     let proof = dpop::verify(app, server, client, header, &expected)?;
     if proof.jkt != jkt {
         return Err(refused(DpopError::AnotherKey));

@@ -86,7 +86,8 @@ pub async fn userinfo(
     let requested = facts.grant.requested_claims()?;
     let user = facts.user.ok_or(UserinfoError::InvalidToken)?;
     let client = app.clients.find(&app.db, &claims.client).await?.ok_or(UserinfoError::InvalidToken)?;
-    binding::check(app, (server, "userinfo"), (&client, &claims), presented, sender).await?;
+    let targets = server.endpoint_urls("userinfo");
+    binding::check(app, (server, &targets), (&client, &claims), presented, sender).await?;
     let subject = LoadedSubject::of(app, (server, &client), user).await?;
     let mint = Mint {
         server,

@@ -97,6 +97,7 @@ pub(crate) async fn commits(db: &Database, callers: usize, duration: Duration) -
         request_id: "req0123456789abcdefghijkl".to_owned(),
         ip: Some(std::net::Ipv4Addr::LOCALHOST.into()),
         user_agent: Some("stepgate-bench".to_owned()),
+        actor: None,
     };
     let caller = Arc::new(caller);
     let db = db.clone();

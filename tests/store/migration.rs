@@ -102,6 +102,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
     check![
         access_policy,
         access_policy_rule,
+        api_token,
         authorization_code,
         authorization_server,
         claim,

@@ -212,6 +212,19 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 };
                 insert::<entity::session_token::Entity>(&database, numbered(at).map(token).collect()).await;
             }
+            Expired::ApiTokens => {
+                let token = |(id, expires_at): (String, i64)| entity::api_token::Model {
+                    token_hash: format!("hash-{id}"),
+                    id,
+                    name: "ci".to_owned(),
+                    user_id: alice.clone(),
+                    access: "READ".to_owned(),
+                    created_at: 0,
+                    last_used_at: None,
+                    expires_at,
+                };
+                insert::<entity::api_token::Entity>(&database, numbered(at).map(token).collect()).await;
+            }
             Expired::Grants => {
                 // What points to it was swept before, but for the one that lives.
                 let rows = numbered(at - 2 * DAY).map(|(id, end)| grant(&id, end)).collect();
@@ -271,6 +284,7 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
         (Expired::RefreshTokens, count::<entity::refresh_token::Entity>(database).await),
         (Expired::Sessions, count::<entity::session::Entity>(database).await),
         (Expired::SessionTokens, count::<entity::session_token::Entity>(database).await),
+        (Expired::ApiTokens, count::<entity::api_token::Entity>(database).await),
         (Expired::Grants, count::<entity::grant::Entity>(database).await),
         (Expired::RevokedJtis, count::<entity::revoked_jti::Entity>(database).await),
         (Expired::UsedJtis, count::<entity::used_jti::Entity>(database).await),
@@ -287,6 +301,7 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
         Expired::RefreshTokens => ("refresh_token", "token_hash"),
         Expired::Sessions => ("session", "id"),
         Expired::SessionTokens => ("session_token", "token_hash"),
+        Expired::ApiTokens => ("api_token", "id"),
         Expired::Grants => ("grant", "id"),
         Expired::RevokedJtis => ("revoked_jti", "jti"),
         Expired::UsedJtis => ("used_jti", "key"),

@@ -54,6 +54,19 @@ pub(crate) const ASKING: &str = "asking";
 /// A confidential client held to Okta's habits; its refresh tokens do not rotate.
 pub(crate) const OKTA: &str = "okta-compat";
 
+/// Writes an administrator with the password of the others.
+pub(crate) async fn administrator(app: &App, login: &str) -> User {
+    let now = app.now();
+    let hash = app.passwords.hash(Secret::new(PASSWORD.to_owned())).await.unwrap();
+    let profile = json!({"firstName": "Ada", "lastName": "Min", "email": login});
+    let admin = User { admin: true, ..user(login, &profile, hash, now) };
+    let tx = app.db.begin_write().await.unwrap();
+    let key = LoginKey::normalize(login).unwrap();
+    store::user::insert(&tx, &admin, key.as_str()).await.unwrap();
+    tx.commit().await.unwrap();
+    admin
+}
+
 /// Writes the fixtures.
 pub(crate) async fn write(app: &App) {
     let now = app.now();

@@ -6,6 +6,7 @@
 #[macro_use]
 mod trial;
 
+pub(crate) mod api_token;
 pub(crate) mod app;
 pub(crate) mod assertion;
 pub(crate) mod browser;

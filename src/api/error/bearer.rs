@@ -1,14 +1,18 @@
 //! Errors of protected resources (RFC 6750 §3): an empty body and a challenge.
 
 use http::{HeaderValue, StatusCode, header};
-use poem::Response;
+use poem::{Response, error::ResponseError};
 
+use super::oauth::{OAuthFailure, supply_nonce};
 use crate::{
+    client::dpop::ProofError,
     model::authorization_server::UserinfoSettings,
     protocol::{
         bearer::Challenge,
         error::{ErrorCode, OAuthError},
+        token_response::TokenType,
     },
+    token::binding::BindingError,
 };
 
 fn challenged(status: u16, challenge: &Challenge) -> Response {
@@ -54,4 +58,29 @@ pub fn insufficient_user_authentication(wanted: &UserinfoSettings) -> Response {
         challenge = challenge.with_max_age(max_age);
     }
     challenged(Challenge::status(Some(error.code)), &challenge)
+}
+
+/// RFC 9449 §7.1: what is wrong with the proof, or that the token is not for whoever sent it.
+pub fn unproven(error: BindingError, scheme: TokenType) -> Response {
+    let algs: Vec<&str> = keys::Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
+    let algs = algs.join(" ");
+    match error {
+        BindingError::Mismatch if scheme == TokenType::DPoP => {
+            let text = "The access token is not bound to the key of a DPoP proof.";
+            dpop_refused(&OAuthError::new(ErrorCode::InvalidToken, text), &algs)
+        }
+        BindingError::Mismatch => invalid_token(),
+        BindingError::Proof(ProofError::Refused(error)) => {
+            let error = OAuthError::new(ErrorCode::InvalidDpopProof, error.to_string());
+            dpop_refused(&error, &algs)
+        }
+        BindingError::Proof(ProofError::UseNonce(nonce)) => {
+            let error =
+                OAuthError::new(ErrorCode::UseDpopNonce, "The DPoP proof needs the nonce of this server.");
+            let mut response = dpop_refused(&error, &algs);
+            supply_nonce(&mut response, &nonce);
+            response
+        }
+        BindingError::Fault(fault) => OAuthFailure::from(fault).as_response(),
+    }
 }

@@ -13,12 +13,28 @@ pub struct Envelope {
     status: StatusCode,
     code: &'static str,
     summary: String,
+    causes: Vec<String>,
     id: String,
 }
 
 impl Envelope {
-    fn new(status: StatusCode, code: &'static str, summary: impl Into<String>) -> Self {
-        Self { status, code, summary: summary.into(), id: format!("oae{}", base62(&SystemRandom, 22)) }
+    /// An error by its code; the ones that several endpoints have, have a constructor of their own.
+    pub fn new(status: StatusCode, code: &'static str, summary: impl Into<String>) -> Self {
+        let id = format!("oae{}", base62(&SystemRandom, 22));
+        Self { status, code, summary: summary.into(), causes: Vec::new(), id }
+    }
+
+    /// Says more precisely what was wrong, like `login: An object with this field already exists`.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// E0000001: members of a document are wrong, each named in a cause of its own.
+    pub fn validation(resource: &str, causes: impl IntoIterator<Item = String>) -> Self {
+        let error = Self::invalid(StatusCode::BAD_REQUEST, resource);
+        causes.into_iter().fold(error, Self::because)
     }
 
     /// E0000006: the caller lacks the right.
@@ -79,6 +95,11 @@ impl Envelope {
         Self::new(StatusCode::UNAUTHORIZED, "E0000004", "Authentication failed")
     }
 
+    /// E0000011: the API token, or another token of Okta's own APIs, is missing, unknown, has expired or was revoked.
+    pub fn invalid_token() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "E0000011", "Invalid token provided")
+    }
+
     /// E0000181: too busy.
     pub fn unavailable() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "E0000181", "The service is temporarily unavailable")
@@ -101,7 +122,7 @@ impl Envelope {
             "errorSummary": self.summary,
             "errorLink": self.code,
             "errorId": self.id,
-            "errorCauses": [],
+            "errorCauses": self.causes.iter().map(|cause| json!({ "errorSummary": cause })).collect::<Vec<_>>(),
         })
     }
 

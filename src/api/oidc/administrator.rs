@@ -36,7 +36,7 @@ pub(super) fn bearer_token(request: &Request) -> Result<Option<Secret<String>>, 
 }
 
 /// Okta's body, and RFC 6750 §3.1's challenge.
-pub(super) fn missing_scope(scope: OktaScope) -> Response {
+pub(in crate::api) fn missing_scope(scope: OktaScope) -> Response {
     let error = OAuthError::new(ErrorCode::InsufficientScope, "The access token lacks a scope.");
     let challenge =
         Challenge::refused(&error).with_scope(&ScopeSet::from_tokens([scope.as_str()]).unwrap_or_default());

@@ -67,7 +67,9 @@ async fn authorized(app: &App, org: &ServerState, request: &Request) -> Result<C
     match Administrator::identify(app, org, token.expose()).await {
         Ok(administrator) if administrator.scopes.contains(&SCOPE) => Ok(administrator.client),
         Ok(_) => Err(missing_scope(SCOPE)),
-        Err(AdministratorError::InvalidToken(_)) => Err(bearer::invalid_token()),
+        Err(AdministratorError::InvalidToken(_) | AdministratorError::Binding(_)) => {
+            Err(bearer::invalid_token())
+        }
         Err(AdministratorError::Fault(fault)) => Err(failed(&fault)),
     }
 }

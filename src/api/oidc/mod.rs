@@ -1,7 +1,7 @@
 //! OAuth 2.0 and OpenID Connect endpoints of the org authorization server (`/oauth2/v1/…`) and of custom ones
 //! (`/oauth2/{authorizationServerId}/v1/…`). The browser's endpoints, `authorize` and `logout`, are in `web`.
 
-mod administrator;
+pub(super) mod administrator;
 mod client_schema;
 mod clients;
 mod device;
@@ -12,7 +12,7 @@ mod metadata;
 mod par;
 mod revoke;
 mod schema;
-mod sender;
+pub(super) mod sender;
 mod token;
 mod userinfo;
 
@@ -435,7 +435,7 @@ impl Endpoints {
 }
 
 /// One header as text.
-fn header_text<'r>(request: &'r Request, name: &http::HeaderName) -> Option<&'r str> {
+pub(super) fn header_text<'r>(request: &'r Request, name: &http::HeaderName) -> Option<&'r str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -17,7 +17,7 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 ///
 /// # Errors
 /// A trusted reverse proxy sent a certificate that cannot be read.
-pub(super) fn sender(request: &Request) -> Result<Sender, MalformedCertificate> {
+pub(in crate::api) fn sender(request: &Request) -> Result<Sender, MalformedCertificate> {
     Ok(Sender {
         method: request.method().as_str().to_owned(),
         proof: proof(request),

@@ -16,17 +16,14 @@ use crate::{
     },
     app::App,
     cache::servers::ServerState,
-    client::dpop::{self, ProofError},
+    client::dpop,
     protocol::{
         bearer::PresentedToken,
         error::{ErrorCode, OAuthError},
         params::Params,
         token_response::TokenType,
     },
-    token::{
-        binding::BindingError,
-        userinfo::{self, Userinfo, UserinfoError},
-    },
+    token::userinfo::{self, Userinfo, UserinfoError},
 };
 
 pub(super) async fn userinfo(
@@ -82,36 +79,11 @@ pub(super) async fn userinfo(
             ErrorCode::InsufficientScope,
             "The access token needs the scope openid.",
         )),
-        Err(UserinfoError::Binding(error)) => unproven(error, presented.token_type),
+        Err(UserinfoError::Binding(error)) => bearer::unproven(error, presented.token_type),
         Err(UserinfoError::Claims(error)) => {
             tracing::error!(%error, "a claim could not be computed");
             OAuthFailure::from(OAuthError::server_error()).as_response()
         }
         Err(UserinfoError::Fault(fault)) => OAuthFailure::from(fault).as_response(),
-    }
-}
-
-/// RFC 9449 §7.1: what is wrong with the proof, or that the token is not for whoever sent it.
-fn unproven(error: BindingError, scheme: TokenType) -> Response {
-    let algs: Vec<&str> = keys::Algorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
-    let algs = algs.join(" ");
-    match error {
-        BindingError::Mismatch if scheme == TokenType::DPoP => {
-            let text = "The access token is not bound to the key of a DPoP proof.";
-            bearer::dpop_refused(&OAuthError::new(ErrorCode::InvalidToken, text), &algs)
-        }
-        BindingError::Mismatch => bearer::invalid_token(),
-        BindingError::Proof(ProofError::Refused(error)) => {
-            let error = OAuthError::new(ErrorCode::InvalidDpopProof, error.to_string());
-            bearer::dpop_refused(&error, &algs)
-        }
-        BindingError::Proof(ProofError::UseNonce(nonce)) => {
-            let error =
-                OAuthError::new(ErrorCode::UseDpopNonce, "The DPoP proof needs the nonce of this server.");
-            let mut response = bearer::dpop_refused(&error, &algs);
-            supply_nonce(&mut response, &nonce);
-            response
-        }
-        BindingError::Fault(fault) => OAuthFailure::from(fault).as_response(),
     }
 }

@@ -1,3 +1,4 @@
 //! Okta's management API (`/api/v1/…`).
 
+pub mod administrator;
 pub mod sessions;

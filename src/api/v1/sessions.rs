@@ -7,7 +7,6 @@ use http::{HeaderValue, StatusCode, header};
 use poem::{Body, Request, Response, web::Data};
 use poem_openapi::{Object, OpenApi, types::Any};
 use serde_json::{Value, json};
-use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use crate::{
     api::{
@@ -19,6 +18,7 @@ use crate::{
     fault::Fault,
     logout::rp_initiated,
     model::{authorization_server::AuthorizationServer, session::Session, user::User},
+    protocol::timestamp::timestamp,
     session::sso,
     store,
     syslog::Caller,
@@ -272,7 +272,7 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
     let verified = |password: bool| {
         let fits =
             session.factors.iter().filter(|factor| factor.amr.iter().any(|amr| amr == "pwd") == password);
-        fits.map(|factor| factor.at).max().map(iso)
+        fits.map(|factor| factor.at).max().map(timestamp)
     };
     // RFC 8176 names that Okta's clients know; they refuse others.
     const KNOWN: [&str; 12] =
@@ -286,8 +286,8 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
         "id": session.id,
         "userId": user.id,
         "login": user.login,
-        "createdAt": iso(session.created_at),
-        "expiresAt": iso(expires_at),
+        "createdAt": timestamp(session.created_at),
+        "expiresAt": timestamp(expires_at),
         "status": "ACTIVE",
         "lastPasswordVerification": verified(true),
         "lastFactorVerification": verified(false),
@@ -304,23 +304,4 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
             },
         },
     }))
-}
-
-const ISO: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-
-/// A time as Okta writes it: UTC with milliseconds.
-fn iso(at: OffsetDateTime) -> String {
-    at.to_offset(time::UtcOffset::UTC).format(ISO).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_milliseconds_and_end_in_z() {
-        let at = time::macros::datetime!(2026-01-02 03:04:05.006 +01:00);
-        assert_eq!(iso(at), "2026-01-02T02:04:05.006Z");
-    }
 }
