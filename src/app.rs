@@ -198,6 +198,8 @@ pub struct DerivedKeys {
     pub dpop_nonce: Zeroizing<[u8; 32]>,
     /// The OP browser state of a session (Session Management 1.0 §3.2).
     pub browser_state: Zeroizing<[u8; 32]>,
+    /// Recovery codes at rest: too short for a plain hash.
+    pub recovery_code: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -211,6 +213,7 @@ impl DerivedKeys {
             user_code: master.derive("user-code"),
             dpop_nonce: master.derive("dpop-nonce"),
             browser_state: master.derive("browser-state"),
+            recovery_code: master.derive("recovery-code"),
         }
     }
 }

@@ -16,7 +16,10 @@ use crate::{
     fault::Fault,
     id::UserId,
     limit::lockout::{self, Outcome},
-    model::user::{PasswordLock, Profile, User, UserStatus},
+    model::{
+        policy::PasswordRules,
+        user::{PasswordLock, Profile, User, UserStatus},
+    },
     secret::Secret,
     session::farewell,
     store::{self, db::Tx},
@@ -25,7 +28,8 @@ use crate::{
         credentials::HashError,
         lifecycle::{self, Change, Creation, Deletion, PasswordPresence},
         login::LoginKey,
-        password_policy,
+        password_policy::{self, Owner},
+        recovery,
     },
 };
 
@@ -136,9 +140,14 @@ fn key(login: &str) -> Result<LoginKey, CliError> {
 }
 
 /// Reads, checks and hashes a password, before any transaction begins.
-async fn hashed(app: &App, login: &str, password: Password) -> Result<Secret<String>, CliError> {
+async fn hashed(
+    app: &App,
+    owner: Owner<'_>,
+    rules: &PasswordRules,
+    password: Password,
+) -> Result<Secret<String>, CliError> {
     let password = secret_input::read("password", password.password, password.password_stdin).await?;
-    let lacks = password_policy::check(password.expose(), login);
+    let lacks = password_policy::check(password.expose(), owner, rules);
     if !lacks.is_empty() {
         let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
         return Err(CliError::Usage(format!("the password {}", lacks.join(", "))));
@@ -158,7 +167,10 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
     let (password_hash, presence) = if action.no_password {
         (None, PasswordPresence::Unset)
     } else {
-        (Some(hashed(app, &action.login, action.password).await?), PasswordPresence::Set)
+        // The new user is in no group yet: what the policy for everyone says.
+        let owner = Owner { login: &action.login, profile: &profile };
+        let rules = PasswordRules::default();
+        (Some(hashed(app, owner, &rules, action.password).await?), PasswordPresence::Set)
     };
     let now = app.now();
     let user = User {
@@ -290,7 +302,8 @@ async fn set_password(app: &App, action: SetPassword) -> Result<(), CliError> {
     let known = store::user::find_by_login(&app.db, login_key.as_str()).await?;
     let known = known.ok_or_else(|| CliError::NotFound { what: "user", name: action.login.clone() })?;
     lifecycle::next(known.status, Change::SetPassword)?;
-    let hash = hashed(app, &action.login, action.password).await?;
+    let rules = recovery::rules(app, &known, None).await?;
+    let hash = hashed(app, Owner::from(&known), &rules, action.password).await?;
     let mut edit = Edit::begin(app, &action.login).await?;
     edit.change(Change::SetPassword)?;
     edit.user.password_hash = Some(hash);

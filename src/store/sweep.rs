@@ -37,13 +37,19 @@ pub enum Expired {
     RevokedJtis,
     /// Used `jti`s that may be forgotten.
     UsedJtis,
+    /// Tokens of recovery, unlocking and activation; kept for a day, so that a late click is told why.
+    RecoveryTokens,
+    /// Codes of recovery by phone; kept for an hour, so that another can be sent in their place.
+    RecoveryCodes,
+    /// Budgets of recovery whose window is over.
+    RecoveryBudgets,
     /// System log events past their retention.
     LogEvents,
 }
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Flows,
         Self::AuthnTransactions,
         Self::RememberedDevices,
@@ -56,6 +62,9 @@ impl Expired {
         Self::ApiTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
+        Self::RecoveryTokens,
+        Self::RecoveryCodes,
+        Self::RecoveryBudgets,
         Self::LogEvents,
         Self::Grants,
     ];
@@ -114,6 +123,18 @@ impl Expired {
             Self::UsedJtis => {
                 r#"DELETE FROM "used_jti" WHERE "key" IN
                    (SELECT "key" FROM "used_jti" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::RecoveryTokens => {
+                r#"DELETE FROM "recovery_token" WHERE "token_hash" IN
+                   (SELECT "token_hash" FROM "recovery_token" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::RecoveryCodes => {
+                r#"DELETE FROM "recovery_code" WHERE "transaction_id" IN
+                   (SELECT "transaction_id" FROM "recovery_code" WHERE "expires_at" <= $1 - 3600000 LIMIT $2)"#
+            }
+            Self::RecoveryBudgets => {
+                r#"DELETE FROM "recovery_budget" WHERE "subject" IN
+                   (SELECT "subject" FROM "recovery_budget" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::LogEvents => {
                 r#"DELETE FROM "log_event" WHERE "id" IN

@@ -225,6 +225,8 @@ rows! {
     SessionToken(session_token);
     /// A message that will be delivered.
     Outbox(outbox);
+    /// An earlier password.
+    PasswordHistory(password_history);
 }
 
 /// Inserts in chunks of powers of two, so that few statement texts exist and all stay prepared.

@@ -28,8 +28,18 @@ pub enum EventType {
     AccountLock,
     /// An account was unlocked by an administrator.
     AccountUnlock,
+    /// A user lifted the own lock.
+    AccountUnlockByUser,
+    /// A user was given a way to lift the own lock.
+    AccountUnlockToken,
     /// A password was set.
     AccountUpdatePassword,
+    /// A way back for a forgotten password was given.
+    AccountResetPassword,
+    /// A password must be changed at the next sign-in.
+    AccountExpirePassword,
+    /// A token of recovery, unlocking or activation, or its code or question, was presented.
+    AccountUseToken,
     /// A user was created.
     UserCreate,
     /// A user was changed.
@@ -104,6 +114,11 @@ impl EventType {
             (Self::UniversalLogout, _) => "user.authentication.universal_logout",
             (Self::AccountLock, _) => "user.account.lock",
             (Self::AccountUnlock, _) => "user.account.unlock_by_admin",
+            (Self::AccountUnlockByUser, _) => "user.account.unlock",
+            (Self::AccountUnlockToken, _) => "user.account.unlock_token",
+            (Self::AccountResetPassword, _) => "user.account.reset_password",
+            (Self::AccountExpirePassword, _) => "user.account.expire_password",
+            (Self::AccountUseToken, _) => "user.account.use_token",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",
             (Self::UserCreate, _) => "user.lifecycle.create",
             (Self::UserUpdateProfile, _) => "user.account.update_profile",

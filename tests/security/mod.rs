@@ -102,7 +102,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("S7", "resets by administrators"),
     ("S8", "changes of password, mail address and phone number"),
     ("S9", "remembered devices that stand for a factor"),
-    ("S10", "passwords that users choose"),
     ("T3", "sign-on policies with two factors"),
     ("T5", "step-up"),
     ("T9", "sign-on policies that change"),
