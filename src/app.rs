@@ -55,6 +55,21 @@ pub struct RegistrationSettings {
     pub initial_access_tokens: Vec<TokenHash>,
 }
 
+/// To which phones messages go, and how many: text messages and calls cost money (toll fraud).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PhoneSettings {
+    /// The country codes that messages are sent to (ITU-T E.164), without plus sign; empty: all.
+    pub countries: Vec<String>,
+    /// Messages to the phones of one country within an hour.
+    pub per_country_and_hour: u32,
+}
+
+impl Default for PhoneSettings {
+    fn default() -> Self {
+        Self { countries: Vec::new(), per_country_and_hour: 1000 }
+    }
+}
+
 /// `SameSite` of the cookies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SameSite {
@@ -101,6 +116,8 @@ pub struct Settings {
     pub token_lifetimes: TokenLifetimes,
     /// Client certificates (RFC 8705).
     pub client_certificates: ClientCertificates,
+    /// To which phones messages go.
+    pub phone: PhoneSettings,
 }
 
 /// Where client certificates are asked for, and who may vouch for them.
@@ -162,6 +179,7 @@ impl Settings {
             server_defaults: ServerSettings::default(),
             token_lifetimes: TokenLifetimes::default(),
             client_certificates: ClientCertificates::default(),
+            phone: PhoneSettings::default(),
             issuer,
         }
     }
@@ -200,6 +218,8 @@ pub struct DerivedKeys {
     pub browser_state: Zeroizing<[u8; 32]>,
     /// Recovery codes at rest: too short for a plain hash.
     pub recovery_code: Zeroizing<[u8; 32]>,
+    /// Codes that are sent, and the names under which their destinations are counted: too short for a plain hash.
+    pub factor: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -214,6 +234,7 @@ impl DerivedKeys {
             dpop_nonce: master.derive("dpop-nonce"),
             browser_state: master.derive("browser-state"),
             recovery_code: master.derive("recovery-code"),
+            factor: master.derive("factor"),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod authorization_server;
 pub mod client;
 pub mod confirmation;
 pub mod factor;
+pub mod factor_profile;
 pub mod grant;
 pub mod policy;
 pub mod policy_set;

@@ -7,11 +7,16 @@
 pub mod authn_transaction;
 pub mod api_token;
 pub mod authorization_code;
+pub mod backup_code;
 pub mod client;
 pub mod consent;
 pub mod db;
 pub mod device_code;
 pub mod device_secret;
+pub mod factor;
+pub mod factor_budget;
+pub mod factor_challenge;
+pub mod factor_profile;
 pub mod flow;
 pub mod grant;
 pub mod group;

@@ -31,6 +31,14 @@ pub enum Expired {
     Grants,
     /// Session tokens, used or not.
     SessionTokens,
+    /// Enrolments of factors that nobody completed within a day.
+    PendingFactors,
+    /// Challenges of factors.
+    FactorChallenges,
+    /// Budgets around factors whose time is over.
+    FactorBudgets,
+    /// Bypass codes.
+    BackupCodes,
     /// API tokens that were not used for too long.
     ApiTokens,
     /// Revoked `jti`s of tokens that are dead anyway.
@@ -49,7 +57,7 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Flows,
         Self::AuthnTransactions,
         Self::RememberedDevices,
@@ -59,6 +67,10 @@ impl Expired {
         Self::RefreshTokens,
         Self::Sessions,
         Self::SessionTokens,
+        Self::PendingFactors,
+        Self::FactorChallenges,
+        Self::FactorBudgets,
+        Self::BackupCodes,
         Self::ApiTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
@@ -105,6 +117,22 @@ impl Expired {
             Self::SessionTokens => {
                 r#"DELETE FROM "session_token" WHERE "token_hash" IN
                    (SELECT "token_hash" FROM "session_token" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::PendingFactors => {
+                r#"DELETE FROM "factor" WHERE "id" IN (SELECT "id" FROM "factor"
+                   WHERE "status" = 'PENDING_ACTIVATION' AND "created_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::FactorChallenges => {
+                r#"DELETE FROM "factor_challenge" WHERE ("factor_id", "purpose") IN
+                   (SELECT "factor_id", "purpose" FROM "factor_challenge" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::FactorBudgets => {
+                r#"DELETE FROM "factor_budget" WHERE "key" IN
+                   (SELECT "key" FROM "factor_budget" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::BackupCodes => {
+                r#"DELETE FROM "backup_code" WHERE "code_hash" IN
+                   (SELECT "code_hash" FROM "backup_code" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::ApiTokens => {
                 r#"DELETE FROM "api_token" WHERE "id" IN

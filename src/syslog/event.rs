@@ -98,6 +98,32 @@ pub enum EventType {
     RateLimited,
     /// Configuration was applied from a file.
     ConfigurationApply,
+    /// A factor was verified, or was not.
+    AuthenticateViaMfa,
+    /// A factor can be used from now on.
+    MfaFactorActivate,
+    /// A factor was removed.
+    MfaFactorDeactivate,
+    /// All factors of a user were removed.
+    MfaFactorResetAll,
+    /// A factor was suspended after too many wrong answers.
+    MfaFactorSuspend,
+    /// A suspended factor can be used again.
+    MfaFactorUnsuspend,
+    /// Something of a user's factors was changed.
+    MfaFactorUpdate,
+    /// A code that verifies a factor was sent by text message.
+    SendFactorSms,
+    /// A code that activates a factor was sent by text message.
+    SendPhoneVerificationSms,
+    /// A code that verifies a factor is read out.
+    SendFactorCall,
+    /// A code that activates a factor is read out.
+    SendPhoneVerificationCall,
+    /// A code that verifies or activates a factor was sent by mail.
+    SendFactorEmail,
+    /// The link of a mail was confirmed.
+    EmailChallengeRedeemed,
     /// An API token was made.
     ApiTokenCreate,
     /// An API token was revoked.
@@ -160,6 +186,19 @@ impl EventType {
             (Self::CsrfRejected, _) => "security.csrf_rejected",
             (Self::RateLimited, _) => "system.org.rate_limit.violation",
             (Self::ConfigurationApply, _) => "system.config.change",
+            (Self::AuthenticateViaMfa, _) => "user.authentication.auth_via_mfa",
+            (Self::MfaFactorActivate, _) => "user.mfa.factor.activate",
+            (Self::MfaFactorDeactivate, _) => "user.mfa.factor.deactivate",
+            (Self::MfaFactorResetAll, _) => "user.mfa.factor.reset_all",
+            (Self::MfaFactorSuspend, _) => "user.mfa.factor.suspend",
+            (Self::MfaFactorUnsuspend, _) => "user.mfa.factor.unsuspend",
+            (Self::MfaFactorUpdate, _) => "user.mfa.factor.update",
+            (Self::SendFactorSms, _) => "system.sms.send_factor_verify_message",
+            (Self::SendPhoneVerificationSms, _) => "system.sms.send_phone_verification_message",
+            (Self::SendFactorCall, _) => "system.voice.send_mfa_challenge_call",
+            (Self::SendPhoneVerificationCall, _) => "system.voice.send_phone_verification_call",
+            (Self::SendFactorEmail, _) => "system.email.send_factor_verify_message",
+            (Self::EmailChallengeRedeemed, _) => "system.email.challenge_factor_redeemed",
             (Self::ApiTokenCreate, _) => "system.api_token.create",
             (Self::ApiTokenRevoke, _) => "system.api_token.revoke",
         }
