@@ -3,8 +3,8 @@
 
 pub mod access_policy;
 pub mod access_policy_rule;
-pub mod authn_transaction;
 pub mod api_token;
+pub mod authn_transaction;
 pub mod authorization_code;
 pub mod authorization_server;
 pub mod backup_code;
@@ -29,10 +29,10 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
+pub mod password_history;
 pub mod policy;
 pub mod policy_mapping;
 pub mod policy_rule;
-pub mod password_history;
 pub mod pushed_request;
 pub mod recovery_budget;
 pub mod recovery_code;

@@ -19,6 +19,8 @@ pub struct Model {
     pub origin: Option<String>,
     /// What kind of program it was issued for, if it was neither: `public` or `trusted`.
     pub program: Option<String>,
+    /// The version of the policy whose factor a remembered device stood for.
+    pub remembered: Option<String>,
     /// When it was issued, in milliseconds.
     pub created_at: i64,
     /// When it dies, in milliseconds.

@@ -1,6 +1,7 @@
 //! The JSON edge: OAuth and OpenID Connect endpoints that programs call. Handlers read the request, call one use case and
 //! render its answer; every error gets its wire form here and nowhere earlier.
 
+pub mod authn;
 pub mod error;
 pub mod json_body;
 pub mod oidc;
@@ -23,8 +24,15 @@ pub fn management(app: Arc<App>) -> OpenApiService<v1::sessions::Sessions, ()> {
     OpenApiService::new(v1::sessions::Sessions::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
+/// The service of Okta's Authentication API.
+pub fn authentication(app: Arc<App>) -> OpenApiService<authn::Endpoints, ()> {
+    let endpoints = authn::endpoints(&authn::Served::new(app));
+    OpenApiService::new(endpoints, "Stepgate", env!("CARGO_PKG_VERSION"))
+}
+
 /// The OpenAPI document of everything that is served.
 pub fn openapi() -> String {
-    let all = (oidc::Endpoints::detached(), v1::sessions::Sessions::detached());
+    let authn = authn::endpoints(&authn::Served::detached());
+    let all = (oidc::Endpoints::detached(), v1::sessions::Sessions::detached(), authn);
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()
 }

@@ -121,9 +121,7 @@ fn wanted<'a>(
 /// What the user may still enrol. A factor that is suspended is no reason to get another of its kind.
 fn enrollable(policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
     let has = |kind: FactorKind| {
-        factors
-            .iter()
-            .any(|factor| factor.kind == kind && factor.status != FactorStatus::PendingActivation)
+        factors.iter().any(|factor| factor.kind == kind && factor.status != FactorStatus::PendingActivation)
     };
     FactorKind::ALL
         .into_iter()
@@ -137,7 +135,9 @@ fn enrollable(policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requir
 fn standing(app: &App, user: &User, policies: &UserPolicies) -> Standing {
     match password::standing(user, &policies.password, app.now()) {
         password::PasswordStanding::Fine => Standing::Fine,
-        password::PasswordStanding::Warn { days } if policies.password.allow_change => Standing::Warn { days },
+        password::PasswordStanding::Warn { days } if policies.password.allow_change => {
+            Standing::Warn { days }
+        }
         // There is nothing that the user could do about it.
         password::PasswordStanding::Warn { .. } => Standing::Fine,
         password::PasswordStanding::Expired => Standing::Expired,

@@ -37,12 +37,7 @@ pub async fn stands(
     Ok(found.is_some_and(|found| counts(&found, user, policy, app.now())))
 }
 
-fn counts(
-    remembered: &RememberedDevice,
-    user: &User,
-    policy: &GlobalSession,
-    now: OffsetDateTime,
-) -> bool {
+fn counts(remembered: &RememberedDevice, user: &User, policy: &GlobalSession, now: OffsetDateTime) -> bool {
     let in_time = match policy.factor_prompt {
         FactorPrompt::Always => false,
         FactorPrompt::Device => true,

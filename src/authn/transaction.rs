@@ -4,10 +4,7 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
-use super::{
-    rules::Options,
-    state::Position,
-};
+use super::{rules::Options, state::Position};
 use crate::{
     fault::Fault,
     id::TransactionId,
@@ -176,9 +173,7 @@ impl Transaction {
         match self.kept {
             // A page that begins anew ends what it left unfinished.
             Kept::NotYet => unit.change(authn_transaction::replace(&TokenHash::of(self.token.expose()))),
-            Kept::Saved { version } => {
-                unit.precede(authn_transaction::claim_completion(&self.id, version))
-            }
+            Kept::Saved { version } => unit.precede(authn_transaction::claim_completion(&self.id, version)),
         }
     }
 
@@ -189,5 +184,18 @@ impl Transaction {
             self.expires_at = end;
             Unit::new().change(authn_transaction::extend(&self.id, end))
         })
+    }
+
+    /// Whether there is a row of it.
+    pub(super) fn is_saved(&self) -> bool {
+        self.kept != Kept::NotYet
+    }
+
+    /// Notes that what [`Transaction::save`] added was committed.
+    pub(super) fn saved(&mut self) {
+        self.kept = match self.kept {
+            Kept::NotYet => Kept::Saved { version: 0 },
+            Kept::Saved { version } => Kept::Saved { version: version + 1 },
+        };
     }
 }

@@ -3,16 +3,6 @@
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
-use std::{net::IpAddr, sync::Arc};
-
-use crate::{
-    fault::Fault,
-    id::{ClientId, GroupId},
-    model::{
-        policy::{AppSignOn, PasswordRules, UserPolicies},
-        user::User,
-    },
-    store,
 };
 
 use arc_swap::ArcSwapOption;
@@ -20,22 +10,6 @@ use arc_swap::ArcSwapOption;
 use crate::{fault::Fault, store};
 
 pub use crate::model::policy_set::{PolicySet, Subject};
-impl PolicySet {
-    /// What global session, enrolment and password policies decide for a user.
-    pub fn for_user(&self, _subject: &Subject<'_>) -> UserPolicies {
-        UserPolicies::default()
-    }
-
-    /// Whether any password policy says so, whomever it speaks about: what strangers may be told.
-    pub fn any_password(&self, says: impl Fn(&PasswordRules) -> bool) -> bool {
-        says(&PasswordRules::default())
-    }
-
-    /// What the authentication policy of an application decides for a user.
-    pub fn for_app(&self, _client: &ClientId, _subject: &Subject<'_>) -> AppSignOn {
-        AppSignOn::default()
-    }
-}
 
 /// The cache of policies.
 #[derive(Default)]

@@ -1,8 +1,8 @@
 //! Types with invariants that several flows share. No I/O, no wire format of a protocol, no clock: what
 //! depends on the time takes `now`.
 
-pub mod assurance;
 pub mod api_token;
+pub mod assurance;
 pub mod authorization_server;
 pub mod client;
 pub mod confirmation;

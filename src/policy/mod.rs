@@ -16,7 +16,7 @@ pub mod zone;
 use crate::{
     id::ClientId,
     model::{
-        policy::{AppSignOn, UserPolicies},
+        policy::{AppSignOn, PasswordRules, UserPolicies},
         policy_set::{PolicySet, Subject},
     },
 };
@@ -29,6 +29,11 @@ impl PolicySet {
             enroll: mfa_enroll::decide(&self.mfa_enroll, &self.zones, subject),
             password: password::decide(&self.password, &self.zones, subject),
         }
+    }
+
+    /// Whether any password policy says so, whomever it speaks about: what strangers may be told.
+    pub fn any_password(&self, says: impl Fn(&PasswordRules) -> bool) -> bool {
+        password::decisions(&self.password).any(|rules| says(&rules))
     }
 
     /// What the authentication policy of an application decides for a user.

@@ -10,7 +10,19 @@ use crate::model::{
 /// Decides for a user.
 pub fn decide(policies: &[PasswordPolicy], zones: &[Zone], subject: &Subject<'_>) -> PasswordRules {
     let Some((policy, rule)) = deciding(policies, zones, subject) else { return PasswordRules::default() };
-    let action = rule.map_or_else(PasswordAction::default, |rule| rule.action);
+    said(policy, rule.map_or_else(PasswordAction::default, |rule| rule.action))
+}
+
+/// Everything that some policy decides for somebody.
+pub fn decisions(policies: &[PasswordPolicy]) -> impl Iterator<Item = PasswordRules> {
+    let rules = policies.iter().flat_map(|policy| {
+        let actions = policy.rules.iter().map(|rule| rule.action).chain([PasswordAction::default()]);
+        actions.map(|action| said(policy, action))
+    });
+    rules.chain([PasswordRules::default()])
+}
+
+fn said(policy: &PasswordPolicy, action: PasswordAction) -> PasswordRules {
     PasswordRules {
         allow_change: action.password_change == Access::Allow,
         allow_reset: action.self_service_password_reset == Access::Allow,

@@ -4,8 +4,8 @@
 //! buy, committed together by the [`writer::Writer`]. Statements are written with `$1`, which SQLite and PostgreSQL
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
-pub mod authn_transaction;
 pub mod api_token;
+pub mod authn_transaction;
 pub mod authorization_code;
 pub mod backup_code;
 pub mod client;
@@ -25,8 +25,8 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
-pub mod policy;
 pub mod password_history;
+pub mod policy;
 pub mod pushed_request;
 pub mod recovery_budget;
 pub mod recovery_code;

@@ -40,6 +40,8 @@ pub struct SessionToken {
     pub factors: Vec<VerifiedFactor>,
     /// For whom it was issued.
     pub bound_to: BoundTo,
+    /// The version of the global session policy whose factor a remembered device stood for.
+    pub remembered: Option<String>,
     /// When it was issued.
     pub created_at: OffsetDateTime,
     /// When it dies.
@@ -64,6 +66,7 @@ pub fn row(hash: &TokenHash, token: &SessionToken) -> Result<Row, Fault> {
         client_id,
         origin,
         program: program.map(ToOwned::to_owned),
+        remembered: token.remembered.clone(),
         created_at: millis(token.created_at),
         expires_at: millis(token.expires_at),
         consumed_at: None,
@@ -97,6 +100,7 @@ pub async fn find(
         user_id: UserId::new(row.user_id),
         factors: serde_json::from_str(&row.factors)?,
         bound_to,
+        remembered: row.remembered,
         created_at: instant(row.created_at)?,
         expires_at: instant(row.expires_at)?,
     }))
