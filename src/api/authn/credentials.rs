@@ -38,7 +38,8 @@ impl Credentials {
             let token = asked.state_token()?;
             let (old, new) = (asked.secret("oldPassword")?, asked.secret("newPassword")?);
             let revoke = revoke(&asked)?;
-            let step = credentials::change(asked.app, &asked.visitor(), token, (&old, &new), revoke);
+            let visitor = asked.visitor();
+            let step = credentials::change(asked.app, &visitor, token, (&old, &new), revoke);
             asked.answer(step.await)
         };
         Answer::new(either(answer.await))

@@ -124,7 +124,8 @@ impl Factors {
             let remember = if asked.flag("rememberDevice") { Remember::Yes } else { Remember::No };
             let factor = FactorId::new(factor_id.0);
             let token = asked.state_token()?;
-            let step = factors::verify(asked.app, &asked.visitor(), token, (&factor, given), remember);
+            let visitor = asked.visitor();
+            let step = factors::verify(asked.app, &visitor, token, (&factor, given), remember);
             asked.answer(step.await)
         };
         Answer::new(either(answer.await))
@@ -171,7 +172,8 @@ impl Factors {
             Some(_) => return Err(invalid("profile", "must be an object")),
         };
         let update = if asked.flag("updatePhone") { UpdatePhone::Replace } else { UpdatePhone::Keep };
-        let step = factors::enroll(asked.app, &asked.visitor(), token, (kind, profile), update);
+        let visitor = asked.visitor();
+        let step = factors::enroll(asked.app, &visitor, token, (kind, profile), update);
         asked.answer(step.await)
     }
 }
