@@ -21,8 +21,9 @@ use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId},
     limit::rate::Rates,
+    message::dev_outbox::DevOutbox,
     model::authorization_server::{ServerSettings, TokenLifetimes},
-    ports::{clock::Clock, fetch::Fetch, random::Random},
+    ports::{clock::Clock, fetch::Fetch, mailer::Mailer, random::Random, sms::Sms, voice::Voice},
     secret::{Secret, TokenHash},
     signing_key,
     store::{self, Database},
@@ -214,12 +215,14 @@ pub struct DerivedKeys {
     pub user_code: Zeroizing<[u8; 32]>,
     /// Nonces of DPoP proofs: an HMAC over the time.
     pub dpop_nonce: Zeroizing<[u8; 32]>,
+    /// Cursors of lists.
+    pub cursor: Zeroizing<[u8; 32]>,
     /// The OP browser state of a session (Session Management 1.0 §3.2).
     pub browser_state: Zeroizing<[u8; 32]>,
-    /// Recovery codes at rest: too short for a plain hash.
-    pub recovery_code: Zeroizing<[u8; 32]>,
     /// Codes that are sent, and the names under which their destinations are counted: too short for a plain hash.
     pub factor: Zeroizing<[u8; 32]>,
+    /// Recovery codes at rest: too short for a plain hash.
+    pub recovery_code: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -232,9 +235,10 @@ impl DerivedKeys {
             refresh_token: master.derive("refresh-token"),
             user_code: master.derive("user-code"),
             dpop_nonce: master.derive("dpop-nonce"),
+            cursor: master.derive("cursor"),
             browser_state: master.derive("browser-state"),
-            recovery_code: master.derive("recovery-code"),
             factor: master.derive("factor"),
+            recovery_code: master.derive("recovery-code"),
         }
     }
 }
@@ -249,6 +253,19 @@ pub struct Ports {
     pub fetch: Arc<dyn Fetch>,
     /// Counters of the rate limiter.
     pub counter: Arc<dyn Counter>,
+    /// How messages to users leave.
+    pub couriers: Couriers,
+}
+
+/// How messages to users leave; what is absent is not configured.
+#[derive(Clone, Default)]
+pub struct Couriers {
+    /// Mail.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Text messages.
+    pub sms: Option<Arc<dyn Sms>>,
+    /// Calls.
+    pub voice: Option<Arc<dyn Voice>>,
 }
 
 /// Every long-lived dependency.
@@ -265,6 +282,10 @@ pub struct App {
     pub fetch: Arc<dyn Fetch>,
     /// Counters of the rate limiter.
     pub counter: Arc<dyn Counter>,
+    /// How messages to users leave.
+    pub couriers: Couriers,
+    /// The messages that `dev` shows.
+    pub dev_outbox: DevOutbox,
     /// Counters of this node alone, against floods.
     pub floods: MemoryCounter,
     /// How much of everything a caller may have.
@@ -310,6 +331,8 @@ impl App {
             random: ports.random,
             fetch: ports.fetch,
             counter: ports.counter,
+            couriers: ports.couriers,
+            dev_outbox: DevOutbox::default(),
             floods: MemoryCounter::new(100_000),
             rates,
             passwords,

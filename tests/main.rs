@@ -18,6 +18,7 @@ mod browser;
 mod cli;
 mod conformance;
 mod harness;
+mod message;
 mod oidc;
 mod openapi;
 mod security;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         architecture::trials(),
         supply_chain::trials(),
         harness::trials(),
+        message::trials(),
         oidc::trials(),
         openapi::trials(),
         security::trials(),

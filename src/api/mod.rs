@@ -5,6 +5,7 @@ pub mod authn;
 pub mod error;
 pub mod json_body;
 pub mod oidc;
+mod paging;
 pub mod payload;
 pub mod v1;
 
@@ -19,9 +20,17 @@ pub fn service(app: Arc<App>) -> OpenApiService<oidc::Endpoints, ()> {
     OpenApiService::new(oidc::Endpoints::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
+/// The parts of Okta's management API.
+pub type Management = (v1::sessions::Sessions, v1::users::Users, v1::logs::Logs);
+
 /// The service of Okta's management API.
-pub fn management(app: Arc<App>) -> OpenApiService<v1::sessions::Sessions, ()> {
-    OpenApiService::new(v1::sessions::Sessions::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
+pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
+    let all = (
+        v1::sessions::Sessions::new(Arc::clone(&app)),
+        v1::users::Users::new(Arc::clone(&app)),
+        v1::logs::Logs::new(app),
+    );
+    OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
 /// The service of Okta's Authentication API.
@@ -32,7 +41,12 @@ pub fn authentication(app: Arc<App>) -> OpenApiService<authn::Endpoints, ()> {
 
 /// The OpenAPI document of everything that is served.
 pub fn openapi() -> String {
-    let authn = authn::endpoints(&authn::Served::detached());
-    let all = (oidc::Endpoints::detached(), v1::sessions::Sessions::detached(), authn);
+    let all = (
+        oidc::Endpoints::detached(),
+        v1::sessions::Sessions::detached(),
+        v1::users::Users::detached(),
+        v1::logs::Logs::detached(),
+        authn::endpoints(&authn::Served::detached()),
+    );
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()
 }

@@ -351,11 +351,7 @@ async fn send(
     } else {
         Content::ActivationCode { code, lifetime }
     };
-    let event = event(sending_event(factor), factor).with("purpose", purpose.key());
-    Ok(unit
-        .change(factor_challenge::begin(subject, &sent))
-        .row(message::row(app, user, to, content)?)
-        .row(event.row(caller, app.random.as_ref(), now)))
+    Ok(unit.change(factor_challenge::begin(subject, &sent)).row(message::row(app, user, to, content)?))
 }
 
 fn destination(factor: &Factor) -> Option<Destination> {
@@ -364,16 +360,6 @@ fn destination(factor: &Factor) -> Option<Destination> {
         FactorKind::Call => call::destination(factor),
         FactorKind::Email => email::destination(factor),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
-    }
-}
-
-fn sending_event(factor: &Factor) -> EventType {
-    match (factor.kind, factor.is_active()) {
-        (FactorKind::Call, true) => EventType::SendFactorCall,
-        (FactorKind::Call, false) => EventType::SendPhoneVerificationCall,
-        (FactorKind::Sms, true) => EventType::SendFactorSms,
-        (FactorKind::Sms, false) => EventType::SendPhoneVerificationSms,
-        _ => EventType::SendFactorEmail,
     }
 }
 

@@ -31,9 +31,9 @@ impl PolicySet {
         }
     }
 
-    /// Whether any password policy says so, whomever it speaks about: what strangers may be told.
+    /// Whether there may be somebody of whom the password policies say so.
     pub fn any_password(&self, says: impl Fn(&PasswordRules) -> bool) -> bool {
-        password::decisions(&self.password).any(|rules| says(&rules))
+        password::any(&self.password, says)
     }
 
     /// What the authentication policy of an application decides for a user.

@@ -44,6 +44,12 @@ pub enum EventType {
     AccountUseToken,
     /// A user was created.
     UserCreate,
+    /// A user was activated.
+    UserActivate,
+    /// The activation of a user was started anew.
+    UserReactivate,
+    /// A user was deactivated.
+    UserDeactivate,
     /// A user was changed.
     UserUpdateProfile,
     /// A user was suspended.
@@ -114,22 +120,44 @@ pub enum EventType {
     MfaFactorUnsuspend,
     /// Something of a user's factors was changed.
     MfaFactorUpdate,
-    /// A code that verifies a factor was sent by text message.
-    SendFactorSms,
-    /// A code that activates a factor was sent by text message.
-    SendPhoneVerificationSms,
-    /// A code that verifies a factor is read out.
-    SendFactorCall,
-    /// A code that activates a factor is read out.
-    SendPhoneVerificationCall,
-    /// A code that verifies or activates a factor was sent by mail.
-    SendFactorEmail,
     /// The link of a mail was confirmed.
     EmailChallengeRedeemed,
     /// An API token was made.
     ApiTokenCreate,
     /// An API token was revoked.
     ApiTokenRevoke,
+    /// A code was mailed that verifies or activates a factor.
+    EmailFactorVerify,
+    /// A way back to a forgotten password was mailed.
+    EmailPasswordReset,
+    /// A way to unlock an account was mailed.
+    EmailAccountUnlock,
+    /// A user was told by mail of a new factor.
+    EmailMfaEnrollNotification,
+    /// A user was told by mail of a removed factor.
+    EmailMfaResetNotification,
+    /// Another mail was sent.
+    EmailDelivery,
+    /// A code was texted that verifies a factor.
+    SmsFactorVerify,
+    /// A code was texted that activates a phone.
+    SmsPhoneVerification,
+    /// A code for a forgotten password was texted.
+    SmsPasswordReset,
+    /// A code to unlock an account was texted.
+    SmsAccountUnlock,
+    /// Another text message was sent.
+    SmsDelivery,
+    /// A code was spoken that verifies a factor.
+    VoiceMfaChallenge,
+    /// A code was spoken that activates a phone.
+    VoicePhoneVerification,
+    /// A code for a forgotten password was spoken.
+    VoicePasswordReset,
+    /// A code to unlock an account was spoken.
+    VoiceAccountUnlock,
+    /// Another call was placed.
+    VoiceDelivery,
 }
 
 impl EventType {
@@ -150,6 +178,9 @@ impl EventType {
             (Self::AccountUseToken, _) => "user.account.use_token",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",
             (Self::UserCreate, _) => "user.lifecycle.create",
+            (Self::UserActivate, _) => "user.lifecycle.activate",
+            (Self::UserReactivate, _) => "user.lifecycle.reactivate",
+            (Self::UserDeactivate, _) => "user.lifecycle.deactivate",
             (Self::UserUpdateProfile, _) => "user.account.update_profile",
             (Self::UserSuspend, _) => "user.lifecycle.suspend",
             (Self::UserUnsuspend, _) => "user.lifecycle.unsuspend",
@@ -196,14 +227,25 @@ impl EventType {
             (Self::MfaFactorSuspend, _) => "user.mfa.factor.suspend",
             (Self::MfaFactorUnsuspend, _) => "user.mfa.factor.unsuspend",
             (Self::MfaFactorUpdate, _) => "user.mfa.factor.update",
-            (Self::SendFactorSms, _) => "system.sms.send_factor_verify_message",
-            (Self::SendPhoneVerificationSms, _) => "system.sms.send_phone_verification_message",
-            (Self::SendFactorCall, _) => "system.voice.send_mfa_challenge_call",
-            (Self::SendPhoneVerificationCall, _) => "system.voice.send_phone_verification_call",
-            (Self::SendFactorEmail, _) => "system.email.send_factor_verify_message",
             (Self::EmailChallengeRedeemed, _) => "system.email.challenge_factor_redeemed",
             (Self::ApiTokenCreate, _) => "system.api_token.create",
             (Self::ApiTokenRevoke, _) => "system.api_token.revoke",
+            (Self::EmailFactorVerify, _) => "system.email.send_factor_verify_message",
+            (Self::EmailPasswordReset, _) => "system.email.password_reset.sent_message",
+            (Self::EmailAccountUnlock, _) => "system.email.account_unlock.sent_message",
+            (Self::EmailMfaEnrollNotification, _) => "system.email.mfa_enroll_notification.sent_message",
+            (Self::EmailMfaResetNotification, _) => "system.email.mfa_reset_notification.sent_message",
+            (Self::EmailDelivery, _) => "system.email.delivery",
+            (Self::SmsFactorVerify, _) => "system.sms.send_factor_verify_message",
+            (Self::SmsPhoneVerification, _) => "system.sms.send_phone_verification_message",
+            (Self::SmsPasswordReset, _) => "system.sms.send_password_reset_message",
+            (Self::SmsAccountUnlock, _) => "system.sms.send_account_unlock_message",
+            (Self::SmsDelivery, _) => "system.sms.delivery",
+            (Self::VoiceMfaChallenge, _) => "system.voice.send_mfa_challenge_call",
+            (Self::VoicePhoneVerification, _) => "system.voice.send_phone_verification_call",
+            (Self::VoicePasswordReset, _) => "system.voice.send_password_reset_call",
+            (Self::VoiceAccountUnlock, _) => "system.voice.send_account_unlock_call",
+            (Self::VoiceDelivery, _) => "system.voice.delivery",
         }
     }
 }

@@ -18,6 +18,7 @@ mod icon;
 pub mod layout;
 pub mod leaving;
 pub mod logout;
+pub mod outbox;
 pub mod password;
 pub mod playground;
 pub mod recovery;

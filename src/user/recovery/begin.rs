@@ -4,7 +4,7 @@
 use super::{
     RecoveryError, allows,
     code::{self, Recipient},
-    is_possible, rules,
+    is_possible,
     token::{self, Issued},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
         unit::{Outcome, Unit},
     },
     syslog::{Caller, Event, EventType, Reason, record_repeated},
-    user::{contact, login::LoginKey},
+    user::{contact, login::LoginKey, policies},
 };
 
 /// Recoveries of one user within an hour by mail; what is beyond is answered like any other.
@@ -58,14 +58,14 @@ pub async fn begin(
     caller: &Caller,
 ) -> Result<Begun, RecoveryError> {
     throttle(app, caller).await?;
-    let policies = app.policies.load(&app.db).await?;
-    if !policies.any_password(|rules| allows(rules, kind) && reaches(rules, channel)) {
+    let set = app.policies.load(&app.db).await?;
+    if !set.any_password(|rules| allows(rules, kind) && reaches(rules, channel)) {
         return Err(RecoveryError::NotAllowed);
     }
     let (user, subject) = look_up(app, login).await?;
     // The same reads for a stranger.
     let asked = user.clone().unwrap_or_else(|| stranger(app));
-    let rules = rules(app, &asked, caller.ip).await?;
+    let rules = policies::of_user(app, &asked, caller.ip).await?.password;
     let refusal = refusal(app, user.as_ref(), &rules, (kind, channel));
     match channel {
         Channel::Email => mail(app, asked, &subject, (kind, &rules, refusal), caller).await,
@@ -94,7 +94,7 @@ pub async fn begin_trusted(
 ) -> Result<(User, Issued), RecoveryError> {
     let (user, _) = look_up(app, login).await?;
     let user = user.ok_or(RecoveryError::UnknownUser)?;
-    let rules = rules(app, &user, caller.ip).await?;
+    let rules = policies::of_user(app, &user, caller.ip).await?.password;
     if !allows(&rules, kind) || !is_possible(app, &user, kind) {
         return Err(RecoveryError::NotAllowed);
     }

@@ -10,8 +10,6 @@ pub mod code;
 pub mod question;
 pub mod token;
 
-use std::net::IpAddr;
-
 use super::{
     credentials::Busy,
     lifecycle::{self, ChangeNotAllowed},
@@ -19,15 +17,13 @@ use super::{
 };
 use crate::{
     app::App,
-    cache::{Count, policies::Subject},
+    cache::Count,
     fault::Fault,
-    id::GroupId,
     model::{
         policy::PasswordRules,
         recovery::{PhoneChannel, RecoveryKind},
         user::{User, UserStatus},
     },
-    store,
 };
 
 /// Why a recovery does not begin or go on.
@@ -86,17 +82,6 @@ impl From<Busy> for RecoveryError {
     fn from(_: Busy) -> Self {
         Self::Busy
     }
-}
-
-/// What the password policy says of a user, asked from an address.
-///
-/// # Errors
-/// The database failed.
-pub async fn rules(app: &App, user: &User, ip: Option<IpAddr>) -> Result<PasswordRules, Fault> {
-    let groups: Vec<GroupId> =
-        store::group::of_user(&app.db, &user.id).await?.into_iter().map(|group| group.id).collect();
-    let policies = app.policies.load(&app.db).await?;
-    Ok(policies.for_user(&Subject { user, groups: &groups, ip }).password)
 }
 
 /// Whether a policy lets users begin such a recovery by themselves.
