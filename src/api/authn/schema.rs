@@ -1,6 +1,5 @@
 //! What requests and answers of the Authentication API look like, for the document. Requests are read as raw JSON, so that
 //! their errors are Okta's.
-#![expect(dead_code, reason = "documents bodies that are read and written as raw JSON")]
 
 use poem_openapi::{Object, types::Any};
 use serde_json::Value;

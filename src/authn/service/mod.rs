@@ -39,7 +39,7 @@ use crate::{
         self,
         unit::{Outcome, Unit},
     },
-    syslog::{Caller, Event, EventType, Reason},
+    syslog::{Caller, Event, EventType},
     user::{password::PasswordError, recovery::RecoveryError, unlock},
 };
 
@@ -477,15 +477,4 @@ fn known(
         }
         (None, Browser::Known | Browser::Unknown) => unit,
     }
-}
-
-/// Writes down why a step was refused.
-async fn note(
-    app: &App,
-    visitor: &Visitor<'_>,
-    (kind, reason): (EventType, Reason),
-    user: &UserId,
-) -> Result<(), Fault> {
-    let event = Event::failure(kind, reason).user(user);
-    crate::syslog::record_repeated(app, &format!("{user}\n{reason}"), event, visitor.caller).await
 }

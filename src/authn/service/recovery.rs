@@ -14,10 +14,13 @@ use crate::{
     model::user::User,
     secret::Secret,
     store::unit::{Outcome, Unit},
-    user::recovery::{
-        RecoveryError,
-        begin::{self as ways, Begun},
-        code, question, token,
+    user::{
+        policies,
+        recovery::{
+            RecoveryError,
+            begin::{self as ways, Begun},
+            code, question, token,
+        },
     },
 };
 
@@ -74,7 +77,7 @@ pub async fn start(
             }
             let (user, issued) = ways::begin_trusted(app, login, kind, visitor.caller).await?;
             app.db.writer().commit(issued.unit).await?;
-            let asked = crate::user::recovery::rules(app, &user, visitor.caller.ip).await?.recovery_question;
+            let asked = policies::of_user(app, &user, visitor.caller.ip).await?.password.recovery_question;
             let question = if asked { question::find(app, &user.id).await? } else { None };
             let (token, expires_at) = (issued.token, issued.expires_at);
             Ok(Begin::Token(Box::new(Handed { user, question, token, expires_at })))
