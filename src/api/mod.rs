@@ -1,6 +1,7 @@
 //! The JSON edge: OAuth and OpenID Connect endpoints that programs call. Handlers read the request, call one use case and
 //! render its answer; every error gets its wire form here and nowhere earlier.
 
+pub mod authn;
 pub mod error;
 pub mod json_body;
 pub mod oidc;
@@ -40,6 +41,12 @@ pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
+/// The service of Okta's Authentication API.
+pub fn authentication(app: Arc<App>) -> OpenApiService<authn::Endpoints, ()> {
+    let endpoints = authn::endpoints(&authn::Served::new(app));
+    OpenApiService::new(endpoints, "Stepgate", env!("CARGO_PKG_VERSION"))
+}
+
 /// The OpenAPI document of everything that is served.
 pub fn openapi() -> String {
     let all = (
@@ -49,6 +56,7 @@ pub fn openapi() -> String {
         v1::user_factors::UserFactors::detached(),
         v1::user_factors::BackupCodes::detached(),
         v1::logs::Logs::detached(),
+        authn::endpoints(&authn::Served::detached()),
     );
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()
 }
