@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use migration::MigratorTrait;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, EntityTrait,
+    QueryResult, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 
 use super::writer::Writer;
@@ -185,6 +185,15 @@ pub(super) async fn query_one(
     let row = connection.query_one_raw(statement(connection.get_database_backend(), sql, values)).await?;
     metrics::histogram!("database_latency_seconds").record(started.elapsed());
     Ok(row)
+}
+
+/// The row that a query by a unique key finds. Without the `LIMIT` of sea-orm's own `one`: that is a value to bind, and
+/// SQLite plans a statement anew whenever such a value is bound.
+pub(super) async fn find_one<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    query: Select<E>,
+) -> Result<Option<E::Model>, Fault> {
+    Ok(query.all(connection).await?.pop())
 }
 
 /// Reads all rows.
