@@ -10,7 +10,7 @@ use crate::{
     model::{
         authorization_server::{ScopeConsent, TokenLifetimes},
         grant::Grant,
-        user::User,
+        user::Holder,
     },
     policy::access::{self, Granted},
     protocol::{
@@ -105,7 +105,7 @@ pub(super) struct Authentication {
 /// A new grant for a user.
 pub(super) fn grant(
     context: &Context<'_>,
-    user: &User,
+    user: &Holder,
     scope: ScopeSet,
     lifetimes: &TokenLifetimes,
     how: Authentication,

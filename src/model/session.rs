@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::user::User;
+use super::user::Holder;
 use crate::id::{SessionId, UserId};
 
 /// A factor that was verified in a session.
@@ -39,7 +39,7 @@ pub struct Session {
 
 impl Session {
     /// Whether the session still counts for its user, who may have been suspended, or cut off, since it began.
-    pub fn counts_for(&self, user: &User) -> bool {
+    pub fn counts_for(&self, user: &Holder) -> bool {
         user.is_active() && self.created_at > user.not_before
     }
 

@@ -1,46 +1,41 @@
 //! Sign-on sessions. Only the SHA-256 of the cookie is kept.
 
 use entity::session;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult};
+use sea_orm::QueryResult;
 use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::query_all,
+    db::{Columns, query_all, query_one},
     instant, instant_opt, millis,
     unit::{Change, Row},
 };
 use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId, SessionId, UserId},
-    model::session::{Session, VerifiedFactor},
+    model::session::Session,
     secret::TokenHash,
 };
-
-fn model(row: session::Model) -> Result<Session, Fault> {
-    Ok(Session {
-        id: SessionId::new(row.id),
-        user_id: UserId::new(row.user_id),
-        auth_time: instant(row.auth_time)?,
-        factors: serde_json::from_str::<Vec<VerifiedFactor>>(&row.factors)?,
-        created_at: instant(row.created_at)?,
-        last_seen_at: instant(row.last_seen_at)?,
-        expires_at: instant(row.expires_at)?,
-        ended_at: instant_opt(row.ended_at)?,
-    })
-}
 
 /// Finds the session that a cookie opens, ended or not.
 ///
 /// # Errors
 /// The database failed.
 pub async fn find_by_token(db: &Database, token: &TokenHash) -> Result<Option<Session>, Fault> {
-    session::Entity::find()
-        .filter(session::Column::TokenHash.eq(token.encoded()))
-        .one(db.reader())
-        .await?
-        .map(model)
-        .transpose()
+    let sql = r#"SELECT "id", "user_id", "auth_time", "factors", "created_at", "last_seen_at", "expires_at", "ended_at"
+                 FROM "session" WHERE "token_hash" = $1"#;
+    let Some(row) = query_one(db, sql, vec![token.encoded().into()]).await? else { return Ok(None) };
+    let mut row = Columns::of(&row);
+    Ok(Some(Session {
+        id: SessionId::new(row.next::<String>()?),
+        user_id: UserId::new(row.next::<String>()?),
+        auth_time: instant(row.next()?)?,
+        factors: serde_json::from_str(&row.next::<String>()?)?,
+        created_at: instant(row.next()?)?,
+        last_seen_at: instant(row.next()?)?,
+        expires_at: instant(row.next()?)?,
+        ended_at: instant_opt(row.next()?)?,
+    }))
 }
 
 /// Where a session began.

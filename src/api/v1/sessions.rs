@@ -18,7 +18,7 @@ use crate::{
     authn::session_token::{self, Presenter, SessionTokenError},
     fault::Fault,
     logout::rp_initiated,
-    model::{authorization_server::AuthorizationServer, session::Session, user::User},
+    model::{authorization_server::AuthorizationServer, session::Session, user::Holder},
     session::sso,
     store,
     syslog::Caller,
@@ -208,7 +208,7 @@ impl Sessions {
         match session_token::redeem(app, token, presenter, caller).await {
             Ok(signed_in) => {
                 let session = signed_in.opened.session;
-                let view = view(app, session.id.as_str(), &session, &signed_in.user).await?;
+                let view = view(app, session.id.as_str(), &session, &signed_in.user.into()).await?;
                 Ok(json_response(StatusCode::OK, &view))
             }
             Err(SessionTokenError::Invalid) => Err(Envelope::authentication_failed().respond()),
@@ -226,12 +226,12 @@ fn text<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
 }
 
 /// The live session of the browser with its user. Looking at it does not keep it alive.
-async fn current(app: &App, request: &Request) -> Result<(Session, User), Response> {
+async fn current(app: &App, request: &Request) -> Result<(Session, Holder), Response> {
     let sent = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let cookies = cookies(app);
     let cookie = cookies.find(sent, Cookie::Session).ok_or_else(no_session)?;
     let session = sso::peek(app, cookie).await.map_err(failed)?.ok_or_else(no_session)?;
-    let user = store::user::find(&app.db, &session.user_id).await.map_err(failed)?;
+    let user = store::user::find_holder(&app.db, &session.user_id).await.map_err(failed)?;
     let user = user.filter(|user| session.counts_for(user)).ok_or_else(no_session)?;
     Ok((session, user))
 }
@@ -267,7 +267,7 @@ fn unstored(mut response: Response) -> Response {
 }
 
 /// Okta's session object; `name` is how its links name it.
-async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<Value, Response> {
+async fn view(app: &App, name: &str, session: &Session, user: &Holder) -> Result<Value, Response> {
     let org = app.server(AuthorizationServer::ORG).await.map_err(failed)?;
     let verified = |password: bool| {
         let fits =

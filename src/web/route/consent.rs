@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::App,
     authorize::dispatch::{Journey, deny, dispatch},
-    model::user::User,
+    model::user::Holder,
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
@@ -50,14 +50,14 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
     let Some(session) = &visit.session else {
         return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
     };
-    match store::user::find(&app.db, &session.user_id).await {
+    match store::user::find_holder(&app.db, &session.user_id).await {
         Ok(Some(user)) => page(visit, &waiting, &user),
         Ok(None) => visit.redirect(&format!("/signin?flow={}", waiting.flow.id)),
         Err(fault) => fault_page(visit, &fault),
     }
 }
 
-fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
+fn page(visit: Visit<'_>, waiting: &Waiting, user: &Holder) -> Response {
     let request = &waiting.flow.pending.request;
     let view = ConsentPage {
         client: card_of(&waiting.client, request),
@@ -74,7 +74,7 @@ fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
 }
 
 /// How a signed-in user is shown.
-pub(super) fn signed_in_as(user: &User) -> Person {
+pub(super) fn signed_in_as(user: &Holder) -> Person {
     Person {
         display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
         login: user.login.clone(),
