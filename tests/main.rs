@@ -18,11 +18,13 @@ mod browser;
 mod cli;
 mod conformance;
 mod harness;
+mod message;
 mod oidc;
 mod openapi;
 mod security;
 mod store;
 mod supply_chain;
+mod user;
 mod web;
 
 use std::process::ExitCode;
@@ -32,10 +34,12 @@ fn main() -> ExitCode {
         architecture::trials(),
         supply_chain::trials(),
         harness::trials(),
+        message::trials(),
         oidc::trials(),
         openapi::trials(),
         security::trials(),
         store::trials(),
+        user::trials(),
         web::trials(),
         browser::trials(),
         cli::trials(),

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     cache::servers::ServerState,
     fault::Fault,
-    model::{authorization_server::TokenLifetimes, client::Client, session::Session, user::User},
+    model::{authorization_server::TokenLifetimes, client::Client, session::Session, user::Holder},
     policy::access,
     protocol::{
         acr,
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Decision {
     /// The user.
-    pub user: User,
+    pub user: Holder,
     /// `sub` as the client sees it (Core §8).
     pub sub: String,
     /// The names of the user's groups, where the authorization server uses them.
@@ -60,7 +60,7 @@ pub async fn decide(
     server: &ServerState,
     (client, grant_types): (&Client, &[GrantType]),
     (request, scope): (&ValidRequest, ScopeSet),
-    (session, user): (&Session, User),
+    (session, user): (&Session, Holder),
 ) -> Result<Decision, DecideError> {
     let denied = |text: &'static str| OAuthError::new(ErrorCode::AccessDenied, text);
     let subject = LoadedSubject::of(app, (server, client), user).await?;
@@ -96,7 +96,13 @@ pub async fn decide(
     if !essential.is_empty() && acr::first_satisfied(&essential, &earned).is_none() {
         return Err(unmet().into());
     }
-    let requested: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
+    // What `claims` prefers comes first: it can say more.
+    let requested: Vec<&str> = request
+        .claims
+        .acr_values()
+        .into_iter()
+        .chain(request.acr_values.iter().map(String::as_str))
+        .collect();
     Ok(Decision {
         user: subject.user,
         sub: subject.sub,

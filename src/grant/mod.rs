@@ -31,7 +31,7 @@ use crate::{
         sender::Sender,
     },
     fault::Fault,
-    model::{client::Client, grant::Grant, user::User},
+    model::{client::Client, grant::Grant, user::Holder},
     protocol::{
         claims_request::ClaimsRequest,
         client_auth::ClientAuthentication,
@@ -68,6 +68,9 @@ pub enum GrantError {
     /// The refresh token is invalid or expired.
     #[error("invalid refresh token: {0}")]
     InvalidRefreshToken(Reason),
+    /// The sign-in behind a grant does not satisfy the policy of the application any more (RFC 9470 §3).
+    #[error("the sign-in does not satisfy policy: {0}")]
+    InsufficientAuthentication(Reason),
     /// A scope is unknown, not the client's to have, or wider than what was granted.
     #[error("invalid scope: {0}")]
     InvalidScope(&'static str),
@@ -152,7 +155,7 @@ struct Redeemed {
     /// The grant; client credentials have none.
     grant: Option<Grant>,
     /// The user of the grant.
-    user: Option<User>,
+    user: Option<Holder>,
     /// The scopes of the tokens.
     scope: ScopeSet,
     /// Lifetime of the access token.
@@ -169,7 +172,7 @@ struct Redeemed {
 
 impl Redeemed {
     /// Tokens of a user's grant, without anything optional.
-    fn of(unit: Unit, grant: Grant, user: User, (kind, scope): (GrantType, ScopeSet)) -> Self {
+    fn of(unit: Unit, grant: Grant, user: Holder, (kind, scope): (GrantType, ScopeSet)) -> Self {
         Self {
             unit,
             lost: |_| GrantError::InvalidGrant("grant_ended"),
@@ -245,7 +248,9 @@ pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) 
 /// Writes a refusal to the system log; like ones within a minute are gathered.
 async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantError) -> Result<(), Fault> {
     let reason = match error {
-        GrantError::InvalidGrant(reason) | GrantError::InvalidRefreshToken(reason) => reason,
+        GrantError::InvalidGrant(reason)
+        | GrantError::InvalidRefreshToken(reason)
+        | GrantError::InsufficientAuthentication(reason) => reason,
         GrantError::UnauthorizedClient(_) => "unauthorized_client",
         GrantError::BrowserRefused => "origin_not_allowed",
         GrantError::InvalidScope(_) => "invalid_scope",

@@ -25,6 +25,9 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
     let routes = Route::new()
         .at("/", get(route::home::get))
         .at("/playground", get(route::home::get_playground))
+        .at("/outbox", get(route::outbox::get))
+        .at("/outbox.json", get(route::outbox::get_json))
+        .at("/outbox/:message_id", get(route::outbox::get_mail))
         .at("/assets/:file_name", get(route::assets::get))
         .at("/signin", get(route::signin::get).post(route::signin::post))
         .at("/consent", get(route::consent::get).post(route::consent::post))
@@ -44,6 +47,7 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         // Not at "/": poem prefers what is nested there over the start page.
         .nest_no_strip("/oauth2", Arc::clone(&api))
         .nest_no_strip("/.well-known", Arc::clone(&api))
+        .nest_no_strip("/api/v1/authn", api::authentication(Arc::clone(&app)))
         .nest_no_strip("/api", api::management(Arc::clone(&app)))
         .at("/v1/keys", api);
     let (bytes, timeout) = app.settings.form;

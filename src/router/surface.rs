@@ -75,6 +75,12 @@ impl Surface {
         if path == "/api/v1/sessions/me" || path.starts_with("/api/v1/sessions/me/") {
             return surface("sessions", Bucket::Management, Cors::Trusted, Format::Okta);
         }
+        if path == "/api/v1/authn" || path.starts_with("/api/v1/authn/") {
+            return surface("authn", Bucket::Management, Cors::Trusted, Format::Okta);
+        }
+        if path == "/api/v1/users/me" || path.starts_with("/api/v1/users/me/") {
+            return surface("users", Bucket::Management, Cors::Trusted, Format::Okta);
+        }
         if path.starts_with("/api/") {
             return surface("api", Bucket::Management, Cors::Nobody, Format::Okta);
         }
@@ -88,6 +94,8 @@ impl Surface {
             "/login/initiate" => "initiate_login",
             "/login/sessionCookieRedirect" => "session_cookie_redirect",
             "/playground" => "playground",
+            "/outbox" | "/outbox.json" => "outbox",
+            path if path.starts_with("/outbox/") => "outbox",
             path if path.starts_with("/assets/") => "assets",
             path if path.starts_with("/home/oidc_client/") => "initiate_login",
             _ => "other",

@@ -1,12 +1,12 @@
 //! Sign-on sessions. Only the SHA-256 of the cookie is kept.
 
 use entity::session;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult};
+use sea_orm::{EntityTrait, QueryResult};
 use time::{Duration, OffsetDateTime};
 
 use super::{
     Database,
-    db::query_all,
+    db::{Columns, query_all, query_one},
     instant, instant_opt, millis,
     unit::{Change, Row},
 };
@@ -28,9 +28,13 @@ fn model(row: session::Model) -> Result<Session, Fault> {
         expires_at: instant(row.expires_at)?,
         ended_at: instant_opt(row.ended_at)?,
         idle_lifetime: row.idle_lifetime.map(Duration::milliseconds),
-        cookie: if row.persistent_cookie { CookieLifetime::Session } else { CookieLifetime::Browser },
+        cookie: cookie(row.persistent_cookie),
         remembered: row.remembered,
     })
+}
+
+fn cookie(persistent: bool) -> CookieLifetime {
+    if persistent { CookieLifetime::Session } else { CookieLifetime::Browser }
 }
 
 /// Finds the session that a cookie opens, ended or not.
@@ -38,16 +42,35 @@ fn model(row: session::Model) -> Result<Session, Fault> {
 /// # Errors
 /// The database failed.
 pub async fn find_by_token(db: &Database, token: &TokenHash) -> Result<Option<Session>, Fault> {
-    session::Entity::find()
-        .filter(session::Column::TokenHash.eq(token.encoded()))
-        .one(db.reader())
-        .await?
-        .map(model)
-        .transpose()
+    let sql = r#"SELECT "id", "user_id", "auth_time", "factors", "created_at", "last_seen_at", "expires_at", "ended_at"
+                 FROM "session" WHERE "token_hash" = $1"#;
+    let Some(row) = query_one(db, sql, vec![token.encoded().into()]).await? else { return Ok(None) };
+    let mut row = Columns::of(&row);
+    Ok(Some(Session {
+        id: SessionId::new(row.next::<String>()?),
+        user_id: UserId::new(row.next::<String>()?),
+        auth_time: instant(row.next()?)?,
+        factors: serde_json::from_str(&row.next::<String>()?)?,
+        created_at: instant(row.next()?)?,
+        last_seen_at: instant(row.next()?)?,
+        expires_at: instant(row.next()?)?,
+        ended_at: instant_opt(row.next()?)?,
+        idle_lifetime: row.next::<Option<i64>>()?.map(Duration::milliseconds),
+        cookie: cookie(row.next()?),
+        remembered: row.next()?,
+    }))
 }
 
 fn idle_millis(lifetime: Duration) -> i64 {
     i64::try_from(lifetime.whole_milliseconds()).unwrap_or(i64::MAX)
+}
+
+/// Finds a session, ended or not; absent once it was swept.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(db: &Database, id: &SessionId) -> Result<Option<Session>, Fault> {
+    session::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
 }
 
 /// Where a session began.
@@ -157,6 +180,34 @@ pub fn touch(id: &SessionId, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "session" SET "last_seen_at" = $1 WHERE "id" = $2 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Ends the sessions of a user but one.
+pub fn end_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), user.as_str().into(), kept.as_str().into()],
+    )
+}
+
+/// Revokes the grants made in the sessions of a user that hold no offline access; before the sessions end.
+pub fn revoke_online_grants_of_user(user: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
+           WHERE "user_id" = $2 AND "session_id" IS NOT NULL AND "revoked_at" IS NULL
+             AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,
+        vec![millis(now).into(), user.as_str().into()],
+    )
+}
+
+/// The same for all sessions but one.
+pub fn revoke_online_grants_of_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
+           WHERE "user_id" = $2 AND "session_id" <> $3 AND "revoked_at" IS NULL
+             AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,
+        vec![millis(now).into(), user.as_str().into(), kept.as_str().into()],
     )
 }
 

@@ -1,6 +1,6 @@
 //! A unit: what a use case that issues or consumes something hands to storage, all at once.
 
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Value};
+use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 
 use crate::fault::Fault;
 
@@ -66,6 +66,17 @@ impl Unit {
     #[must_use]
     pub fn precede(mut self, claim: Change) -> Self {
         self.claims.insert(0, Claim { change: claim, lost: Loss::Silence });
+        self
+    }
+
+    /// Adds all of another unit, after what is here.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.claims.extend(other.claims);
+        self.changes.extend(other.changes);
+        self.rows.extend(other.rows);
+        self.denial_changes.extend(other.denial_changes);
+        self.denial_rows.extend(other.denial_rows);
         self
     }
 
@@ -158,6 +169,22 @@ pub(super) enum Applied {
     Spoiled,
 }
 
+/// Runs a unit inside the transaction of an administrator, which commits it. A unit that is lost leaves its denial there.
+///
+/// # Errors
+/// The database failed: the transaction is good for nothing more.
+pub async fn run_in(tx: &super::db::Tx, unit: Unit) -> Result<Outcome, Fault> {
+    match unit.apply(&tx.0, Undo::BySavepoint).await? {
+        Applied::Ended(outcome, rows) => {
+            let mut batch = Batch::default();
+            rows.into_iter().for_each(|row| batch.add(row));
+            batch.insert(&tx.0).await?;
+            Ok(outcome)
+        }
+        Applied::Spoiled => Err(Fault::stored("a unit with savepoints was spoiled")),
+    }
+}
+
 /// How a unit ended; both ways it is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -207,6 +234,8 @@ rows! {
     Session(session);
     /// A pending authorization request.
     Flow(flow);
+    /// An authentication transaction.
+    AuthnTransaction(authn_transaction);
     /// A pushed authorization request.
     PushedRequest(pushed_request);
     /// A grant.
@@ -221,25 +250,61 @@ rows! {
     LogEvent(log_event);
     /// A session token.
     SessionToken(session_token);
+    /// A recovery or bypass code.
+    BackupCode(backup_code);
     /// A message that will be delivered.
     Outbox(outbox);
+    /// An earlier password.
+    PasswordHistory(password_history);
 }
 
-/// Inserts in chunks of powers of two, so that few statement texts exist and all stay prepared.
+/// Inserts in chunks of powers of two, so that few statement texts exist and all stay prepared. The text is put together
+/// here because sea-query takes longer for it than the database for the rows.
 async fn insert_all<E, C>(connection: &C, mut models: Vec<E::Model>) -> Result<(), Fault>
 where
     E: EntityTrait,
-    E::Model: IntoActiveModel<E::ActiveModel>,
-    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+    E::Model: ModelTrait<Entity = E>,
     C: ConnectionTrait,
 {
     while !models.is_empty() {
         let size = 1_usize << models.len().ilog2().min(6);
         let rest = models.split_off(size);
         let chunk = std::mem::replace(&mut models, rest);
-        E::insert_many(chunk.into_iter().map(IntoActiveModel::into_active_model))
-            .exec_without_returning(connection)
-            .await?;
+        let columns: Vec<E::Column> = E::Column::iter().collect();
+        let names: Vec<&str> = columns.iter().map(E::Column::as_str).collect();
+        let mut sql =
+            format!(r#"INSERT INTO "{}" ("{}") VALUES "#, E::default().table_name(), names.join(r#"", ""#));
+        let values = chunk.iter().flat_map(|model| columns.iter().map(|column| model.get(*column))).collect();
+        placeholders(&mut sql, size, columns.len());
+        super::db::execute(connection, &sql, values).await?;
     }
     Ok(())
+}
+
+/// `($1,$2),($3,$4)` for two rows of two columns.
+fn placeholders(sql: &mut String, rows: usize, columns: usize) {
+    for row in 0..rows {
+        for column in 0..columns {
+            sql.push_str(match (row, column) {
+                (0, 0) => "(",
+                (_, 0) => "),(",
+                _ => ",",
+            });
+            sql.push('$');
+            sql.push_str(&(row * columns + column + 1).to_string());
+        }
+    }
+    sql.push(')');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_count_through_all_rows() {
+        let mut sql = String::new();
+        placeholders(&mut sql, 2, 2);
+        assert_eq!(sql, "($1,$2),($3,$4)");
+    }
 }

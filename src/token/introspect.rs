@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    AccessTokenClaims, access, binding,
+    AccessTokenClaims, access, binding, id,
     may_issue::{SessionRule, may_issue},
 };
 use crate::{
@@ -11,12 +11,13 @@ use crate::{
     cache::servers::ServerState,
     claims::subject,
     fault::Fault,
-    model::{Status, client::Client, confirmation::Confirmation, user::User},
+    model::{Status, client::Client, confirmation::Confirmation, user::Holder},
     protocol::{
         introspection::{ActiveToken, IntrospectionResponse},
         token_response::TokenType,
     },
     secret::TokenHash,
+    session::sso,
     store::{self, grant::GrantFacts},
 };
 
@@ -251,7 +252,7 @@ async fn refresh_token(
 }
 
 /// The login, unless the token's client is not to know the user by what other clients know (Core §8.1).
-fn username(client: &Client, user: Option<User>) -> Option<String> {
+fn username(client: &Client, user: Option<Holder>) -> Option<String> {
     user.filter(|_| !client.is_pairwise()).map(|user| user.login)
 }
 
@@ -261,16 +262,19 @@ async fn id_token(
     caller: &Client,
     token: &str,
 ) -> Result<Option<ActiveToken>, Fault> {
-    let Some(hint) = super::id::verify_hint(server, token) else { return Ok(None) };
+    let Some(hint) = id::verify_hint(server, token) else { return Ok(None) };
     let exp = hint.claims.get("exp").and_then(Value::as_i64).unwrap_or(0);
     if !may_know(caller, hint.client.as_str()) || exp <= app.now().unix_timestamp() {
+        return Ok(None);
+    }
+    if !session_lives(app, &hint).await? {
         return Ok(None);
     }
     let client = app.clients.find(&app.db, &hint.client).await?;
     let Some(client) = client.filter(|client| client.is_active()) else { return Ok(None) };
     let Some(user) = subject::user_behind(app, &client, &hint.subject).await? else { return Ok(None) };
-    let user = store::user::find(&app.db, &user).await?;
-    let Some(user) = user.filter(User::is_active) else { return Ok(None) };
+    let user = store::user::find_holder(&app.db, &user).await?;
+    let Some(user) = user.filter(Holder::is_active) else { return Ok(None) };
     let not_before = user.not_before.max(client.not_before).max(server.config.server.not_before);
     if not_before.unix_timestamp() > hint.claims.get("iat").and_then(Value::as_i64).unwrap_or(0) {
         return Ok(None);
@@ -282,4 +286,12 @@ async fn id_token(
         claims: hint.claims,
         ..ActiveToken::default()
     }))
+}
+
+/// Whether the session that an ID token speaks of (`sid`) still is one: who signed in there is signed in no more once it
+/// has ended, whatever other tokens outlive it. As a hint the token goes on to say whose it was.
+async fn session_lives(app: &App, hint: &id::Hint) -> Result<bool, Fault> {
+    let Some(id) = &hint.session else { return Ok(true) };
+    let session = store::session::find(&app.db, id).await?;
+    Ok(session.is_some_and(|session| sso::is_live(&session, app.settings.session.idle, app.now())))
 }

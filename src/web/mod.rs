@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod check_session;
+pub mod claim;
 pub mod consent;
 pub mod cookie;
 pub mod csrf;
@@ -18,6 +19,7 @@ mod icon;
 pub mod layout;
 pub mod leaving;
 pub mod logout;
+pub mod outbox;
 pub mod password;
 pub mod playground;
 pub mod recovery;
