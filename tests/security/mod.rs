@@ -12,6 +12,8 @@ mod code;
 mod connections;
 mod device;
 mod dpop;
+mod enumeration;
+mod factor_lifecycle;
 mod input;
 mod issuer;
 mod keys;
@@ -42,6 +44,8 @@ pub(crate) fn trials() -> Vec<Test> {
         connections::trials(),
         device::trials(),
         dpop::trials(),
+        enumeration::trials(),
+        factor_lifecycle::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
@@ -71,8 +75,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("A8", "redirect URIs with a wildcard subdomain"),
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
-    ("M3", "account recovery, unlocking and self-registration"),
-    ("M4", "the Authentication API"),
     ("O1", "one-time passwords"),
     ("O2", "one-time passwords"),
     ("O3", "one-time passwords"),
@@ -93,15 +95,10 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("R8", "enrolment links"),
     ("R9", "WebAuthn"),
     ("S1", "enrolment of factors"),
-    ("S2", "enrolment of factors during sign-in"),
-    ("S3", "account recovery"),
     ("S4", "account recovery"),
     ("S6", "recovery codes"),
     ("S7", "resets by administrators"),
     ("S8", "changes of password, mail address and phone number"),
-    ("S9", "remembered devices that stand for a factor"),
-    ("T3", "sign-on policies with two factors"),
-    ("T5", "step-up"),
     ("T9", "sign-on policies that change"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
