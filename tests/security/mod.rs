@@ -14,6 +14,8 @@ mod connections;
 mod device;
 mod dpop;
 mod framing;
+mod enumeration;
+mod factor_lifecycle;
 mod input;
 mod issuer;
 mod keys;
@@ -49,6 +51,8 @@ pub(crate) fn trials() -> Vec<Test> {
         device::trials(),
         dpop::trials(),
         framing::trials(),
+        enumeration::trials(),
+        factor_lifecycle::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
@@ -80,8 +84,6 @@ fn own_trials() -> Vec<Test> {
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
-    ("M3", "account recovery, unlocking and self-registration"),
-    ("M4", "the Authentication API"),
     ("O1", "one-time passwords"),
     ("O2", "one-time passwords"),
     ("O3", "one-time passwords"),
@@ -102,11 +104,8 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("R8", "enrolment links"),
     ("R9", "WebAuthn"),
     ("S1", "enrolment of factors"),
-    ("S2", "enrolment of factors during sign-in"),
-    ("S3", "account recovery"),
     ("S6", "recovery codes"),
     ("S7", "resets by administrators"),
-    ("S9", "remembered devices that stand for a factor"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),
