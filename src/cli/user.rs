@@ -3,7 +3,6 @@
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
 
 use super::{
     CliError,
@@ -14,25 +13,22 @@ use super::{
 use crate::{
     app::App,
     fault::Fault,
-    id::UserId,
-    limit::lockout::{self, Outcome},
     model::{
         policy::PasswordRules,
         recovery::RecoveryKind,
-        user::{PasswordLock, Profile, User, UserStatus},
+        user::{Profile, User},
     },
     secret::Secret,
-    session::farewell,
     store::{
         self,
-        db::Tx,
         unit::{Outcome::Won, Unit},
     },
-    syslog::{Caller, Event, EventType},
+    syslog::Caller,
     user::{
+        administration::{self, AdministrationError, Begins, Edit, NewUser, Rank},
         contact,
         credentials::HashError,
-        lifecycle::{self, Change, Creation, Deletion, PasswordPresence},
+        lifecycle::{self, Change},
         login::LoginKey,
         password::{self, RevokeSessions, SetBy},
         password_policy::{self, Owner},
@@ -202,34 +198,26 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("the login \"{}\" is taken", action.login)));
     }
     let profile = profile(&action);
-    let (password_hash, presence) = if action.no_password {
-        (None, PasswordPresence::Unset)
+    let password_hash = if action.no_password {
+        None
     } else {
         // The new user is in no group yet: what the policy for everyone says.
         let owner = Owner { login: &action.login, profile: &profile };
         let rules = PasswordRules::default();
-        (Some(hashed(app, owner, &rules, action.password).await?), PasswordPresence::Set)
+        Some(hashed(app, owner, &rules, action.password).await?)
     };
-    let now = app.now();
-    let user = User {
-        id: UserId::generate(app.random.as_ref()),
-        status: lifecycle::initial(Creation::Activated(presence)),
-        login: action.login,
-        profile,
-        password_changed_at: password_hash.is_some().then_some(now),
+    let new = NewUser {
+        login: action.login.clone(),
+        profile: profile.0,
         password_hash,
-        lock: PasswordLock::default(),
-        admin: action.admin,
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        activated_at: Some(now),
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        begins: Begins::Activated,
+        rank: if action.admin { Rank::Administrator } else { Rank::User },
+        groups: Vec::new(),
     };
     let tx = app.db.begin_write().await?;
-    store::user::insert(&tx, &user, key.as_str()).await?;
-    log(app, &tx, Event::new(EventType::UserCreate).user(&user.id).with("admin", user.admin), now).await?;
+    let user = administration::create(app, &tx, new, &caller())
+        .await
+        .map_err(|error| failed(error, &action.login))?;
     tx.commit().await?;
     output::print(&format!("{}  {}  {}", user.id, user.status.as_str(), user.login));
     Ok(())
@@ -278,60 +266,35 @@ async fn list(app: &App) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A user inside a transaction, with what was looked up.
-struct Edit<'a> {
-    app: &'a App,
-    tx: Tx,
-    key: LoginKey,
-    user: User,
-    now: OffsetDateTime,
+/// What the command line did, in the system log.
+fn caller() -> Caller {
+    Caller::system("command line")
 }
 
-impl<'a> Edit<'a> {
-    async fn begin(app: &'a App, login: &str) -> Result<Self, CliError> {
-        let key = key(login)?;
-        let tx = app.db.begin_write().await?;
-        let user = store::user::find_by_login_in(&tx, key.as_str())
-            .await?
-            .ok_or_else(|| CliError::NotFound { what: "user", name: login.to_owned() })?;
-        Ok(Self { app, tx, key, user, now: app.now() })
-    }
+/// Begins to change a user.
+async fn edit<'a>(app: &'a App, login: &str, caller: &'a Caller) -> Result<Edit<'a>, CliError> {
+    Edit::begin(app, login, caller).await.map_err(|error| failed(error, login))
+}
 
-    fn change(&mut self, change: Change) -> Result<(), CliError> {
-        let next = lifecycle::next(self.user.status, change)?;
-        if next != self.user.status {
-            self.user.status = next;
-            self.user.status_changed_at = self.now;
-        }
-        Ok(())
-    }
-
-    /// Tokens and sessions made before now are dead.
-    async fn end_everything(&mut self, reason: &str) -> Result<(), CliError> {
-        self.user.not_before = self.now;
-        Ok(farewell::end_everything(self.app, &self.tx, &self.user.id, reason, self.now).await?)
-    }
-
-    async fn log(&self, event: EventType) -> Result<(), CliError> {
-        log(self.app, &self.tx, Event::new(event).user(&self.user.id), self.now).await
-    }
-
-    async fn save(self, event: EventType) -> Result<(), CliError> {
-        self.log(event).await?;
-        store::user::update(&self.tx, &self.user, self.key.as_str()).await?;
-        self.tx.commit().await?;
-        output::print(&format!(
-            "{}  {}  {}",
-            self.user.id,
-            self.user.status_at(self.now).as_str(),
-            self.user.login
-        ));
-        Ok(())
+fn failed(error: AdministrationError, login: &str) -> CliError {
+    match error {
+        AdministrationError::UnknownUser => CliError::NotFound { what: "user", name: login.to_owned() },
+        AdministrationError::LoginTaken => CliError::Usage(format!("the login \"{login}\" is taken")),
+        AdministrationError::Login(error) => CliError::Usage(format!("\"{login}\": {error}")),
+        AdministrationError::Status(error) => error.into(),
+        AdministrationError::Fault(fault) => fault.into(),
+        AdministrationError::UnknownGroup(_)
+        | AdministrationError::Profile(_)
+        | AdministrationError::Administrator
+        | AdministrationError::Changed => CliError::Usage(error.to_string()),
     }
 }
 
-async fn log(app: &App, tx: &Tx, event: Event, now: OffsetDateTime) -> Result<(), CliError> {
-    Ok(event.insert(tx, &caller(), app.random.as_ref(), now).await?)
+/// Says who was changed, and how it stands.
+fn told(app: &App, changed: Result<User, AdministrationError>, login: &str) -> Result<(), CliError> {
+    let user = changed.map_err(|error| failed(error, login))?;
+    output::print(&format!("{}  {}  {}", user.id, user.status_at(app.now()).as_str(), user.login));
+    Ok(())
 }
 
 async fn set_password(app: &App, action: SetPassword) -> Result<(), CliError> {
@@ -405,10 +368,6 @@ async fn load(app: &App, login: &str) -> Result<User, CliError> {
     found.ok_or_else(|| CliError::NotFound { what: "user", name: login.to_owned() })
 }
 
-fn caller() -> Caller {
-    Caller::system("command line")
-}
-
 /// Commits what was decided about a user, and shows the user.
 async fn finish(app: &App, user: &User, unit: Unit) -> Result<(), CliError> {
     if app.db.writer().commit(unit).await? != Won {
@@ -420,44 +379,28 @@ async fn finish(app: &App, user: &User, unit: Unit) -> Result<(), CliError> {
 }
 
 async fn suspend(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    edit.change(Change::Suspend)?;
-    edit.end_everything("user_suspended").await?;
-    edit.save(EventType::UserSuspend).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.suspend().await, login)
 }
 
 async fn unsuspend(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    edit.change(Change::Unsuspend)?;
-    edit.save(EventType::UserUnsuspend).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.unsuspend().await, login)
 }
 
 async fn unlock(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    // A lock by wrong passwords is no status; unlocking somebody who is not locked changes nothing.
-    if edit.user.status == UserStatus::LockedOut {
-        edit.change(Change::Unlock)?;
-    }
-    edit.user.lock = lockout::decide(&edit.user.lock, Outcome::Reset, edit.now);
-    edit.save(EventType::AccountUnlock).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.unlock().await, login)
 }
 
 async fn delete(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    // Only a deactivated user can be removed; both steps happen in this one transaction.
-    if lifecycle::deletion(edit.user.status) == Deletion::Deactivate {
-        edit.change(Change::Deactivate)?;
-    }
-    edit.end_everything("user_deleted").await?;
-    edit.log(EventType::UserDelete).await?;
-    store::user::delete(&edit.tx, &edit.user.id).await?;
-    edit.tx.commit().await?;
-    output::print(&format!("{}  deleted  {}", edit.user.id, edit.user.login));
+    let caller = caller();
+    let user = edit(app, login, &caller).await?.delete().await.map_err(|error| failed(error, login))?;
+    output::print(&format!("{}  deleted  {}", user.id, user.login));
     Ok(())
 }
 
 async fn revoke_sessions(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    edit.end_everything("sessions_revoked").await?;
-    edit.save(EventType::SessionClear).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.revoke_sessions().await, login)
 }

@@ -39,6 +39,7 @@ pub mod resource;
 pub mod response_mode;
 pub mod response_type;
 pub mod revocation;
+pub mod scim_filter;
 pub mod scope;
 pub mod timestamp;
 pub mod token_exchange;

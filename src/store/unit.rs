@@ -158,6 +158,22 @@ pub(super) enum Applied {
     Spoiled,
 }
 
+/// Runs a unit inside the transaction of an administrator, which commits it. A unit that is lost leaves its denial there.
+///
+/// # Errors
+/// The database failed: the transaction is good for nothing more.
+pub async fn run_in(tx: &super::db::Tx, unit: Unit) -> Result<Outcome, Fault> {
+    match unit.apply(&tx.0, Undo::BySavepoint).await? {
+        Applied::Ended(outcome, rows) => {
+            let mut batch = Batch::default();
+            rows.into_iter().for_each(|row| batch.add(row));
+            batch.insert(&tx.0).await?;
+            Ok(outcome)
+        }
+        Applied::Spoiled => Err(Fault::stored("a unit with savepoints was spoiled")),
+    }
+}
+
 /// How a unit ended; both ways it is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {

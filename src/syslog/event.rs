@@ -42,6 +42,12 @@ pub enum EventType {
     AccountUseToken,
     /// A user was created.
     UserCreate,
+    /// A user was activated.
+    UserActivate,
+    /// The activation of a user was started anew.
+    UserReactivate,
+    /// A user was deactivated.
+    UserDeactivate,
     /// A user was changed.
     UserUpdateProfile,
     /// A user was suspended.
@@ -169,6 +175,9 @@ impl EventType {
             (Self::AccountUseToken, _) => "user.account.use_token",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",
             (Self::UserCreate, _) => "user.lifecycle.create",
+            (Self::UserActivate, _) => "user.lifecycle.activate",
+            (Self::UserReactivate, _) => "user.lifecycle.reactivate",
+            (Self::UserDeactivate, _) => "user.lifecycle.deactivate",
             (Self::UserUpdateProfile, _) => "user.account.update_profile",
             (Self::UserSuspend, _) => "user.lifecycle.suspend",
             (Self::UserUnsuspend, _) => "user.lifecycle.unsuspend",

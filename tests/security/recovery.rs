@@ -55,7 +55,7 @@ async fn reset(app: &TestApp, token: &str, new: &str) -> Result<bool, RecoveryEr
     let found = token::find(&app.app, token).await?;
     let how = (SetBy::Recovery, RevokeSessions::All, &caller());
     let unit = set(&app.app, &found.user, &secret(new), &rules(), how).await.unwrap();
-    Ok(commit(&app.app, unit.claim(found.consume(app.app.now()))).await)
+    Ok(commit(&app.app, found.consume(unit, app.app.now())).await)
 }
 
 #[track_caller]
@@ -73,7 +73,7 @@ async fn sec_s04_a_recovery_token_is_used_once(app: TestApp) {
     let how = (SetBy::Recovery, RevokeSessions::All, &caller);
     let late =
         set(&app.app, &user(&app, ALICE).await, &secret("Battery-Staple-3"), &rules(), how).await.unwrap();
-    assert!(!commit(&app.app, late.claim(found.consume(app.app.now()))).await);
+    assert!(!commit(&app.app, found.consume(late, app.app.now())).await);
     assert!(opens(&app, ALICE, NEW).await);
     spent(reset(&app, &token, "Battery-Staple-4").await);
 }
@@ -91,7 +91,7 @@ async fn sec_s04_a_recovery_token_dies_with_a_new_password_a_new_address_and_a_n
     assert!(commit(&app.app, unit).await);
     spent(reset(&app, &token, "Battery-Staple-3").await);
     // And nobody who looked at it before wins with it.
-    let unit = stepgate::store::unit::Unit::new().claim(found.consume(app.app.now()));
+    let unit = found.consume(stepgate::store::unit::Unit::new(), app.app.now());
     assert!(!commit(&app.app, unit).await);
     assert!(opens(&app, ALICE, NEW).await);
 
@@ -101,7 +101,7 @@ async fn sec_s04_a_recovery_token_dies_with_a_new_password_a_new_address_and_a_n
     let now = app.app.now() + time::Duration::SECOND;
     edit(&app, ALICE, |user| user.password_changed_at = Some(now)).await;
     spent(reset(&app, &token, "Battery-Staple-3").await);
-    let unit = stepgate::store::unit::Unit::new().claim(found.consume(app.app.now()));
+    let unit = found.consume(stepgate::store::unit::Unit::new(), app.app.now());
     assert!(!commit(&app.app, unit).await);
 
     // A new mail address.

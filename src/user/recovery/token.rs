@@ -11,11 +11,7 @@ use crate::{
     model::{policy::PasswordRules, recovery::RecoveryKind, user::User},
     secret::{Secret, TokenHash, opaque_token},
     session::farewell::{self, Ending},
-    store::{
-        self,
-        recovery_token::RecoveryToken,
-        unit::{Change, Unit},
-    },
+    store::{self, recovery_token::RecoveryToken, unit::Unit},
     syslog::{Caller, Event, EventType},
     user::{contact, lifecycle},
 };
@@ -106,9 +102,11 @@ pub struct Found {
 }
 
 impl Found {
-    /// The claim that uses the token up, for the unit of what it buys; lost when somebody else was faster.
-    pub fn consume(&self, now: OffsetDateTime) -> Change {
-        store::recovery_token::consume(&self.token.hash, now)
+    /// Adds the claim that uses the token up to the unit of what it buys. It comes before all others, since a new password
+    /// in the same unit voids the token; when somebody else was faster, nothing at all is written.
+    #[must_use]
+    pub fn consume(&self, unit: Unit, now: OffsetDateTime) -> Unit {
+        unit.precede(store::recovery_token::consume(&self.token.hash, now))
     }
 }
 
