@@ -60,6 +60,16 @@ impl<T> JsonBody<T> {
     }
 }
 
+impl<T> JsonBody<T> {
+    /// The same where nothing at all says as much as an empty object.
+    ///
+    /// # Errors
+    /// There is a body, and it is no such document, or its media type is another one.
+    pub fn optional_members(&self) -> std::result::Result<Map<String, Value>, OAuthError> {
+        if self.bytes.is_empty() { Ok(Map::new()) } else { self.members() }
+    }
+}
+
 /// Not by the macro for payloads: that refuses a request without a media type before anybody has asked who sends it.
 impl<'a, T: Type> ApiExtractor<'a> for JsonBody<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];

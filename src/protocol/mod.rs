@@ -46,4 +46,5 @@ pub mod token_exchange;
 pub mod token_request;
 pub mod token_response;
 pub mod token_type_hint;
+pub mod wildcard_redirect;
 pub mod wire_enum;

@@ -50,6 +50,14 @@ fn idle_millis(lifetime: Duration) -> i64 {
     i64::try_from(lifetime.whole_milliseconds()).unwrap_or(i64::MAX)
 }
 
+/// Finds a session, ended or not; absent once it was swept.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(db: &Database, id: &SessionId) -> Result<Option<Session>, Fault> {
+    session::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
+}
+
 /// Where a session began.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {

@@ -69,6 +69,17 @@ impl Unit {
         self
     }
 
+    /// Adds all of another unit, after what is here.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.claims.extend(other.claims);
+        self.changes.extend(other.changes);
+        self.rows.extend(other.rows);
+        self.denial_changes.extend(other.denial_changes);
+        self.denial_rows.extend(other.denial_rows);
+        self
+    }
+
     /// Adds a change that may concern any number of rows.
     #[must_use]
     pub fn change(mut self, change: Change) -> Self {
@@ -223,6 +234,8 @@ rows! {
     Session(session);
     /// A pending authorization request.
     Flow(flow);
+    /// An authentication transaction.
+    AuthnTransaction(authn_transaction);
     /// A pushed authorization request.
     PushedRequest(pushed_request);
     /// A grant.

@@ -389,6 +389,16 @@ pub fn claim_attempt(id: &UserId, charge: &Charge<'_>) -> Change {
     )
 }
 
+/// Charges an attempt that is looked at while the user is locked; lost when there is no lock, or one that only a reset ends.
+pub fn claim_locked_attempt(id: &UserId, (cap, until_reset): (u32, OffsetDateTime)) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_failures_total" = "password_failures_total" + 1,
+             "locked_until" = CASE WHEN "password_failures_total" + 1 >= $1 THEN $2 ELSE "locked_until" END
+           WHERE "id" = $3 AND "password_failures_total" < $1"#,
+        vec![i64::from(cap).into(), millis(until_reset).into(), id.as_str().into()],
+    )
+}
+
 /// Forgets failures after the right password.
 pub fn record_login(id: &UserId, now: OffsetDateTime) -> Change {
     Change::new(

@@ -16,6 +16,8 @@ use crate::{
 pub enum EventType {
     /// A sign-in attempt with a password.
     SessionStart,
+    /// A user proved everything that was asked for; a session may follow.
+    Authenticated,
     /// A session was ended by its user.
     SessionEnd,
     /// An administrator ended a user's sessions.
@@ -162,6 +164,7 @@ impl EventType {
     fn name(self, org: bool) -> &'static str {
         match (self, org) {
             (Self::SessionStart, _) => "user.session.start",
+            (Self::Authenticated, _) => "user.authentication.verify",
             (Self::SessionEnd, _) => "user.session.end",
             (Self::SessionClear, _) => "user.session.clear",
             (Self::SingleLogout, _) => "user.authentication.slo",

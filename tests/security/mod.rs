@@ -4,6 +4,7 @@
 //! attacker sees and at what was left behind. What cannot be attacked yet is listed in [`LATER`], clause by clause in
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
+mod assurance;
 mod browser_surface;
 mod certificate;
 mod client_auth;
@@ -12,9 +13,11 @@ mod code;
 mod connections;
 mod device;
 mod dpop;
+mod framing;
 mod input;
 mod issuer;
 mod keys;
+mod limits;
 mod logout_token;
 mod pkce;
 mod pushed;
@@ -27,6 +30,7 @@ mod sign_in;
 mod throttling;
 mod token_exchange;
 mod traps;
+mod wildcard_redirect;
 
 use std::collections::BTreeSet;
 
@@ -35,6 +39,7 @@ use crate::support::{Test, TestApp, http::Response};
 pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
+        assurance::trials(),
         browser_surface::trials(),
         certificate::trials(),
         client_auth::trials(),
@@ -43,9 +48,11 @@ pub(crate) fn trials() -> Vec<Test> {
         connections::trials(),
         device::trials(),
         dpop::trials(),
+        framing::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
+        limits::trials(),
         logout_token::trials(),
         pkce::trials(),
         pushed::trials(),
@@ -58,6 +65,7 @@ pub(crate) fn trials() -> Vec<Test> {
         throttling::trials(),
         token_exchange::trials(),
         traps::trials(),
+        wildcard_redirect::trials(),
     ]
     .into_iter()
     .flatten()
@@ -70,7 +78,6 @@ fn own_trials() -> Vec<Test> {
 
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
-    ("A8", "redirect URIs with a wildcard subdomain"),
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
     ("M3", "account recovery, unlocking and self-registration"),
@@ -100,9 +107,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("S6", "recovery codes"),
     ("S7", "resets by administrators"),
     ("S9", "remembered devices that stand for a factor"),
-    ("T3", "sign-on policies with two factors"),
-    ("T5", "step-up"),
-    ("T9", "sign-on policies that change"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),
@@ -127,7 +131,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
 pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("S4", "the steps of a recovery in the Authentication API and on the pages"),
     ("S8", "changes of mail address and phone number"),
-    ("T8", "an acr that only a second factor reaches"),
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("C4", "a state token or recovery token presented as a code"),
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
