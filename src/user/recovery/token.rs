@@ -11,7 +11,11 @@ use crate::{
     model::{policy::PasswordRules, recovery::RecoveryKind, user::User},
     secret::{Secret, TokenHash, opaque_token},
     session::farewell::{self, Ending},
-    store::{self, recovery_token::RecoveryToken, unit::Unit},
+    store::{
+        self,
+        recovery_token::RecoveryToken,
+        unit::{Change, Unit},
+    },
     syslog::{Caller, Event, EventType},
     user::{contact, lifecycle},
 };
@@ -102,11 +106,10 @@ pub struct Found {
 }
 
 impl Found {
-    /// Adds the claim that uses the token up to the unit of what it buys. It comes before all others, since a new password
-    /// in the same unit voids the token; when somebody else was faster, nothing at all is written.
-    #[must_use]
-    pub fn consume(&self, unit: Unit, now: OffsetDateTime) -> Unit {
-        unit.precede(store::recovery_token::consume(&self.token.hash, now))
+    /// The claim that uses the token up, for the unit of what it buys; lost when somebody else was faster. It must come
+    /// first ([`Unit::precede`]) where the same unit sets a password, which voids the token.
+    pub fn consume(&self, now: OffsetDateTime) -> Change {
+        store::recovery_token::consume(&self.token.hash, now)
     }
 }
 
