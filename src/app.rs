@@ -21,8 +21,9 @@ use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId},
     limit::rate::Rates,
+    message::dev_outbox::DevOutbox,
     model::authorization_server::{ServerSettings, TokenLifetimes},
-    ports::{clock::Clock, fetch::Fetch, random::Random},
+    ports::{clock::Clock, fetch::Fetch, mailer::Mailer, random::Random, sms::Sms, voice::Voice},
     secret::{Secret, TokenHash},
     signing_key,
     store::{self, Database},
@@ -53,6 +54,21 @@ pub struct RegistrationSettings {
     pub open: bool,
     /// The tokens that the operator gave out for it.
     pub initial_access_tokens: Vec<TokenHash>,
+}
+
+/// To which phones messages go, and how many: text messages and calls cost money (toll fraud).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PhoneSettings {
+    /// The country codes that messages are sent to (ITU-T E.164), without plus sign; empty: all.
+    pub countries: Vec<String>,
+    /// Messages to the phones of one country within an hour.
+    pub per_country_and_hour: u32,
+}
+
+impl Default for PhoneSettings {
+    fn default() -> Self {
+        Self { countries: Vec::new(), per_country_and_hour: 1000 }
+    }
 }
 
 /// `SameSite` of the cookies.
@@ -101,6 +117,8 @@ pub struct Settings {
     pub token_lifetimes: TokenLifetimes,
     /// Client certificates (RFC 8705).
     pub client_certificates: ClientCertificates,
+    /// To which phones messages go.
+    pub phone: PhoneSettings,
 }
 
 /// Where client certificates are asked for, and who may vouch for them.
@@ -126,6 +144,8 @@ pub struct Demo {
     pub login: String,
     /// The password of the demo user.
     pub password: Secret<String>,
+    /// An API token of an administrator; a folder that was made before there was one has none.
+    pub api_token: Option<Secret<String>>,
     /// A confidential client that signs users in.
     pub web_client_id: ClientId,
     /// Its secret.
@@ -162,6 +182,7 @@ impl Settings {
             server_defaults: ServerSettings::default(),
             token_lifetimes: TokenLifetimes::default(),
             client_certificates: ClientCertificates::default(),
+            phone: PhoneSettings::default(),
             issuer,
         }
     }
@@ -200,6 +221,10 @@ pub struct DerivedKeys {
     pub cursor: Zeroizing<[u8; 32]>,
     /// The OP browser state of a session (Session Management 1.0 §3.2).
     pub browser_state: Zeroizing<[u8; 32]>,
+    /// Codes that are sent, and the names under which their destinations are counted: too short for a plain hash.
+    pub factor: Zeroizing<[u8; 32]>,
+    /// Recovery codes at rest: too short for a plain hash.
+    pub recovery_code: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -214,6 +239,8 @@ impl DerivedKeys {
             dpop_nonce: master.derive("dpop-nonce"),
             cursor: master.derive("cursor"),
             browser_state: master.derive("browser-state"),
+            factor: master.derive("factor"),
+            recovery_code: master.derive("recovery-code"),
         }
     }
 }
@@ -228,6 +255,19 @@ pub struct Ports {
     pub fetch: Arc<dyn Fetch>,
     /// Counters of the rate limiter.
     pub counter: Arc<dyn Counter>,
+    /// How messages to users leave.
+    pub couriers: Couriers,
+}
+
+/// How messages to users leave; what is absent is not configured.
+#[derive(Clone, Default)]
+pub struct Couriers {
+    /// Mail.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// Text messages.
+    pub sms: Option<Arc<dyn Sms>>,
+    /// Calls.
+    pub voice: Option<Arc<dyn Voice>>,
 }
 
 /// Every long-lived dependency.
@@ -244,6 +284,10 @@ pub struct App {
     pub fetch: Arc<dyn Fetch>,
     /// Counters of the rate limiter.
     pub counter: Arc<dyn Counter>,
+    /// How messages to users leave.
+    pub couriers: Couriers,
+    /// The messages that `dev` shows.
+    pub dev_outbox: DevOutbox,
     /// Counters of this node alone, against floods.
     pub floods: MemoryCounter,
     /// How much of everything a caller may have.
@@ -289,6 +333,8 @@ impl App {
             random: ports.random,
             fetch: ports.fetch,
             counter: ports.counter,
+            couriers: ports.couriers,
+            dev_outbox: DevOutbox::default(),
             floods: MemoryCounter::new(100_000),
             rates,
             passwords,

@@ -214,6 +214,7 @@ pub fn system_scopes(app: &App, server: &AuthorizationServer) -> Vec<Scope> {
             default: false,
             published: true,
             system: true,
+            sensitive: false,
         })
         .collect()
 }
@@ -231,5 +232,6 @@ fn demo_scope(app: &App) -> Scope {
         default: true,
         published: true,
         system: false,
+        sensitive: false,
     }
 }

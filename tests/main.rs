@@ -13,11 +13,13 @@
 #[macro_use]
 mod support;
 
+mod admin;
 mod architecture;
 mod browser;
 mod cli;
 mod conformance;
 mod harness;
+mod message;
 mod oidc;
 mod openapi;
 mod security;
@@ -29,9 +31,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = [
+        admin::trials(),
         architecture::trials(),
         supply_chain::trials(),
         harness::trials(),
+        message::trials(),
         oidc::trials(),
         openapi::trials(),
         security::trials(),

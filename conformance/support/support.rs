@@ -195,6 +195,7 @@ async fn open(config: &Path) -> Result<App, Box<dyn Error>> {
         random: Arc::clone(&random) as _,
         fetch: Arc::new(FakeFetch::default()),
         counter: Arc::new(MemoryCounter::new(1)),
+        couriers: stepgate::app::Couriers::default(),
     };
     let passwords = PasswordHasher::new(&PasswordHashing::default(), random)?;
     Ok(App::new(Settings::new(config.issuer.as_str()), db, ports, passwords, (master, Rates::default())))

@@ -27,6 +27,8 @@ pub struct Model {
     pub metadata_publish: String,
     /// Built in: cannot be removed.
     pub system: bool,
+    /// Takes two factors.
+    pub sensitive: bool,
 }
 
 /// Joins are written out where they are used.

@@ -29,6 +29,12 @@ pub struct Model {
     pub ip: Option<String>,
     /// The browser it began in.
     pub user_agent: Option<String>,
+    /// How long it lives without use, in milliseconds; absent: as the installation says.
+    pub idle_lifetime: Option<i64>,
+    /// Whether its cookie outlives the browser.
+    pub persistent_cookie: bool,
+    /// The version of the policy whose factor a remembered browser stood for.
+    pub remembered: Option<String>,
 }
 
 /// Joins are written out where they are used.

@@ -20,13 +20,15 @@ pub fn service(app: Arc<App>) -> OpenApiService<oidc::Endpoints, ()> {
 }
 
 /// The parts of Okta's management API.
-pub type Management = (v1::sessions::Sessions, v1::users::Users, v1::logs::Logs);
+pub type Management =
+    (v1::sessions::Sessions, v1::users::Users, v1::user_credentials::UserCredentials, v1::logs::Logs);
 
 /// The service of Okta's management API.
 pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
     let all = (
         v1::sessions::Sessions::new(Arc::clone(&app)),
         v1::users::Users::new(Arc::clone(&app)),
+        v1::user_credentials::UserCredentials::new(Arc::clone(&app)),
         v1::logs::Logs::new(app),
     );
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION"))
@@ -38,6 +40,7 @@ pub fn openapi() -> String {
         oidc::Endpoints::detached(),
         v1::sessions::Sessions::detached(),
         v1::users::Users::detached(),
+        v1::user_credentials::UserCredentials::detached(),
         v1::logs::Logs::detached(),
     );
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()

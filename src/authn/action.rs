@@ -1,35 +1,79 @@
 //! What may be done in a state. The same list makes `_links` in the JSON API and the buttons on the pages; what
 //! is not in it is refused.
 
-use super::state::State;
+use super::{
+    rules::Rules,
+    state::{Channel, Position, State},
+};
+use crate::{id::FactorId, model::factor::FactorKind};
 
 /// Something the user may do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Give login and password.
     SubmitPassword,
+    /// Change the password, giving the old one.
+    ChangePassword,
+    /// Set a new password.
+    ResetPassword,
+    /// Answer the recovery question.
+    AnswerRecovery,
+    /// Give the code of a recovery.
+    VerifyRecovery(Channel),
+    /// Have the code of a recovery sent again.
+    ResendRecovery(Channel),
+    /// Begin to unlock the account.
+    Unlock,
+    /// Enrol a factor.
+    Enroll(FactorKind),
+    /// Prove the factor that was enrolled.
+    Activate(FactorId),
+    /// Have the code of an enrolment sent again.
+    ResendActivation(FactorId),
+    /// Choose or prove a factor.
+    Verify(FactorId),
+    /// Have the code of a factor sent again.
+    ResendChallenge(FactorId),
+    /// Go back and choose again.
+    Previous,
+    /// Put off what is offered.
+    Skip,
     /// Give the transaction up.
     Cancel,
 }
 
 /// What may be done now, the main thing first. Nothing once the transaction succeeded.
-pub fn allowed(state: &State) -> Vec<Action> {
-    match state {
+pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
+    match &position.state {
         State::Unauthenticated => vec![Action::SubmitPassword, Action::Cancel],
-        State::LockedOut => vec![Action::Cancel],
-        State::Success { .. } => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::UserId;
-
-    #[test]
-    fn a_transaction_that_is_over_takes_no_password() {
-        assert_eq!(allowed(&State::Unauthenticated), [Action::SubmitPassword, Action::Cancel]);
-        assert_eq!(allowed(&State::LockedOut), [Action::Cancel]);
-        assert_eq!(allowed(&State::Success { user_id: UserId::new("00u1"), factors: vec![] }), []);
+        State::PasswordWarn => vec![Action::ChangePassword, Action::Skip, Action::Cancel],
+        State::PasswordExpired => vec![Action::ChangePassword, Action::Cancel],
+        State::Recovery { .. } => vec![Action::AnswerRecovery, Action::Cancel],
+        State::RecoveryChallenge { channel, .. } => {
+            vec![Action::VerifyRecovery(*channel), Action::ResendRecovery(*channel), Action::Cancel]
+        }
+        State::PasswordReset { .. } => vec![Action::ResetPassword, Action::Cancel],
+        State::LockedOut => vec![Action::Unlock],
+        State::MfaEnroll => {
+            let kinds = rules.left_to_enrol(position).into_iter().map(|(kind, _)| Action::Enroll(kind));
+            let skip = (!rules.must_enrol(position)).then_some(Action::Skip);
+            kinds.chain(skip).chain([Action::Cancel]).collect()
+        }
+        State::MfaEnrollActivate { factor, kind } => {
+            let resend = kind.is_sent().then(|| Action::ResendActivation(factor.clone()));
+            let activate = [Action::Activate(factor.clone())].into_iter();
+            activate.chain(resend).chain([Action::Previous, Action::Cancel]).collect()
+        }
+        State::MfaRequired => {
+            let verify = rules.askable(position).into_iter().map(|factor| Action::Verify(factor.id.clone()));
+            verify.chain([Action::Cancel]).collect()
+        }
+        State::MfaChallenge { factor, kind } => {
+            let asked = rules.askable(position).iter().any(|askable| askable.id == *factor);
+            let verify = asked.then(|| Action::Verify(factor.clone()));
+            let resend = (asked && kind.is_sent()).then(|| Action::ResendChallenge(factor.clone()));
+            verify.into_iter().chain(resend).chain([Action::Previous, Action::Cancel]).collect()
+        }
+        State::Success => Vec::new(),
     }
 }

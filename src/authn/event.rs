@@ -2,7 +2,11 @@
 
 use time::OffsetDateTime;
 
-use crate::id::UserId;
+use super::state::{Channel, RecoveryKind};
+use crate::{
+    id::{FactorId, UserId},
+    model::{factor::FactorKind, session::VerifiedFactor},
+};
 
 /// A fact.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,8 +20,90 @@ pub enum Event {
     },
     /// The password was wrong, or the user is unknown: nobody outside learns which.
     PasswordRefused,
-    /// The user of this transaction was locked meanwhile.
+    /// A live session of this user is to be raised: what it proved counts, as long as it is fresh enough.
+    SessionFound {
+        /// Whose.
+        user_id: UserId,
+        /// What was proved for it.
+        proven: Vec<VerifiedFactor>,
+    },
+    /// A link that only the owner of the account got was followed for the first time.
+    ActivationAccepted {
+        /// Whose account.
+        user_id: UserId,
+        /// Whether there is a password already.
+        password: HasPassword,
+        /// When.
+        at: OffsetDateTime,
+    },
+    /// The user was locked, suspended or removed meanwhile.
     UserLocked,
+    /// A factor was chosen, and what it needs was sent; or sent again.
+    FactorChosen {
+        /// Which.
+        factor: FactorId,
+        /// What it is.
+        kind: FactorKind,
+    },
+    /// A factor was proved.
+    FactorVerified {
+        /// Which, how and when.
+        proof: VerifiedFactor,
+    },
+    /// A code or an answer was wrong.
+    AnswerRefused,
+    /// A factor waits to be proved for the first time; or its code was sent again.
+    EnrolmentBegun {
+        /// Which.
+        factor: FactorId,
+        /// What it is.
+        kind: FactorKind,
+    },
+    /// A factor was enrolled, and proved thereby.
+    FactorEnrolled {
+        /// What it is.
+        kind: FactorKind,
+        /// Which, how and when.
+        proof: VerifiedFactor,
+    },
+    /// The password was changed by somebody who gave the old one.
+    PasswordChanged,
+    /// What was offered is put off.
+    Skipped,
+    /// The user went back to choose again.
+    WentBack,
+    /// Somebody who may not even exist asked for a code to recover.
+    RecoveryStarted {
+        /// Whose account; absent: nobody's, which nobody outside learns.
+        user_id: Option<UserId>,
+        /// What is recovered.
+        kind: RecoveryKind,
+        /// How the code was sent.
+        channel: Channel,
+    },
+    /// The link or the code of a recovery was right.
+    RecoveryProved {
+        /// Whose account.
+        user_id: UserId,
+        /// What is recovered.
+        kind: RecoveryKind,
+    },
+    /// The recovery question was answered.
+    RecoveryAnswered,
+    /// A new password was set without the old one.
+    PasswordWasReset {
+        /// When.
+        at: OffsetDateTime,
+    },
+}
+
+/// Whether an account has a password.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HasPassword {
+    /// It has.
+    Yes,
+    /// It has none.
+    No,
 }
 
 impl Event {
@@ -26,7 +112,21 @@ impl Event {
         match self {
             Self::PasswordAccepted { .. } => "PasswordAccepted",
             Self::PasswordRefused => "PasswordRefused",
+            Self::SessionFound { .. } => "SessionFound",
+            Self::ActivationAccepted { .. } => "ActivationAccepted",
             Self::UserLocked => "UserLocked",
+            Self::FactorChosen { .. } => "FactorChosen",
+            Self::FactorVerified { .. } => "FactorVerified",
+            Self::AnswerRefused => "AnswerRefused",
+            Self::EnrolmentBegun { .. } => "EnrolmentBegun",
+            Self::FactorEnrolled { .. } => "FactorEnrolled",
+            Self::PasswordChanged => "PasswordChanged",
+            Self::Skipped => "Skipped",
+            Self::WentBack => "WentBack",
+            Self::RecoveryStarted { .. } => "RecoveryStarted",
+            Self::RecoveryProved { .. } => "RecoveryProved",
+            Self::RecoveryAnswered => "RecoveryAnswered",
+            Self::PasswordWasReset { .. } => "PasswordWasReset",
         }
     }
 }

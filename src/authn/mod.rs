@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod event;
+pub mod rules;
 pub mod service;
 pub mod session_token;
 pub mod state;

@@ -4,10 +4,10 @@
 use time::OffsetDateTime;
 
 use super::{
-    action::{Action, allowed},
     event::Event as Fact,
-    state::State,
-    transition::{IllegalStep, next},
+    rules::Rules,
+    state::Position,
+    transition::{StepError, next},
 };
 use crate::{
     app::App,
@@ -25,14 +25,14 @@ use crate::{
         user::User,
     },
     secret::{Secret, TokenHash, opaque_token},
-    session::sso::{self, Opened},
+    session::sso::{self, FactorPromptMet, Opened, Opening},
     store::{
         self,
         unit::{Outcome, Unit},
         user::{Charge, KnownDevice},
     },
     syslog::{Caller, Event, EventType, Reason, record_repeated},
-    user::login::LoginKey,
+    user::{login::LoginKey, policies},
 };
 
 /// What a user typed, and in which browser.
@@ -71,7 +71,7 @@ pub enum SignInError {
     Busy,
     /// The step is not allowed in this state.
     #[error(transparent)]
-    IllegalStep(#[from] IllegalStep),
+    IllegalStep(#[from] StepError),
     /// No verdict was reached.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -126,10 +126,7 @@ pub async fn password_alone(
 }
 
 async fn prove(app: &App, attempt: &PasswordAttempt<'_>) -> Result<Proof, SignInError> {
-    let state = State::Unauthenticated;
-    if !allowed(&state).contains(&Action::SubmitPassword) {
-        return Err(IllegalStep { state: state.status(), event: "PasswordAccepted" }.into());
-    }
+    let (position, rules) = (Position::default(), Rules::default());
     let key = LoginKey::normalize(attempt.login.trim()).ok();
     throttle(app, key.as_ref(), attempt.caller).await?;
     let user = match &key {
@@ -161,9 +158,7 @@ async fn prove(app: &App, attempt: &PasswordAttempt<'_>) -> Result<Proof, SignIn
     match (user, reason) {
         (Some(user), None) => {
             let fact = Fact::PasswordAccepted { user_id: user.id.clone(), at: now };
-            let State::Success { factors, .. } = next(state, fact, now)? else {
-                return Err(SignInError::Refused);
-            };
+            let factors = next(position, fact, &rules, now)?.proven;
             let rehash = verified.needs_rehash.then_some(hash).flatten();
             let known = match budget {
                 Budget::ChargedDevice => KnownBrowser::Yes,
@@ -174,7 +169,7 @@ async fn prove(app: &App, attempt: &PasswordAttempt<'_>) -> Result<Proof, SignIn
         (user, reason) => {
             let reason = reason.unwrap_or("invalid_credentials");
             let fact = if reason == "locked_out" { Fact::UserLocked } else { Fact::PasswordRefused };
-            next(state, fact, now)?;
+            next(position, fact, &rules, now)?;
             refuse(app, user.as_ref(), key.as_ref(), reason, attempt.caller).await?;
             Err(SignInError::Refused)
         }
@@ -264,7 +259,16 @@ async fn accept(app: &App, attempt: PasswordAttempt<'_>, proof: Proof) -> Result
             .change(store::user::record_login(&user.id, now))
             .change(store::user::remember_device(&user.id, &device, now)),
     };
-    let (unit, opened) = sso::open(app, unit, &user.id, factors, (attempt.session, attempt.caller)).await?;
+    let policies = policies::of_user(app, &user, attempt.caller.ip).await?;
+    let opening = Opening {
+        user: &user.id,
+        factors,
+        policy: &policies.session,
+        prompt: FactorPromptMet::ByFactors,
+        previous: attempt.session,
+        caller: attempt.caller,
+    };
+    let (unit, opened) = sso::open(app, unit, opening).await?;
     let event = Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
     let unit = unit.row(event.row(attempt.caller, app.random.as_ref(), now));
     match app.db.writer().commit(unit).await? {

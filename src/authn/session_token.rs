@@ -11,13 +11,14 @@ use crate::{
     model::session::VerifiedFactor,
     protocol::redirect_uri::origin_of,
     secret::{Secret, TokenHash, opaque_token},
-    session::sso,
+    session::sso::{self, FactorPromptMet, Opening},
     store::{
         self,
         session_token::SessionToken,
         unit::{Outcome, Unit},
     },
     syslog::{Caller, Event, EventType, record_repeated},
+    user::policies,
 };
 
 pub use crate::store::session_token::BoundTo;
@@ -120,7 +121,16 @@ async fn exchange(
         .filter(|user| user.is_active() && stored.created_at > user.not_before)
         .ok_or(SessionTokenError::Invalid)?;
     let unit = Unit::new().claim(store::session_token::consume(&hash, now));
-    let (unit, opened) = sso::open(app, unit, &user.id, stored.factors, (None, caller)).await?;
+    let policies = policies::of_user(app, &user, caller.ip).await?;
+    let opening = Opening {
+        user: &user.id,
+        factors: stored.factors,
+        policy: &policies.session,
+        prompt: FactorPromptMet::ByFactors,
+        previous: None,
+        caller,
+    };
+    let (unit, opened) = sso::open(app, unit, opening).await?;
     let event = Event::new(EventType::SessionStart)
         .user(&user.id)
         .session(&opened.session.id)

@@ -1,93 +1,270 @@
-//! What a fact makes of a state.
+//! What a fact makes of a position. Pure: what holds for the user arrives as [`Rules`], the time as `now`.
 
 use time::OffsetDateTime;
 
-use super::{event::Event, state::State};
-use crate::model::session::VerifiedFactor;
+use super::{
+    action::{Action, allowed},
+    event::{Event, HasPassword},
+    rules::{RecoveryQuestion, Rules, Standing},
+    state::{EnrolmentProgress, PasswordProgress, Position, Purpose, RecoveryKind, State},
+};
+use crate::{
+    model::{factor::FactorKind, session::VerifiedFactor},
+    protocol::amr::Amr,
+};
 
-/// The fact can't happen in that state: an out-of-order submission or a bug, never progress.
+/// Why a fact leads nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{event} is not a step from {state}")]
-pub struct IllegalStep {
-    /// Okta's word for the state.
-    pub state: &'static str,
-    /// The fact.
-    pub event: &'static str,
+pub enum StepError {
+    /// The fact can't happen in that state: an out-of-order submission or a bug, never progress.
+    #[error("{event} is not a step from {state}")]
+    Illegal {
+        /// Okta's word for the state.
+        state: &'static str,
+        /// The fact.
+        event: &'static str,
+    },
+    /// What is demanded cannot be reached: the user has no factor for it and may enrol none.
+    #[error("what is demanded cannot be reached")]
+    Unreachable,
 }
 
-/// The state after a fact. A state that is over accepts none.
+/// The position after a fact. A state that is over accepts none.
 ///
 /// # Errors
-/// The fact can't happen in that state.
-pub fn next(state: State, event: Event, now: OffsetDateTime) -> Result<State, IllegalStep> {
-    match (state, event) {
-        (State::Unauthenticated, Event::PasswordAccepted { user_id, at }) => {
-            // `auth_time` comes from here (OpenID Connect Core §2): it never lies ahead.
-            let password = VerifiedFactor::password(at.min(now));
-            Ok(State::Success { user_id, factors: vec![password] })
+/// The fact can't happen in that state, or what is demanded cannot be reached.
+pub fn next(
+    mut position: Position,
+    event: Event,
+    rules: &Rules,
+    now: OffsetDateTime,
+) -> Result<Position, StepError> {
+    let illegal = StepError::Illegal { state: position.state.status(), event: event.name() };
+    match (position.state.clone(), event) {
+        (State::LockedOut | State::Success, _) => Err(illegal),
+        // A lock ends the transaction that is under way (security rule N4).
+        (_, Event::UserLocked) => Ok(Position { state: State::LockedOut, ..position }),
+        (State::Unauthenticated, event) => enter(position, event, rules, now).ok_or(illegal)?,
+        (State::PasswordWarn | State::PasswordExpired, Event::PasswordChanged) => {
+            position.password = PasswordProgress::Renewed;
+            proceed(position, rules)
         }
-        (State::Unauthenticated, Event::PasswordRefused) => Ok(State::Unauthenticated),
-        // A lock ends the transaction that is under way.
-        (State::Unauthenticated, Event::UserLocked) => Ok(State::LockedOut),
+        (State::PasswordWarn, Event::Skipped) => {
+            position.password = PasswordProgress::PutOff;
+            proceed(position, rules)
+        }
+        (State::MfaRequired, Event::FactorChosen { factor, kind })
+            if is_allowed(&position, rules, &Action::Verify(factor.clone())) =>
+        {
+            Ok(Position { state: State::MfaChallenge { factor, kind }, ..position })
+        }
+        (State::MfaChallenge { factor, .. }, Event::FactorChosen { factor: again, .. })
+            if factor == again =>
+        {
+            Ok(position)
+        }
+        (State::MfaRequired | State::MfaChallenge { .. }, Event::FactorVerified { proof })
+            if may_prove(&position, rules, &proof) =>
+        {
+            position.prove(no_later(proof, now));
+            proceed(position, rules)
+        }
         (
-            state @ (State::LockedOut | State::Success { .. }),
-            event @ (Event::PasswordAccepted { .. } | Event::PasswordRefused | Event::UserLocked),
-        ) => Err(IllegalStep { state: state.status(), event: event.name() }),
+            State::MfaRequired
+            | State::MfaChallenge { .. }
+            | State::MfaEnroll
+            | State::MfaEnrollActivate { .. }
+            | State::Recovery { .. }
+            | State::RecoveryChallenge { .. },
+            Event::AnswerRefused,
+        ) => Ok(position),
+        (State::MfaEnroll, Event::EnrolmentBegun { factor, kind })
+            if is_allowed(&position, rules, &Action::Enroll(kind)) =>
+        {
+            Ok(Position { state: State::MfaEnrollActivate { factor, kind }, ..position })
+        }
+        (State::MfaEnrollActivate { factor, .. }, Event::EnrolmentBegun { factor: again, .. })
+            if factor == again =>
+        {
+            Ok(position)
+        }
+        (State::MfaEnroll, Event::FactorEnrolled { kind, proof })
+            if is_allowed(&position, rules, &Action::Enroll(kind)) =>
+        {
+            enrolled(position, (kind, proof), rules, now)
+        }
+        (State::MfaEnrollActivate { factor, kind }, Event::FactorEnrolled { kind: enrolled_kind, proof })
+            if kind == enrolled_kind && proof.factor_id.as_ref() == Some(&factor) =>
+        {
+            enrolled(position, (kind, proof), rules, now)
+        }
+        (State::MfaEnroll, Event::Skipped) if is_allowed(&position, rules, &Action::Skip) => {
+            position.enrolment = EnrolmentProgress::Declined;
+            proceed(position, rules)
+        }
+        (State::MfaChallenge { .. } | State::MfaEnrollActivate { .. }, Event::WentBack) => {
+            proceed(position, rules)
+        }
+        (State::RecoveryChallenge { kind, .. }, Event::RecoveryProved { user_id, kind: proved })
+            if kind == proved && position.user_id.as_ref() == Some(&user_id) =>
+        {
+            Ok(recover(position, kind, rules.question))
+        }
+        (State::Recovery { kind }, Event::RecoveryAnswered) => {
+            Ok(recover(position, kind, RecoveryQuestion::NotAsked))
+        }
+        (State::PasswordReset { kind }, Event::PasswordWasReset { at }) => {
+            position.password = PasswordProgress::Renewed;
+            match kind {
+                // S3: a way back gives a password and no session; the next sign-in asks for everything.
+                RecoveryKind::Password | RecoveryKind::Unlock => {
+                    Ok(Position { state: State::Success, ..position })
+                }
+                RecoveryKind::AccountActivation => {
+                    position.prove(no_later(VerifiedFactor::password(at), now));
+                    proceed(position, rules)
+                }
+            }
+        }
+        (
+            State::PasswordWarn
+            | State::PasswordExpired
+            | State::Recovery { .. }
+            | State::RecoveryChallenge { .. }
+            | State::PasswordReset { .. }
+            | State::MfaEnroll
+            | State::MfaEnrollActivate { .. }
+            | State::MfaRequired
+            | State::MfaChallenge { .. },
+            _,
+        ) => Err(illegal),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use time::{Duration, macros::datetime};
-
-    use super::*;
-    use crate::id::UserId;
-
-    const NOW: OffsetDateTime = datetime!(2026-01-01 00:00:00 UTC);
-
-    fn alice() -> UserId {
-        UserId::new("00ualice")
-    }
-
-    fn success(at: OffsetDateTime) -> State {
-        let factors = vec![VerifiedFactor::password(at)];
-        State::Success { user_id: alice(), factors }
-    }
-
-    #[test]
-    fn every_state_meets_every_event() {
-        let states = || [State::Unauthenticated, State::LockedOut, success(NOW)];
-        let events = || {
-            [Event::PasswordAccepted { user_id: alice(), at: NOW }, Event::PasswordRefused, Event::UserLocked]
-        };
-        let table = [
-            [Some(success(NOW)), Some(State::Unauthenticated), Some(State::LockedOut)],
-            [None, None, None],
-            [None, None, None],
-        ];
-        for (state, row) in states().into_iter().zip(table) {
-            for (event, expected) in events().into_iter().zip(row) {
-                let illegal = IllegalStep { state: state.status(), event: event.name() };
-                assert_eq!(next(state.clone(), event, NOW), expected.ok_or(illegal));
+/// What can happen before anybody proved anything; absent: nothing like that.
+fn enter(
+    mut position: Position,
+    event: Event,
+    rules: &Rules,
+    now: OffsetDateTime,
+) -> Option<Result<Position, StepError>> {
+    match event {
+        Event::PasswordAccepted { user_id, at } => {
+            // A step-up is about the user of its session: another one's password raises nothing (T5).
+            if position.user_id.as_ref().is_some_and(|begun_by| *begun_by != user_id) {
+                return None;
             }
+            position.user_id = Some(user_id);
+            position.prove(no_later(VerifiedFactor::password(at), now));
+            Some(proceed(position, rules))
         }
+        Event::PasswordRefused => Some(Ok(position)),
+        Event::SessionFound { user_id, proven } if position.user_id.is_none() => {
+            position.user_id = Some(user_id);
+            position.proven = proven.into_iter().map(|proof| no_later(proof, now)).collect();
+            Some(proceed(position, rules))
+        }
+        Event::ActivationAccepted { user_id, password, at } if position.user_id.is_none() => {
+            position.user_id = Some(user_id);
+            Some(match password {
+                HasPassword::No => {
+                    let kind = RecoveryKind::AccountActivation;
+                    Ok(Position { state: State::PasswordReset { kind }, ..position })
+                }
+                // What was proved is that the mail arrived, and no more.
+                HasPassword::Yes => {
+                    position.prove(VerifiedFactor {
+                        amr: vec![Amr::Email.as_str().to_owned()],
+                        at: at.min(now),
+                        factor_id: None,
+                    });
+                    proceed(position, rules)
+                }
+            })
+        }
+        Event::RecoveryStarted { user_id, kind, channel } if position.user_id.is_none() => {
+            position.user_id = user_id;
+            position.purpose = Purpose::Recovery(kind);
+            Some(Ok(Position { state: State::RecoveryChallenge { kind, channel }, ..position }))
+        }
+        Event::RecoveryProved { user_id, kind } if position.user_id.is_none() => {
+            position.user_id = Some(user_id);
+            position.purpose = Purpose::Recovery(kind);
+            Some(Ok(recover(position, kind, rules.question)))
+        }
+        Event::SessionFound { .. }
+        | Event::ActivationAccepted { .. }
+        | Event::RecoveryStarted { .. }
+        | Event::RecoveryProved { .. }
+        | Event::UserLocked
+        | Event::FactorChosen { .. }
+        | Event::FactorVerified { .. }
+        | Event::AnswerRefused
+        | Event::EnrolmentBegun { .. }
+        | Event::FactorEnrolled { .. }
+        | Event::PasswordChanged
+        | Event::Skipped
+        | Event::WentBack
+        | Event::RecoveryAnswered
+        | Event::PasswordWasReset { .. } => None,
     }
+}
 
-    #[test]
-    fn sec_t01_amr_lists_just_what_was_verified() {
-        let accepted = Event::PasswordAccepted { user_id: alice(), at: NOW };
-        let Ok(State::Success { factors, .. }) = next(State::Unauthenticated, accepted, NOW) else {
-            panic!("a right password suffices");
-        };
-        let amr: Vec<&str> = factors.iter().flat_map(|factor| &factor.amr).map(String::as_str).collect();
-        assert_eq!(amr, ["pwd"]);
-    }
+/// The order of a sign-in: credentials; a factor, if one is enrolled and asked for; the password, if it must be changed;
+/// enrolment; success.
+fn proceed(position: Position, rules: &Rules) -> Result<Position, StepError> {
+    let state = if rules.wants_password(&position) {
+        State::Unauthenticated
+    } else if !rules.askable(&position).is_empty() {
+        State::MfaRequired
+    } else {
+        match rules.standing(&position) {
+            Standing::Expired => State::PasswordExpired,
+            Standing::Warn { .. } => State::PasswordWarn,
+            Standing::Fine if rules.asks_to_enrol(&position) && rules.can_enrol(&position) => {
+                State::MfaEnroll
+            }
+            Standing::Fine if rules.must_enrol(&position) => return Err(StepError::Unreachable),
+            Standing::Fine => State::Success,
+        }
+    };
+    Ok(Position { state, ..position })
+}
 
-    #[test]
-    fn the_time_of_verification_never_lies_ahead() {
-        let ahead = Event::PasswordAccepted { user_id: alice(), at: NOW + Duration::HOUR };
-        assert_eq!(next(State::Unauthenticated, ahead, NOW), Ok(success(NOW)));
-        let before = Event::PasswordAccepted { user_id: alice(), at: NOW - Duration::SECOND };
-        assert_eq!(next(State::Unauthenticated, before, NOW), Ok(success(NOW - Duration::SECOND)));
-    }
+/// What follows the proof of a recovery: the question, if it is asked, then what was lost.
+fn recover(position: Position, kind: RecoveryKind, question: RecoveryQuestion) -> Position {
+    let state = match (question, kind) {
+        (RecoveryQuestion::Asked, RecoveryKind::Password | RecoveryKind::Unlock) => State::Recovery { kind },
+        (RecoveryQuestion::NotAsked, RecoveryKind::Unlock) => State::Success,
+        (RecoveryQuestion::NotAsked, RecoveryKind::Password)
+        | (RecoveryQuestion::Asked | RecoveryQuestion::NotAsked, RecoveryKind::AccountActivation) => {
+            State::PasswordReset { kind }
+        }
+    };
+    Position { state, ..position }
+}
+
+fn enrolled(
+    mut position: Position,
+    (kind, proof): (FactorKind, VerifiedFactor),
+    rules: &Rules,
+    now: OffsetDateTime,
+) -> Result<Position, StepError> {
+    position.enrolled.push(kind);
+    position.prove(no_later(proof, now));
+    proceed(position, rules)
+}
+
+/// `auth_time` comes from here (OpenID Connect Core §2): it never lies ahead.
+fn no_later(proof: VerifiedFactor, now: OffsetDateTime) -> VerifiedFactor {
+    VerifiedFactor { at: proof.at.min(now), ..proof }
+}
+
+fn may_prove(position: &Position, rules: &Rules, proof: &VerifiedFactor) -> bool {
+    let Some(factor) = &proof.factor_id else { return false };
+    is_allowed(position, rules, &Action::Verify(factor.clone()))
+}
+
+fn is_allowed(position: &Position, rules: &Rules, action: &Action) -> bool {
+    allowed(position, rules).contains(action)
 }

@@ -142,6 +142,9 @@ mod tests {
             last_seen_at: at(0),
             expires_at: at(10_000),
             ended_at: None,
+            idle_lifetime: None,
+            cookie: crate::model::session::CookieLifetime::Browser,
+            remembered: None,
         }
     }
 

@@ -11,8 +11,8 @@ use time::Duration;
 use super::CliError;
 use crate::{
     app::{
-        App, ClientCertificates, KeySettings, Ports, RegistrationSettings, SameSite, SessionSettings,
-        Settings,
+        App, ClientCertificates, Couriers, KeySettings, Ports, RegistrationSettings, SameSite,
+        SessionSettings, Settings,
     },
     cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
     client::certificate::Authorities,
@@ -22,7 +22,9 @@ use crate::{
     ports::{
         clock::SystemClock,
         fetch::HttpFetch,
+        mailer::SmtpMailer,
         random::{Random, SystemRandom},
+        telephony::{hook::TelephonyHook, twilio::Twilio},
     },
     setup::{self, Purpose},
     signing_key,
@@ -75,6 +77,7 @@ async fn open_dev(data: &Path) -> Result<App, CliError> {
         data: data.to_owned(),
         open_registration: false,
         fetch: config::Fetch::default(),
+        messages: config::Messages::default(),
     };
     let config = Config::dev(options)?;
     let app = build(&config, database_of(&config).await?, master)?;
@@ -132,10 +135,35 @@ pub(super) fn build(config: &Config, db: Database, master: MasterKey) -> Result<
         Some(url) => Arc::new(RedisCounter::connect(url.value().expose(), config.redis.options())?),
         None => Arc::new(MemoryCounter::new(COUNTERS)),
     };
-    let ports =
-        Ports { clock: Arc::new(SystemClock), random: Arc::clone(&random), fetch: Arc::new(fetch), counter };
+    let ports = Ports {
+        clock: Arc::new(SystemClock),
+        random: Arc::clone(&random),
+        fetch: Arc::new(fetch),
+        counter,
+        couriers: couriers(config)?,
+    };
     let passwords = PasswordHasher::new(&hashing(&config.limits.argon2), random)?;
     Ok(App::new(settings(config)?, db, ports, passwords, (master, config.limits.rates.clone())))
+}
+
+/// How messages to users leave.
+fn couriers(config: &Config) -> Result<Couriers, CliError> {
+    let refuse = |error: &dyn std::fmt::Display| CliError::Usage(error.to_string());
+    let extra_ca = config.fetch.extra_ca.as_ref();
+    let mut couriers = Couriers::default();
+    if let Some(options) = config.mail.options(&config.issuer, extra_ca) {
+        couriers.mailer = Some(Arc::new(SmtpMailer::new(options).map_err(|error| refuse(&error))?));
+    }
+    let options = config.telephony.options(extra_ca);
+    if let Some(hook) = config.telephony.hook_options(&config.issuer) {
+        let hook = Arc::new(TelephonyHook::new(hook, &options).map_err(|error| refuse(&error))?);
+        (couriers.sms, couriers.voice) = (Some(Arc::clone(&hook) as _), Some(hook as _));
+    }
+    if let Some(account) = config.telephony.twilio_options() {
+        let twilio = Arc::new(Twilio::new(account, &options).map_err(|error| refuse(&error))?);
+        (couriers.sms, couriers.voice) = (Some(Arc::clone(&twilio) as _), Some(twilio as _));
+    }
+    Ok(couriers)
 }
 
 /// Room of the rate limiter, in counters.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{App, Demo},
-    config::{Address, Config, DevOptions, Fetch},
+    config::{Address, Config, DevOptions, Fetch, Messages, process_environment},
     fault::Fault,
     id::{ClientId, base62},
     jobs,
@@ -71,6 +71,7 @@ pub(super) async fn run(command: Dev) -> Result<(), CliError> {
         data,
         fetch,
         open_registration: command.open_registration,
+        messages: Messages::from_environment(&process_environment())?,
     };
     let mut config = Config::dev(options)?;
     // The steps of the schema are of no interest here.
@@ -195,6 +196,7 @@ fn announce(app: &App, config: &Config, issuers: &[String], port: u16) {
     if app.settings.playground_client.is_some() {
         lines.push(row("Playground", &format!("{issuer}/playground")));
     }
+    lines.push(row("Outbox", &format!("{issuer}/outbox")));
     let mut label = "Issuers";
     for issuer in issuers {
         lines.push(row(label, issuer));
@@ -221,6 +223,7 @@ fn credentials(issuer: &str, demo: &Demo) -> Vec<String> {
         String::new(),
         row("Demo user", &demo.login),
         row("  password", demo.password.expose()),
+        row("API token", demo.api_token.as_ref().map_or("-", |token| token.expose().as_str())),
         row("Web client", demo.web_client_id.as_str()),
         row("  secret", demo.web_client_secret.expose()),
         row("SPA client", demo.spa_client_id.as_str()),

@@ -3,8 +3,13 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use crate::{
-    config::ConfigError, fault::Fault, protocol::client_metadata::MetadataError, seed::SeedError,
-    setup::SetupError, telemetry::TelemetryError, user::lifecycle::ChangeNotAllowed,
+    config::ConfigError,
+    fault::Fault,
+    protocol::client_metadata::MetadataError,
+    seed::SeedError,
+    setup::SetupError,
+    telemetry::TelemetryError,
+    user::{lifecycle::ChangeNotAllowed, password::PasswordError},
 };
 
 /// Why a command failed.
@@ -49,6 +54,9 @@ pub enum CliError {
     /// The user's status does not permit the change.
     #[error("{0}")]
     ChangeNotAllowed(#[from] ChangeNotAllowed),
+    /// A password was not set.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// A client's metadata is not consistent.
     #[error("the client's metadata is refused: {0}")]
     Metadata(#[from] MetadataError),
@@ -75,7 +83,7 @@ impl CliError {
     /// 2 where another call of the command would help, 1 where something else has to change.
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Usage(_) => ExitCode::from(2),
+            Self::Config(_) | Self::Usage(_) | Self::Password(PasswordError::Weak(_)) => ExitCode::from(2),
             Self::DevDatabase
             | Self::PendingMigrations(_)
             | Self::Setup(_)
@@ -83,6 +91,7 @@ impl CliError {
             | Self::PortTaken { .. }
             | Self::NotFound { .. }
             | Self::ChangeNotAllowed(_)
+            | Self::Password(_)
             | Self::Metadata(_)
             | Self::File { .. }
             | Self::NotReady(_)

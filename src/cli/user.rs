@@ -13,16 +13,21 @@ use super::{
 use crate::{
     app::App,
     fault::Fault,
-    model::user::{Profile, User},
+    model::{
+        policy::PasswordRules,
+        user::{Profile, User},
+    },
     secret::Secret,
     store,
     syslog::Caller,
     user::{
         administration::{self, AdministrationError, Begins, Edit, NewUser, Rank},
         credentials::HashError,
-        lifecycle::{self, Change},
+        lifecycle::{self, Change, PasswordPresence},
         login::LoginKey,
-        password_policy,
+        password::{self, RevokeSessions, SetBy},
+        password_policy::{self, Owner},
+        policies,
     },
 };
 
@@ -133,9 +138,14 @@ fn key(login: &str) -> Result<LoginKey, CliError> {
 }
 
 /// Reads, checks and hashes a password, before any transaction begins.
-async fn hashed(app: &App, login: &str, password: Password) -> Result<Secret<String>, CliError> {
+async fn hashed(
+    app: &App,
+    owner: Owner<'_>,
+    rules: &PasswordRules,
+    password: Password,
+) -> Result<Secret<String>, CliError> {
     let password = secret_input::read("password", password.password, password.password_stdin).await?;
-    let lacks = password_policy::check(password.expose(), login);
+    let lacks = password_policy::check(password.expose(), owner, rules);
     if !lacks.is_empty() {
         let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
         return Err(CliError::Usage(format!("the password {}", lacks.join(", "))));
@@ -152,18 +162,23 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("the login \"{}\" is taken", action.login)));
     }
     let profile = profile(&action);
-    let password_hash =
-        if action.no_password { None } else { Some(hashed(app, &action.login, action.password).await?) };
+    let presence = if action.no_password { PasswordPresence::Unset } else { PasswordPresence::Set };
     let new = NewUser {
         login: action.login.clone(),
         profile: profile.0,
-        password_hash,
+        password: presence,
         begins: Begins::Activated,
         rank: if action.admin { Rank::Administrator } else { Rank::User },
         groups: Vec::new(),
     };
+    let mut draft = administration::draft(app, new);
+    if !action.no_password {
+        let rules = draft.password_rules(app).await?;
+        let hash = hashed(app, Owner::from(&draft.user), &rules, action.password).await?;
+        draft.user.password_hash = Some(hash);
+    }
     let tx = app.db.begin_write().await?;
-    let user = administration::create(app, &tx, new, &caller())
+    let user = administration::create(app, &tx, draft, &caller())
         .await
         .map_err(|error| failed(error, &action.login))?;
     tx.commit().await?;
@@ -251,9 +266,14 @@ async fn set_password(app: &App, action: SetPassword) -> Result<(), CliError> {
     let known = store::user::find_by_login(&app.db, login_key.as_str()).await?;
     let known = known.ok_or_else(|| CliError::NotFound { what: "user", name: action.login.clone() })?;
     lifecycle::next(known.status, Change::SetPassword)?;
-    let hash = hashed(app, &action.login, action.password).await?;
+    let rules = policies::of_user(app, &known, None).await?.password;
+    let new =
+        secret_input::read("password", action.password.password, action.password.password_stdin).await?;
     let caller = caller();
-    told(app, edit(app, &action.login, &caller).await?.set_password(hash).await, &action.login)
+    let how = (SetBy::Administrator, RevokeSessions::All, &caller);
+    let unit = password::set(app, &known, &new, &rules, how).await?;
+    let changed = edit(app, &action.login, &caller).await?.finish(unit).await;
+    told(app, changed, &action.login)
 }
 
 async fn suspend(app: &App, login: &str) -> Result<(), CliError> {

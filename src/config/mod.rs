@@ -26,10 +26,12 @@ mod keys;
 mod limits;
 mod listen;
 mod logs;
+mod mail;
 mod redis;
 mod registration;
 mod secret_source;
 mod sessions;
+mod telephony;
 mod tokens;
 
 pub use self::redis::Redis;
@@ -45,9 +47,11 @@ pub use keys::Keys;
 pub use limits::{Argon2, Body, Limits, Timeouts};
 pub use listen::{Address, Listen, Mtls, TlsFiles};
 pub use logs::Logs;
+pub use mail::{Mail, MailTls};
 pub use registration::Registration;
 pub use secret_source::SecretSource;
 pub use sessions::Sessions;
+pub use telephony::{Hook, Telephony, TwilioAccount};
 pub use tokens::Tokens;
 
 use crate::telemetry::LogFormat;
@@ -100,6 +104,12 @@ pub struct Config {
     /// Where clients are asked for certificates (RFC 8705).
     #[serde(default)]
     pub client_certificates: ClientCertificates,
+    /// The server that mails leave through.
+    #[serde(default)]
+    pub mail: Mail,
+    /// Who carries text messages and calls.
+    #[serde(default)]
+    pub telephony: Telephony,
 }
 
 fn default_data() -> PathBuf {
@@ -121,6 +131,40 @@ pub struct DevOptions {
     pub open_registration: bool,
     /// What the server may fetch.
     pub fetch: Fetch,
+    /// How messages leave, beside the page that shows them.
+    pub messages: Messages,
+}
+
+/// The sections about messages, which `stepgate dev` takes from the environment too.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Messages {
+    /// The server that mails leave through.
+    pub mail: Mail,
+    /// Who carries text messages and calls.
+    pub telephony: Telephony,
+}
+
+impl Messages {
+    /// Reads the variables `STEPGATE_MAIL__…` and `STEPGATE_TELEPHONY__…`.
+    ///
+    /// # Errors
+    ///
+    /// The first problem found.
+    pub fn from_environment(env: &Environment) -> Result<Self, ConfigError> {
+        let mut concerned = env.clone();
+        concerned.retain(|name, _| {
+            ["STEPGATE_MAIL__", "STEPGATE_TELEPHONY__"].iter().any(|prefix| name.starts_with(prefix))
+        });
+        let figment = Figment::new().merge(environment::Variables::of(&concerned, &[]));
+        let mut messages: Self = figment.extract_lossy().map_err(|error| describe(&figment, &error))?;
+        for (key, secret) in messages.mail.secrets().chain(messages.telephony.secrets()) {
+            secret.resolve(key, env)?;
+        }
+        messages.mail.validate()?;
+        messages.telephony.validate()?;
+        Ok(messages)
+    }
 }
 
 impl Config {
@@ -188,6 +232,8 @@ impl Config {
             tokens: Tokens::default(),
             registration: Registration { open: options.open_registration, ..Registration::default() },
             client_certificates: ClientCertificates::default(),
+            mail: options.messages.mail,
+            telephony: options.messages.telephony,
         })
     }
 
@@ -223,6 +269,8 @@ impl Config {
         .into_iter()
         .filter_map(|(key, secret)| Some((key, secret?)))
         .chain(self.registration.secrets())
+        .chain(self.mail.secrets())
+        .chain(self.telephony.secrets())
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
@@ -236,6 +284,8 @@ impl Config {
         self.tokens.validate()?;
         self.registration.validate()?;
         self.client_certificates.validate(&self.listen)?;
+        self.mail.validate()?;
+        self.telephony.validate()?;
         // RFC 6265bis: SameSite=None without Secure is dropped by browsers.
         if self.same_site() == SameSite::None && !self.issuer.is_https() {
             return Err(ConfigError::invalid(
@@ -430,6 +480,24 @@ mod tests {
             ("[fetch]\nallow_hosts = [\"https://x/\"]", "fetch.allow_hosts"),
             ("[logs]\nformat = \"xml\"", "logs.format"),
             ("[internal]\naddress = \"0.0.0.0:8443\"", "internal.address"),
+            ("[mail]\nhost = \"mail.example.com\"", "mail.from"),
+            ("[mail]\nfrom = \"a@example.com\"", "mail.host"),
+            ("[mail]\nhost = \"smtp://x/\"\nfrom = \"a@example.com\"", "mail.host"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"nobody\"", "mail.from"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"a@example.com\"\nusername = \"a\"", "mail.password"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"a@example.com\"\ntimeout = \"1m\"", "mail.timeout"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"a@example.com\"\ntls = \"ssl\"", "mail.tls"),
+            (
+                "[mail]\nhost = \"mail.example.com\"\nfrom = \"a@example.com\"\ntls = \"none\"\nusername = \"a\"\npassword = \"b\"",
+                "mail.tls",
+            ),
+            ("[telephony.hook]\nurl = \"http://hook.example.com/\"\nsecret = \"x\"", "telephony.hook.url"),
+            (
+                "[telephony.hook]\nurl = \"https://a:b@hook.example.com/\"\nsecret = \"x\"",
+                "telephony.hook.url",
+            ),
+            ("[telephony.hook]\nurl = \"https://hook.example.com/\"", "telephony.hook.secret"),
+            ("[telephony.twilio]\naccount_sid = \"../x\"\nauth_token = \"x\"\nfrom = \"+1\"", "account_sid"),
         ] {
             let text = match more {
                 "[listen]\naddresses = [\"localhost\"]" => load(
@@ -533,6 +601,50 @@ mod tests {
     }
 
     #[test]
+    fn messages_leave_as_configured() {
+        let text = "[mail]\nhost = \"smtp.example.com\"\nfrom = \"Example <a@example.com>\"\nusername = \"u\"\n\
+                    password = { env = \"SMTP_PASSWORD\" }\n\
+                    [telephony.hook]\nurl = \"http://127.0.0.1:9/otp\"\nsecret = \"hook-secret\"\n";
+        let config = load(&minimal(text), &[("SMTP_PASSWORD", "hunter2")]).unwrap();
+        let mail = config.mail.options(&config.issuer, None).unwrap();
+        assert_eq!(
+            (mail.host.as_str(), mail.port, mail.domain.as_str()),
+            ("smtp.example.com", 587, "id.example.com")
+        );
+        assert_eq!(mail.credentials.unwrap().1.expose(), "hunter2");
+        assert_eq!(config.telephony.hook_options(&config.issuer).unwrap().header, "Authorization");
+        let printed = config.masked().unwrap();
+        assert!(!printed.contains("hunter2") && !printed.contains("hook-secret"), "{printed}");
+        assert!(toml::from_str::<Config>(&printed).is_ok(), "{printed}");
+        let both =
+            format!("{text}[telephony.twilio]\naccount_sid = \"AC1\"\nauth_token = \"x\"\nfrom = \"+1\"\n");
+        let text = load(&minimal(&both), &[("SMTP_PASSWORD", "hunter2")]).unwrap_err().to_string();
+        assert!(text.contains("choose one"), "{text}");
+        let nothing = load(&minimal(""), &[]).unwrap();
+        assert!(nothing.mail.options(&nothing.issuer, None).is_none() && nothing.telephony.hook.is_none());
+    }
+
+    #[test]
+    fn development_takes_the_messages_sections_from_the_environment() {
+        let variables = [
+            ("STEPGATE_MAIL__HOST", "localhost"),
+            ("STEPGATE_MAIL__TLS", "none"),
+            ("STEPGATE_MAIL__PORT", "1025"),
+            ("STEPGATE_MAIL__FROM", "a@example.com"),
+            ("STEPGATE_TELEPHONY__HOOK__URL", "http://localhost:9/"),
+            ("STEPGATE_TELEPHONY__HOOK__SECRET", "x"),
+            ("STEPGATE_SESSIONS__IDLE", "not looked at"),
+        ];
+        let messages = Messages::from_environment(&env(&variables)).unwrap();
+        assert_eq!((messages.mail.port, messages.mail.tls), (Some(1025), MailTls::None));
+        assert!(messages.telephony.hook.is_some());
+        assert!(Messages::from_environment(&env(&[])).unwrap().mail.host.is_none());
+        let wrong =
+            Messages::from_environment(&env(&[("STEPGATE_MAIL__HOSTT", "x")])).unwrap_err().to_string();
+        assert!(wrong.contains("STEPGATE_MAIL__HOSTT"), "{wrong}");
+    }
+
+    #[test]
     fn development_listens_on_loopback_with_a_matching_issuer() {
         let options = DevOptions {
             port: 8080,
@@ -541,6 +653,7 @@ mod tests {
             data: PathBuf::from("data"),
             open_registration: false,
             fetch: Fetch::default(),
+            messages: Messages::default(),
         };
         let config = Config::dev(options.clone()).unwrap();
         assert_eq!(config.issuer.as_str(), "http://localhost:8080");

@@ -4,14 +4,26 @@
 //! ones. [`service`] owns what must never be forgotten: status, attempts and their limits, one-time use, resend limits, log
 //! events. The Factors API, the Authentication API and the pages all go through it.
 
+pub mod attempt;
+pub mod backup_code;
+pub mod call;
+pub mod code;
+pub mod email;
+pub mod hotp;
+pub mod message_budget;
+pub mod phone;
+pub mod qr;
+pub mod question;
 pub mod service;
+pub mod sms;
+pub mod totp;
 
 use serde_json::{Map, Value};
 use time::Duration;
 
 use crate::{
     fault::Fault,
-    id::{FactorProfileId, TransactionId},
+    id::{FactorProfileId, SessionId, TransactionId},
     model::{
         factor::{Factor, FactorKind},
         session::VerifiedFactor,
@@ -27,6 +39,19 @@ pub enum Purpose<'a> {
     Transaction(&'a TransactionId),
     /// A call of the Factors API by an administrator.
     Api,
+    /// A call of the Factors API by the user, with a session.
+    Session(&'a SessionId),
+}
+
+impl Purpose<'_> {
+    /// The name under which challenges are kept.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Transaction(id) => id.as_str(),
+            Self::Api => "api",
+            Self::Session(id) => id.as_str(),
+        }
+    }
 }
 
 /// What is to be enrolled.
@@ -67,7 +92,8 @@ pub enum UpdatePhone {
     Replace,
 }
 
-/// A factor that is about to be enrolled: commit the unit, then show the rest.
+/// A factor that is about to be enrolled: commit the unit, then show the rest. The unit's own claim is its first; when that
+/// is lost, the user enrolled one of the kind at the same moment ([`FactorError::already_set_up`]).
 #[derive(Debug)]
 pub struct Enrolled {
     /// The factor.
@@ -97,6 +123,8 @@ pub struct Activation {
 pub enum Answer {
     /// A one-time password.
     PassCode(Secret<String>),
+    /// Two one-time passwords in a row, which synchronise a token anew (RFC 4226 §7.4).
+    PassCodes(Secret<String>, Secret<String>),
     /// The answer to a question.
     Text(Secret<String>),
 }
@@ -106,7 +134,8 @@ pub enum Answer {
 pub struct Proof {
     /// What was proved.
     pub verified: VerifiedFactor,
-    /// Claims that consume it. Lost: the same code was used at the same moment ([`FactorError::Replayed`]).
+    /// Claims that consume it, before any that the caller adds. One of them lost: the same code was used at the same moment
+    /// ([`FactorError::Replayed`]); that is logged by the unit itself.
     pub unit: Unit,
 }
 
@@ -163,4 +192,12 @@ pub enum FactorError {
     /// No verdict was reached.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl FactorError {
+    /// The user has such a factor.
+    pub fn already_set_up() -> Self {
+        let problem = "A factor of this type is already set up.".to_owned();
+        Self::Invalid { member: "factorType", problem }
+    }
 }

@@ -1,5 +1,6 @@
 //! Delivers what waits in the outbox: at once when this node put it there, otherwise within seconds. A message is tried a
-//! few times with growing pauses, then given up.
+//! few times with growing pauses, then given up. Each kind has its own round, so that a mail server that hangs holds up no
+//! logout.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     fault::Fault,
-    logout::backchannel::{self, Delivery},
+    logout::backchannel,
+    message::{self, USER_MESSAGE},
     session::farewell::BACKCHANNEL_LOGOUT,
     store::{
         self,
@@ -33,16 +35,40 @@ const PAUSES: [time::Duration; 5] = [
     time::Duration::minutes(10),
     time::Duration::hours(1),
 ];
+/// Longer than any attempt may take: until then no other node tries the same message.
+const ATTEMPT: time::Duration = time::Duration::seconds(60);
 
-pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
+/// What the outbox holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Clients are told of a logout.
+    BackchannelLogout,
+    /// Users are told something.
+    UserMessage,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 2] = [Self::BackchannelLogout, Self::UserMessage];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::BackchannelLogout => BACKCHANNEL_LOGOUT,
+            Self::UserMessage => USER_MESSAGE,
+        }
+    }
+}
+
+pub(super) async fn run(app: Arc<App>, kind: Kind, stop: CancellationToken) {
+    let mut posts = app.db.writer().posts();
     loop {
-        let tried = deliver_due(&app).await.unwrap_or_else(|fault| {
-            tracing::error!(%fault, "messages could not be delivered");
+        let tried = deliver_due_of(&app, kind).await.unwrap_or_else(|fault| {
+            tracing::error!(%fault, kind = kind.as_str(), "messages could not be delivered");
             0
         });
         // A full batch says that there may be more.
         let pause = if tried < BATCH { EVERY } else { Duration::ZERO };
-        let next = tokio::time::timeout(pause, app.db.writer().posted());
+        let next = tokio::time::timeout(pause, posts.changed());
         if stop.run_until_cancelled(next).await.is_none() {
             return;
         }
@@ -54,10 +80,18 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
 /// # Errors
 /// The database failed.
 pub async fn deliver_due(app: &App) -> Result<u64, Fault> {
-    let due = store::outbox::due(&app.db, BACKCHANNEL_LOGOUT, app.now(), BATCH).await?;
+    let mut tried = 0;
+    for kind in Kind::ALL {
+        tried += deliver_due_of(app, kind).await?;
+    }
+    Ok(tried)
+}
+
+async fn deliver_due_of(app: &App, kind: Kind) -> Result<u64, Fault> {
+    let due = store::outbox::due(&app.db, kind.as_str(), app.now(), BATCH).await?;
     let tried = u64::try_from(due.len()).unwrap_or(BATCH);
     let deliveries = due.into_iter().map(|message| async move {
-        if let Err(fault) = attempt(app, &message).await {
+        if let Err(fault) = attempt(app, kind, &message).await {
             tracing::error!(%fault, message.id = %message.id, "a message could not be delivered");
         }
     });
@@ -65,34 +99,82 @@ pub async fn deliver_due(app: &App) -> Result<u64, Fault> {
     Ok(tried)
 }
 
-async fn attempt(app: &App, message: &Message) -> Result<(), Fault> {
+async fn attempt(app: &App, kind: Kind, message: &Message) -> Result<(), Fault> {
     let number = usize::try_from(message.attempts).unwrap_or(usize::MAX);
     let pause = PAUSES.get(number).copied();
-    let again_at = app.now() + pause.unwrap_or(time::Duration::HOUR);
     // Taken before it is tried: another node leaves it alone, and a process that dies here has used up one attempt.
-    let claim = Unit::new().claim(store::outbox::claim_attempt(message, again_at));
+    let until = app.now() + pause.unwrap_or(time::Duration::HOUR).max(ATTEMPT);
+    let claim = Unit::new().claim(store::outbox::claim_attempt(message, until));
     if let Outcome::Lost(_) = app.db.writer().commit(claim).await? {
         return Ok(());
     }
-    let (notice, delivery) = backchannel::deliver(app, message).await?;
-    let mut unit = Unit::new().change(store::outbox::remove(&message.id));
-    match delivery {
-        Delivery::Delivered => tracing::info!(client.id = %notice.client_id, "a client was told of a logout"),
-        Delivery::Moot => {}
-        Delivery::Failed(why) if pause.is_some() => {
-            tracing::info!(client.id = %notice.client_id, why, "a client could not be told of a logout yet");
+    let tried = match kind {
+        Kind::BackchannelLogout => tell_client(app, message).await,
+        Kind::UserMessage => tell_user(app, message).await,
+    };
+    let end = match (tried, pause) {
+        (Ok(End::Later(_)), Some(pause)) => {
+            let again = store::outbox::reschedule(&message.id, app.now() + pause);
+            app.db.writer().commit(Unit::new().change(again)).await?;
             return Ok(());
         }
-        Delivery::Failed(why) => {
+        (Ok(End::Later(event)), None) => Some(event),
+        (Ok(End::Over(event)), _) => event,
+        // A database that is back tries again; what can never be opened goes in the end.
+        (Err(fault), Some(_)) => return Err(fault),
+        (Err(fault), None) => {
+            tracing::error!(%fault, message.id = %message.id, "a message was given up");
+            None
+        }
+    };
+    let unit = Unit::new().change(store::outbox::remove(&message.id));
+    let unit = match end {
+        Some(event) => unit.row(event.row(&Caller::system("deliver"), app.random.as_ref(), app.now())),
+        None => unit,
+    };
+    app.db.writer().commit(unit).await?;
+    Ok(())
+}
+
+/// How an attempt ended.
+enum End {
+    /// The message goes, and what the system log has about it.
+    Over(Option<Event>),
+    /// The message stays for another attempt; with none left, this is what the system log has about it.
+    Later(Event),
+}
+
+async fn tell_client(app: &App, message: &Message) -> Result<End, Fault> {
+    let (notice, delivery) = backchannel::deliver(app, message).await?;
+    match delivery {
+        backchannel::Delivery::Delivered => {
+            tracing::info!(client.id = %notice.client_id, "a client was told of a logout");
+            Ok(End::Over(None))
+        }
+        backchannel::Delivery::Moot => Ok(End::Over(None)),
+        backchannel::Delivery::Failed(why) => {
             tracing::warn!(client.id = %notice.client_id, why, "a client was not told of a logout");
             let event = Event::failure(EventType::SingleLogout, "backchannel_logout_failed")
                 .server(&notice.server_id)
                 .client(&notice.client_id)
                 .user(&notice.user_id)
                 .session(&notice.session_id);
-            unit = unit.row(event.row(&Caller::system("deliver"), app.random.as_ref(), app.now()));
+            Ok(End::Later(event))
         }
     }
-    app.db.writer().commit(unit).await?;
-    Ok(())
+}
+
+async fn tell_user(app: &App, message: &Message) -> Result<End, Fault> {
+    let tried = message::deliver::deliver(app, message).await?;
+    match &tried.delivery {
+        message::deliver::Delivery::Delivered => Ok(End::Over(Some(tried.sent()))),
+        message::deliver::Delivery::Dead(reason, why) => {
+            tracing::warn!(message.id = %message.id, reason, why, "a message was given up");
+            Ok(End::Over(Some(tried.failed(reason))))
+        }
+        message::deliver::Delivery::Failed(why) => {
+            tracing::warn!(message.id = %message.id, why, "a message could not be sent");
+            Ok(End::Later(tried.failed("UNREACHABLE")))
+        }
+    }
 }

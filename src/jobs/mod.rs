@@ -21,7 +21,9 @@ pub fn spawn_all(app: &Arc<App>, stop: &CancellationToken) -> TaskTracker {
     jobs.spawn(generation::run(Arc::clone(app), stop.clone()));
     jobs.spawn(rotate_keys::run(Arc::clone(app), Arc::clone(&node), stop.clone()));
     jobs.spawn(sweep::run(Arc::clone(app), node, stop.clone()));
-    jobs.spawn(deliver::run(Arc::clone(app), stop.clone()));
+    for kind in deliver::Kind::ALL {
+        jobs.spawn(deliver::run(Arc::clone(app), kind, stop.clone()));
+    }
     jobs.spawn(gauges::run(Arc::clone(app), stop.clone()));
     jobs.close();
     jobs

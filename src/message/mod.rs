@@ -1,13 +1,25 @@
 //! Messages to users: mails, text messages and voice calls. A message is a row of the unit that decides it, so it is sent if
 //! and only if that unit is committed; delivery happens afterwards, never while somebody waits.
+//!
+//! What a message says is rendered when it is delivered ([`render`]), in the user's language; who carries it is in
+//! [`crate::app::Couriers`]. In `stepgate dev` every message is shown too ([`dev_outbox`]). That a message was sent, or
+//! given up, is logged by [`deliver`]; whoever decides a message does not log its sending.
+
+pub mod deliver;
+pub mod dev_outbox;
+pub mod render;
+
+mod gsm;
+mod language;
 
 use serde::{Deserialize, Serialize};
 use time::Duration;
+use zeroize::Zeroizing;
 
 use crate::{
     app::App,
     fault::Fault,
-    id::MessageId,
+    id::{MessageId, UserId},
     model::user::User,
     store::{outbox, unit::Row},
 };
@@ -86,6 +98,67 @@ pub enum Content {
     AccountLocked,
 }
 
+impl Content {
+    /// How long what it says counts; absent: it is a notice.
+    pub fn lifetime(&self) -> Option<Duration> {
+        match self {
+            Self::FactorCode { lifetime, .. }
+            | Self::ActivationCode { lifetime, .. }
+            | Self::PasswordReset { lifetime, .. }
+            | Self::Unlock { lifetime, .. }
+            | Self::Activation { lifetime, .. } => Some(*lifetime),
+            Self::PasswordChanged
+            | Self::FactorEnrolled { .. }
+            | Self::FactorReset { .. }
+            | Self::AccountLocked => None,
+        }
+    }
+
+    /// The code that a message to this destination holds.
+    pub fn code(&self, to: &Destination) -> Option<&str> {
+        match (self, to) {
+            (Self::FactorCode { code, .. } | Self::ActivationCode { code, .. }, _)
+            | (
+                Self::PasswordReset { secret: code, .. } | Self::Unlock { secret: code, .. },
+                Destination::Sms(_) | Destination::Call { .. },
+            ) => Some(code),
+            (
+                Self::PasswordReset { .. }
+                | Self::Unlock { .. }
+                | Self::Activation { .. }
+                | Self::PasswordChanged
+                | Self::FactorEnrolled { .. }
+                | Self::FactorReset { .. }
+                | Self::AccountLocked,
+                _,
+            ) => None,
+        }
+    }
+
+    /// The link that a message to this destination holds.
+    pub fn link(&self, to: &Destination) -> Option<&str> {
+        match (self, to) {
+            (Self::FactorCode { link, .. }, Destination::Email(_)) => link.as_deref(),
+            (
+                Self::PasswordReset { secret: link, .. } | Self::Unlock { secret: link, .. },
+                Destination::Email(_),
+            )
+            | (Self::Activation { link, .. }, _) => Some(link),
+            (
+                Self::FactorCode { .. }
+                | Self::ActivationCode { .. }
+                | Self::PasswordReset { .. }
+                | Self::Unlock { .. }
+                | Self::PasswordChanged
+                | Self::FactorEnrolled { .. }
+                | Self::FactorReset { .. }
+                | Self::AccountLocked,
+                _,
+            ) => None,
+        }
+    }
+}
+
 /// What is stored of a message, sealed.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Envelope {
@@ -99,39 +172,114 @@ pub struct Envelope {
     pub locale: Option<String>,
     /// The user's login.
     pub login: String,
+    /// The user.
+    pub user_id: UserId,
+    /// The user's first name.
+    pub first_name: Option<String>,
+    /// The user's last name.
+    pub last_name: Option<String>,
 }
 
 /// The kind of outbox rows that hold such messages.
 pub const USER_MESSAGE: &str = "user_message";
 
+/// Whether messages to such a destination can leave: a server or provider is configured, or `stepgate dev` shows them.
+pub fn can_send(app: &App, to: &Destination) -> bool {
+    let configured = match to {
+        Destination::Email(_) => app.couriers.mailer.is_some(),
+        Destination::Sms(_) => app.couriers.sms.is_some(),
+        Destination::Call { .. } => app.couriers.voice.is_some(),
+    };
+    configured || app.settings.dev
+}
+
 /// The row of a message to a user, for the unit that decides it.
 ///
 /// # Errors
-/// It could not be sealed.
+/// It could not be sealed, or it holds a link that leads elsewhere.
 pub fn row(app: &App, user: &User, to: Destination, content: Content) -> Result<Row, Fault> {
+    message(app, user, to, content).map(|message| outbox::row(&message))
+}
+
+/// The message itself, for the transaction of an administrator ([`outbox::insert`]).
+///
+/// # Errors
+/// It could not be sealed, or it holds a link that leads elsewhere.
+pub fn message(app: &App, user: &User, to: Destination, content: Content) -> Result<outbox::Message, Fault> {
+    // Whoever asks for a message must not choose where its link leads (GHSA-pfrf-9r5f-73f5): only the configured issuer counts.
+    if content.link(&to).is_some_and(|link| !leads_to(&app.settings.issuer, link)) {
+        return Err(Fault::stored("a message with a link that does not lead to the issuer"));
+    }
     let now = app.now();
+    let text = |name: &str| user.profile.text(name).map(ToOwned::to_owned);
     let envelope = Envelope {
         to,
         content,
         name: user.profile.full_name(),
-        locale: user
-            .profile
-            .text("locale")
-            .or_else(|| user.profile.text("preferredLanguage"))
-            .map(ToOwned::to_owned),
+        locale: text("locale").or_else(|| text("preferredLanguage")),
         login: user.login.clone(),
+        user_id: user.id.clone(),
+        first_name: text("firstName"),
+        last_name: text("lastName"),
     };
     let id = MessageId::generate(app.random.as_ref());
-    let payload = serde_json::to_vec(&envelope)?;
-    let aad = keys::Aad { table: "outbox", column: "payload", row: id.as_str() };
-    let payload = app.master.seal(&aad, &payload).map_err(|error| Fault::Crypto(error.to_string()))?;
-    let message = outbox::Message {
+    let payload = Zeroizing::new(serde_json::to_vec(&envelope)?);
+    let payload = app.master.seal(&place(&id), &payload).map_err(|error| Fault::Crypto(error.to_string()))?;
+    Ok(outbox::Message {
         id,
         kind: USER_MESSAGE.to_owned(),
         payload,
         attempts: 0,
         created_at: now,
         next_attempt_at: now,
-    };
-    Ok(outbox::row(&message))
+    })
+}
+
+fn leads_to(issuer: &str, link: &str) -> bool {
+    let below = link.strip_prefix(issuer).is_some_and(|rest| rest.starts_with('/'));
+    // What a browser would take out or turn round is in none of our links.
+    below && link.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+/// Opens a message that [`message`] made.
+///
+/// # Errors
+/// Another master key sealed it, or it was tampered with.
+pub fn open(app: &App, message: &outbox::Message) -> Result<Envelope, Fault> {
+    let plain = app
+        .master
+        .open(&place(&message.id), &message.payload)
+        .map_err(|error| Fault::Crypto(error.to_string()))?;
+    Ok(serde_json::from_slice(&plain)?)
+}
+
+fn place(id: &MessageId) -> keys::Aad<'_> {
+    keys::Aad { table: "outbox", column: "payload", row: id.as_str() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S5: the host of a link comes from the configuration.
+    #[test]
+    fn sec_s05_a_link_leads_to_the_issuer_or_nowhere() {
+        let issuer = "https://id.example.com";
+        assert!(leads_to(issuer, "https://id.example.com/signin/reset-password/abc?x=1"));
+        for foreign in [
+            "https://evil.example/signin/reset-password/abc",
+            "https://id.example.com.evil.example/reset",
+            "https://id.example.com@evil.example/",
+            "https://id.example.com",
+            "http://id.example.com/reset",
+            "//evil.example/",
+            "/reset",
+            "https://id.example.com/\r\nBcc: eve@evil.example",
+            "https://id.example.com/a b",
+            "https://id.example.com/\\evil",
+            "",
+        ] {
+            assert!(!leads_to(issuer, foreign), "{foreign}");
+        }
+    }
 }

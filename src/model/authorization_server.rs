@@ -183,6 +183,8 @@ pub struct Scope {
     pub published: bool,
     /// Built in.
     pub system: bool,
+    /// Whether it takes a user with two factors.
+    pub sensitive: bool,
 }
 
 /// Where a custom claim goes.

@@ -2,14 +2,19 @@
 //! depends on the time takes `now`.
 
 pub mod api_token;
+pub mod assurance;
 pub mod authorization_server;
 pub mod client;
 pub mod confirmation;
 pub mod factor;
+pub mod factor_profile;
 pub mod grant;
 pub mod policy;
+pub mod policy_set;
+pub mod recovery;
 pub mod session;
 pub mod user;
+pub mod zone;
 
 use serde::{Deserialize, Serialize};
 

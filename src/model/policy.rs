@@ -2,7 +2,8 @@
 //!
 //! Four kinds, as Okta has them: global session (`OKTA_SIGN_ON`), authentication of an application (`ACCESS_POLICY`),
 //! enrolment (`MFA_ENROLL`) and password (`PASSWORD`). Of each kind the first policy by priority that speaks about the user
-//! decides alone, by its first rule that matches.
+//! decides alone, by its first rule that matches; where no rule does, the defaults here are in effect. How policies are
+//! kept is in [`super::policy_set`], how they decide in [`crate::policy`].
 
 use std::collections::BTreeMap;
 

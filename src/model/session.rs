@@ -1,7 +1,7 @@
 //! A sign-on session of a browser: who signed in, when, and with which factors.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
     factor::{Factor, FactorClass},
@@ -64,6 +64,13 @@ pub fn amr_of(factors: &[VerifiedFactor]) -> Vec<String> {
     amr
 }
 
+/// What a session has to show after new proofs: each takes the place of an older one by the same factor.
+pub fn with_proofs(before: &[VerifiedFactor], now: &[VerifiedFactor]) -> Vec<VerifiedFactor> {
+    let replaced =
+        |old: &VerifiedFactor| now.iter().any(|new| new.factor_id == old.factor_id && new.amr == old.amr);
+    before.iter().filter(|old| !replaced(old)).chain(now).cloned().collect()
+}
+
 /// A sign-on session. The cookie that opens it is a secret that only its hash is kept of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Session {
@@ -83,9 +90,30 @@ pub struct Session {
     pub expires_at: OffsetDateTime,
     /// When it was ended.
     pub ended_at: Option<OffsetDateTime>,
+    /// How long it lives without use; absent: as the installation says.
+    pub idle_lifetime: Option<Duration>,
+    /// Whether its cookie outlives the browser.
+    pub cookie: CookieLifetime,
+    /// The version of the global session policy whose factor a remembered browser stood for when the user signed in.
+    pub remembered: Option<String>,
+}
+
+/// How long the cookie of a session is kept by the browser.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CookieLifetime {
+    /// Until it is closed.
+    #[default]
+    Browser,
+    /// As long as the session lives.
+    Session,
 }
 
 impl Session {
+    /// When it ends without further use; `usual` is how long a session lives without use unless policy says otherwise.
+    pub fn idle_end(&self, usual: Duration) -> OffsetDateTime {
+        self.last_seen_at + self.idle_lifetime.unwrap_or(usual)
+    }
+
     /// Whether the session still counts for its user, who may have been suspended, or cut off, since it began.
     pub fn counts_for(&self, user: &User) -> bool {
         user.is_active() && self.created_at > user.not_before
@@ -99,16 +127,16 @@ impl Session {
 
 /// Milliseconds as `i64`. The `time` crate's own form is an `i128`, which serde can't read inside of a tagged
 /// enum.
-mod milliseconds {
+pub(crate) mod milliseconds {
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
     use time::OffsetDateTime;
 
-    pub(super) fn serialize<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
         let milliseconds = at.unix_timestamp_nanos() / 1_000_000;
         serializer.serialize_i64(i64::try_from(milliseconds).map_err(S::Error::custom)?)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<OffsetDateTime, D::Error> {
         let milliseconds = i64::deserialize(deserializer)?;

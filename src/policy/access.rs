@@ -2,11 +2,12 @@
 //!
 //! Evaluated once per grant, when it is made; redeeming a code or refreshing does not ask again.
 
+use super::condition::includes;
 use crate::{
     id::{ClientId, GroupId, PolicyId, RuleId, UserId},
     model::{
         Status,
-        authorization_server::{AccessPolicy, AccessRule, PeopleCondition, PolicyClients, TokenLifetimes},
+        authorization_server::{AccessPolicy, AccessRule, PolicyClients, TokenLifetimes},
     },
 };
 
@@ -86,24 +87,12 @@ fn matches(rule: &AccessRule, facts: &Facts<'_>) -> bool {
     grant_matches && people_match && covers(&conditions.scopes, facts.scopes)
 }
 
-fn includes(people: &PeopleCondition, user: &UserId, groups: &[GroupId]) -> bool {
-    let any_of = |listed: &[GroupId]| {
-        listed.iter().any(|listed| listed.as_str() == EVERYONE || groups.contains(listed))
-    };
-    let excluded = people.exclude_users.contains(user) || any_of(&people.exclude_groups);
-    let everyone = people.users.is_empty() && people.groups.is_empty();
-    !excluded && (everyone || people.users.contains(user) || any_of(&people.groups))
-}
-
 fn covers(allowed: &[String], requested: &[&str]) -> bool {
     let any = allowed.is_empty() || allowed.iter().any(|scope| scope == "*");
     any || requested
         .iter()
         .all(|scope| UNLISTED_SCOPES.contains(scope) || allowed.iter().any(|allowed| allowed == scope))
 }
-
-/// Okta's word for all users in a group condition.
-const EVERYONE: &str = "EVERYONE";
 
 /// OpenID Connect's own scopes (Core §5.4, §11) and `device_sso`: some rule must match, but none need list them.
 const UNLISTED_SCOPES: [&str; 7] =
@@ -112,7 +101,7 @@ const UNLISTED_SCOPES: [&str; 7] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::authorization_server::RuleConditions;
+    use crate::model::authorization_server::{PeopleCondition, RuleConditions};
 
     fn rule(id: &str, priority: i32, conditions: RuleConditions) -> AccessRule {
         let lifetimes = TokenLifetimes { access_token_lifetime_minutes: 5, ..TokenLifetimes::default() };

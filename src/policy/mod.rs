@@ -1,5 +1,43 @@
-//! Policies: ordered rules whose first match decides (Okta). Pure: facts come in, a decision goes out.
+//! What policies decide. Pure: rows are loaded and facts established before, and come in.
 //!
-//! Nothing here reads the database or the clock, and what can't be decided is denied.
+//! [`access`] is about tokens of an authorization server. The others are about signing in (see
+//! [`crate::model::policy_set`]): of each kind the first policy by priority that speaks about the user decides alone, by
+//! its first rule that matches; where no rule does, the default of the kind is in effect.
 
 pub mod access;
+pub mod assurance;
+pub mod authentication;
+pub mod condition;
+pub mod mfa_enroll;
+pub mod password;
+pub mod sign_on;
+pub mod zone;
+
+use crate::{
+    id::ClientId,
+    model::{
+        policy::{AppSignOn, PasswordRules, UserPolicies},
+        policy_set::{PolicySet, Subject},
+    },
+};
+
+impl PolicySet {
+    /// What global session, enrolment and password policies decide for a user.
+    pub fn for_user(&self, subject: &Subject<'_>) -> UserPolicies {
+        UserPolicies {
+            session: sign_on::decide(&self.global_session, &self.zones, subject),
+            enroll: mfa_enroll::decide(&self.mfa_enroll, &self.zones, subject),
+            password: password::decide(&self.password, &self.zones, subject),
+        }
+    }
+
+    /// Whether there may be somebody of whom the password policies say so.
+    pub fn any_password(&self, says: impl Fn(&PasswordRules) -> bool) -> bool {
+        password::any(&self.password, says)
+    }
+
+    /// What the authentication policy of an application decides for a user.
+    pub fn for_app(&self, client: &ClientId, subject: &Subject<'_>) -> AppSignOn {
+        authentication::decide(self, client, subject)
+    }
+}

@@ -91,6 +91,8 @@ impl Surface {
             "/login/initiate" => "initiate_login",
             "/login/sessionCookieRedirect" => "session_cookie_redirect",
             "/playground" => "playground",
+            "/outbox" | "/outbox.json" => "outbox",
+            path if path.starts_with("/outbox/") => "outbox",
             path if path.starts_with("/assets/") => "assets",
             path if path.starts_with("/home/oidc_client/") => "initiate_login",
             _ => "other",

@@ -1,4 +1,5 @@
-//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins.
+//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins, API
+//! tokens.
 //!
 //! Objects are matched by their key (`login`, `name`, `client_id`, `id`, `origin`); what the file does not name is left
 //! alone, and applying a file again changes nothing. Passwords and secrets are set when their object is created, later
@@ -54,14 +55,21 @@ pub struct Applied {
     pub authorization_servers: usize,
     /// Trusted origins.
     pub trusted_origins: usize,
+    /// API tokens.
+    pub api_tokens: usize,
 }
 
 impl fmt::Display for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins",
-            self.groups, self.users, self.clients, self.authorization_servers, self.trusted_origins
+            "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins, {} API tokens",
+            self.groups,
+            self.users,
+            self.clients,
+            self.authorization_servers,
+            self.trusted_origins,
+            self.api_tokens
         )
     }
 }

@@ -8,7 +8,10 @@ use crate::{
     app::App,
     fault::Fault,
     id::{SessionId, UserId},
-    model::session::{Session, VerifiedFactor},
+    model::{
+        policy::GlobalSession,
+        session::{CookieLifetime, Session, VerifiedFactor},
+    },
     secret::{Secret, TokenHash, opaque_token},
     store::{self, session::Origin, unit::Unit},
     syslog::Caller,
@@ -24,7 +27,9 @@ const TOUCH_EVERY: Duration = Duration::MINUTE;
 pub async fn find(app: &App, cookie: &str) -> Result<Option<Session>, Fault> {
     let now = app.now();
     let Some(session) = peek(app, cookie).await? else { return Ok(None) };
-    if now - session.last_seen_at >= TOUCH_EVERY {
+    let idle = session.idle_lifetime.unwrap_or(app.settings.session.idle);
+    // A short idle lifetime needs a more precise last use.
+    if now - session.last_seen_at >= TOUCH_EVERY.min(idle / 10) {
         app.db.writer().commit(Unit::new().change(store::session::touch(&session.id, now))).await?;
     }
     Ok(Some(session))
@@ -39,9 +44,36 @@ pub async fn peek(app: &App, cookie: &str) -> Result<Option<Session>, Fault> {
     Ok(session.filter(|session| is_live(session, app.settings.session.idle, app.now())))
 }
 
-/// Whether a session counts: not ended, not idle too long, not past its absolute end.
+/// Whether a session counts: not ended, not idle too long, not past its absolute end. `idle` is how long a session lives
+/// without use unless its policy said otherwise.
 pub fn is_live(session: &Session, idle: Duration, now: OffsetDateTime) -> bool {
-    session.ended_at.is_none() && session.expires_at > now && session.last_seen_at + idle > now
+    session.ended_at.is_none() && session.expires_at > now && session.idle_end(idle) > now
+}
+
+/// What a session is opened with.
+pub struct Opening<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// What was proved. It takes the place of what the browser's session had to show: a step-up brings along what still
+    /// counts of that (see [`crate::model::session::with_proofs`]).
+    pub factors: Vec<VerifiedFactor>,
+    /// What the global session policy decided: how long the session lives.
+    pub policy: &'a GlobalSession,
+    /// What answered that policy's prompt for a factor.
+    pub prompt: FactorPromptMet,
+    /// The live session of the browser.
+    pub previous: Option<&'a Session>,
+    /// Who sent the request.
+    pub caller: &'a Caller,
+}
+
+/// What answered the prompt of a global session policy for a factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FactorPromptMet {
+    /// The factors themselves, or there was none.
+    ByFactors,
+    /// A remembered browser stood for the factor (security rule S9): as long as that policy stays as it is.
+    ByRememberedDevice,
 }
 
 /// A session that is about to exist, with the cookie that opens it.
@@ -57,20 +89,31 @@ pub struct Opened {
 ///
 /// # Errors
 /// The factors cannot be stored, or the database failed.
-pub async fn open(
-    app: &App,
-    mut unit: Unit,
-    user: &UserId,
-    factors: Vec<VerifiedFactor>,
-    (previous, caller): (Option<&Session>, &Caller),
-) -> Result<(Unit, Opened), Fault> {
+pub async fn open(app: &App, mut unit: Unit, opening: Opening<'_>) -> Result<(Unit, Opened), Fault> {
+    let Opening { user, factors, policy, prompt, previous, caller } = opening;
     let now = app.now();
     let cookie = opaque_token(app.random.as_ref());
     let hash = TokenHash::of(cookie.expose());
     // Authenticated when the last factor was verified, which a session token may carry over from minutes ago.
     let auth_time = factors.iter().map(|factor| factor.at).max().unwrap_or(now);
+    let lifetime = policy.session_lifetime.unwrap_or(app.settings.session.absolute);
+    let mut session = Session {
+        id: SessionId::generate(app.random.as_ref()),
+        user_id: user.clone(),
+        auth_time,
+        factors,
+        created_at: now,
+        last_seen_at: now,
+        expires_at: now + lifetime,
+        ended_at: None,
+        idle_lifetime: policy.session_idle,
+        cookie: if policy.persistent_cookie { CookieLifetime::Session } else { CookieLifetime::Browser },
+        remembered: (prompt == FactorPromptMet::ByRememberedDevice).then(|| policy.version.clone()),
+    };
     if let Some(previous) = previous.filter(|previous| previous.user_id == *user) {
-        let session = Session { auth_time, factors, last_seen_at: now, ..previous.clone() };
+        session.id = previous.id.clone();
+        session.created_at = previous.created_at;
+        session.expires_at = previous.expires_at;
         unit = unit.claim(store::session::renew(&session, &hash)?);
         return Ok((unit, Opened { session, cookie }));
     }
@@ -79,16 +122,6 @@ pub async fn open(
         unit = unit.change(store::session::end(&previous.id, now));
         unit = farewell::add(app, unit, previous, &parties, now)?;
     }
-    let session = Session {
-        id: SessionId::generate(app.random.as_ref()),
-        user_id: user.clone(),
-        auth_time,
-        factors,
-        created_at: now,
-        last_seen_at: now,
-        expires_at: now + app.settings.session.absolute,
-        ended_at: None,
-    };
     let origin = Origin { ip: caller.ip.map(|ip| ip.to_string()), user_agent: caller.user_agent.clone() };
     unit = unit.row(store::session::row(&session, &hash, origin)?);
     Ok((unit, Opened { session, cookie }))

@@ -6,11 +6,16 @@
 
 pub mod api_token;
 pub mod authorization_code;
+pub mod backup_code;
 pub mod client;
 pub mod consent;
 pub mod db;
 pub mod device_code;
 pub mod device_secret;
+pub mod factor;
+pub mod factor_budget;
+pub mod factor_challenge;
+pub mod factor_profile;
 pub mod flow;
 pub mod grant;
 pub mod group;
@@ -19,7 +24,13 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
+pub mod password_history;
+pub mod policy;
 pub mod pushed_request;
+pub mod recovery_budget;
+pub mod recovery_code;
+pub mod recovery_question;
+pub mod recovery_token;
 pub mod refresh_token;
 pub mod registration_access_token;
 pub mod server;
@@ -32,6 +43,7 @@ pub mod unit;
 pub mod used_jti;
 pub mod user;
 pub mod writer;
+pub mod zone;
 
 use time::OffsetDateTime;
 

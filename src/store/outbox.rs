@@ -91,6 +91,14 @@ pub fn claim_attempt(message: &Message, again_at: OffsetDateTime) -> Change {
     )
 }
 
+/// Has a message tried again at `at`, earlier than its claim said.
+pub fn reschedule(id: &MessageId, at: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "outbox" SET "next_attempt_at" = $1 WHERE "id" = $2"#,
+        vec![millis(at).into(), id.as_str().into()],
+    )
+}
+
 /// Removes a message that was delivered or given up.
 pub fn remove(id: &MessageId) -> Change {
     Change::new(r#"DELETE FROM "outbox" WHERE "id" = $1"#, vec![id.as_str().into()])

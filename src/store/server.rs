@@ -20,12 +20,12 @@ use crate::{
 };
 
 /// Reads one of our unit enums from the word that serde writes for it.
-fn word<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
     Ok(serde_json::from_value(serde_json::Value::String(text.to_owned()))?)
 }
 
 /// The word that serde writes for one of our unit enums.
-fn to_word<T: Serialize>(value: &T) -> Result<String, Fault> {
+pub(super) fn to_word<T: Serialize>(value: &T) -> Result<String, Fault> {
     match serde_json::to_value(value)? {
         serde_json::Value::String(text) => Ok(text),
         _ => Err(Fault::stored("an enum that is not one word")),
@@ -58,6 +58,7 @@ fn scope_model(row: scope::Model) -> Result<Scope, Fault> {
         default: row.is_default,
         published: row.metadata_publish == "ALL_CLIENTS",
         system: row.system,
+        sensitive: row.sensitive,
     })
 }
 
@@ -236,6 +237,7 @@ pub async fn upsert_scope(tx: &Tx, server: &AuthorizationServerId, new: &Scope) 
         is_default: new.default,
         metadata_publish: if new.published { "ALL_CLIENTS" } else { "NO_CLIENTS" }.to_owned(),
         system: new.system,
+        sensitive: new.sensitive,
     }
     .into_active_model();
     if known {

@@ -2,7 +2,7 @@
 
 use entity::session;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{
     Database,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId, SessionId, UserId},
-    model::session::{Session, VerifiedFactor},
+    model::session::{CookieLifetime, Session, VerifiedFactor},
     secret::TokenHash,
 };
 
@@ -27,6 +27,9 @@ fn model(row: session::Model) -> Result<Session, Fault> {
         last_seen_at: instant(row.last_seen_at)?,
         expires_at: instant(row.expires_at)?,
         ended_at: instant_opt(row.ended_at)?,
+        idle_lifetime: row.idle_lifetime.map(Duration::milliseconds),
+        cookie: if row.persistent_cookie { CookieLifetime::Session } else { CookieLifetime::Browser },
+        remembered: row.remembered,
     })
 }
 
@@ -41,6 +44,18 @@ pub async fn find_by_token(db: &Database, token: &TokenHash) -> Result<Option<Se
         .await?
         .map(model)
         .transpose()
+}
+
+fn idle_millis(lifetime: Duration) -> i64 {
+    i64::try_from(lifetime.whole_milliseconds()).unwrap_or(i64::MAX)
+}
+
+/// Finds a session, ended or not.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(db: &Database, id: &SessionId) -> Result<Option<Session>, Fault> {
+    session::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
 }
 
 /// Where a session began.
@@ -69,6 +84,9 @@ pub fn row(session: &Session, token: &TokenHash, origin: Origin) -> Result<Row, 
         ended_at: session.ended_at.map(millis),
         ip: origin.ip,
         user_agent: origin.user_agent,
+        idle_lifetime: session.idle_lifetime.map(idle_millis),
+        persistent_cookie: session.cookie == CookieLifetime::Session,
+        remembered: session.remembered.clone(),
     }
     .into())
 }
@@ -79,13 +97,17 @@ pub fn row(session: &Session, token: &TokenHash, origin: Origin) -> Result<Row, 
 /// The factors cannot be written as JSON.
 pub fn renew(session: &Session, token: &TokenHash) -> Result<Change, Fault> {
     Ok(Change::new(
-        r#"UPDATE "session" SET "token_hash" = $1, "auth_time" = $2, "factors" = $3, "last_seen_at" = $4
-           WHERE "id" = $5 AND "ended_at" IS NULL"#,
+        r#"UPDATE "session" SET "token_hash" = $1, "auth_time" = $2, "factors" = $3, "last_seen_at" = $4,
+             "idle_lifetime" = $5, "persistent_cookie" = $6, "remembered" = $7
+           WHERE "id" = $8 AND "ended_at" IS NULL"#,
         vec![
             token.encoded().into(),
             millis(session.auth_time).into(),
             serde_json::to_string(&session.factors)?.into(),
             millis(session.last_seen_at).into(),
+            session.idle_lifetime.map(idle_millis).into(),
+            (session.cookie == CookieLifetime::Session).into(),
+            session.remembered.clone().into(),
             session.id.as_str().into(),
         ],
     ))

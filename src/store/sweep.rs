@@ -27,19 +27,33 @@ pub enum Expired {
     Grants,
     /// Session tokens, used or not.
     SessionTokens,
+    /// Enrolments of factors that nobody completed within a day.
+    PendingFactors,
+    /// Challenges of factors.
+    FactorChallenges,
+    /// Budgets around factors whose time is over.
+    FactorBudgets,
+    /// Bypass codes.
+    BackupCodes,
     /// API tokens that were not used for too long.
     ApiTokens,
     /// Revoked `jti`s of tokens that are dead anyway.
     RevokedJtis,
     /// Used `jti`s that may be forgotten.
     UsedJtis,
+    /// Tokens of recovery, unlocking and activation; kept for a day, so that a late click is told why.
+    RecoveryTokens,
+    /// Codes of recovery by phone; kept for an hour, so that another can be sent in their place.
+    RecoveryCodes,
+    /// Budgets of recovery whose window is over.
+    RecoveryBudgets,
     /// System log events past their retention.
     LogEvents,
 }
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 19] = [
         Self::Flows,
         Self::PushedRequests,
         Self::DeviceCodes,
@@ -47,9 +61,16 @@ impl Expired {
         Self::RefreshTokens,
         Self::Sessions,
         Self::SessionTokens,
+        Self::PendingFactors,
+        Self::FactorChallenges,
+        Self::FactorBudgets,
+        Self::BackupCodes,
         Self::ApiTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
+        Self::RecoveryTokens,
+        Self::RecoveryCodes,
+        Self::RecoveryBudgets,
         Self::LogEvents,
         Self::Grants,
     ];
@@ -83,6 +104,22 @@ impl Expired {
                 r#"DELETE FROM "session_token" WHERE "token_hash" IN
                    (SELECT "token_hash" FROM "session_token" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
+            Self::PendingFactors => {
+                r#"DELETE FROM "factor" WHERE "id" IN (SELECT "id" FROM "factor"
+                   WHERE "status" = 'PENDING_ACTIVATION' AND "created_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::FactorChallenges => {
+                r#"DELETE FROM "factor_challenge" WHERE ("factor_id", "purpose") IN
+                   (SELECT "factor_id", "purpose" FROM "factor_challenge" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::FactorBudgets => {
+                r#"DELETE FROM "factor_budget" WHERE "key" IN
+                   (SELECT "key" FROM "factor_budget" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::BackupCodes => {
+                r#"DELETE FROM "backup_code" WHERE "code_hash" IN
+                   (SELECT "code_hash" FROM "backup_code" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
             Self::ApiTokens => {
                 r#"DELETE FROM "api_token" WHERE "id" IN
                    (SELECT "id" FROM "api_token" WHERE "expires_at" <= $1 LIMIT $2)"#
@@ -100,6 +137,18 @@ impl Expired {
             Self::UsedJtis => {
                 r#"DELETE FROM "used_jti" WHERE "key" IN
                    (SELECT "key" FROM "used_jti" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::RecoveryTokens => {
+                r#"DELETE FROM "recovery_token" WHERE "token_hash" IN
+                   (SELECT "token_hash" FROM "recovery_token" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::RecoveryCodes => {
+                r#"DELETE FROM "recovery_code" WHERE "transaction_id" IN
+                   (SELECT "transaction_id" FROM "recovery_code" WHERE "expires_at" <= $1 - 3600000 LIMIT $2)"#
+            }
+            Self::RecoveryBudgets => {
+                r#"DELETE FROM "recovery_budget" WHERE "subject" IN
+                   (SELECT "subject" FROM "recovery_budget" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::LogEvents => {
                 r#"DELETE FROM "log_event" WHERE "id" IN

@@ -237,8 +237,12 @@ rows! {
     LogEvent(log_event);
     /// A session token.
     SessionToken(session_token);
+    /// A recovery or bypass code.
+    BackupCode(backup_code);
     /// A message that will be delivered.
     Outbox(outbox);
+    /// An earlier password.
+    PasswordHistory(password_history);
 }
 
 /// Inserts in chunks of powers of two, so that few statement texts exist and all stay prepared.

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{Database, db::Tx, instant, instant_opt, millis, unit::Change};
 use crate::{
     fault::Fault,
-    id::UserId,
+    id::{SessionId, UserId},
     model::user::{PasswordLock, Profile, User, UserStatus},
     secret::{Secret, TokenHash},
 };
@@ -252,6 +252,88 @@ pub fn cut(id: &UserId, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "user" SET "not_before" = $1 WHERE "id" = $2"#,
         vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Ends all sessions of a user but one.
+pub fn end_sessions_but(id: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into(), kept.as_str().into()],
+    )
+}
+
+/// Revokes all grants of a user but those made in one session.
+pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2
+           WHERE "user_id" = $3 AND ("session_id" IS NULL OR "session_id" <> $4) AND "revoked_at" IS NULL"#,
+        vec![millis(now).into(), reason.into(), id.as_str().into(), kept.as_str().into()],
+    )
+}
+
+/// Makes all session tokens of a user void.
+pub fn void_session_tokens(id: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session_token" SET "consumed_at" = $1 WHERE "user_id" = $2 AND "consumed_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Forgets the browsers that a user is known in.
+pub fn forget_devices(id: &UserId) -> Change {
+    Change::new(r#"DELETE FROM "known_device" WHERE "user_id" = $1"#, vec![id.as_str().into()])
+}
+
+/// Sets the password and the status that follows, and lifts any lock; lost when password or status have changed since
+/// the user was read.
+pub fn set_password(before: &User, hash: &Secret<String>, status: UserStatus, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_hash" = $1, "password_changed_at" = $2, "status" = $3,
+             "status_changed_at" = CASE WHEN "status" = $3 THEN "status_changed_at" ELSE $2 END,
+             "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0, "locked_until" = NULL
+           WHERE "id" = $4 AND "status" = $5 AND "password_hash" IS NOT DISTINCT FROM $6"#,
+        vec![
+            hash.expose().as_str().into(),
+            millis(now).into(),
+            status.as_str().into(),
+            before.id.as_str().into(),
+            before.status.as_str().into(),
+            before.password_hash.as_ref().map(|hash| hash.expose().clone()).into(),
+        ],
+    )
+}
+
+/// Moves a user from one status to another; lost when the status has changed since the user was read.
+pub fn set_status(before: &User, status: UserStatus, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "status" = $1,
+             "status_changed_at" = CASE WHEN "status" = $1 THEN "status_changed_at" ELSE $2 END
+           WHERE "id" = $3 AND "status" = $4"#,
+        vec![
+            status.as_str().into(),
+            millis(now).into(),
+            before.id.as_str().into(),
+            before.status.as_str().into(),
+        ],
+    )
+}
+
+/// Forgets wrong passwords.
+pub fn forgive(id: &UserId) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0,
+             "locked_until" = NULL WHERE "id" = $1"#,
+        vec![id.as_str().into()],
+    )
+}
+
+/// Lifts a lock that time would lift too; what was counted in all, up to the lock that only a reset ends, stays.
+pub fn lift_lock(id: &UserId, until_reset: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_failures" = 0, "locked_until" = NULL
+           WHERE "id" = $1 AND ("locked_until" IS NULL OR "locked_until" < $2)"#,
+        vec![id.as_str().into(), millis(until_reset).into()],
     )
 }
 

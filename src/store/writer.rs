@@ -1,10 +1,8 @@
 //! Group commit: on SQLite one task runs many waiting units in one transaction and answers all of them after the
 //! commit; PostgreSQL groups commits by itself, so each unit is its own transaction there.
 
-use std::sync::Arc;
-
 use sea_orm::{DatabaseBackend, DatabaseConnection, TransactionTrait};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     db::immediate,
@@ -27,7 +25,7 @@ struct Submission {
 pub struct Writer {
     connection: DatabaseConnection,
     queue: Option<mpsc::Sender<Submission>>,
-    posted: Arc<Notify>,
+    posted: watch::Sender<()>,
 }
 
 impl Writer {
@@ -37,7 +35,7 @@ impl Writer {
             tokio::spawn(run(connection.clone(), submissions));
             queue
         });
-        Self { connection, queue, posted: Arc::default() }
+        Self { connection, queue, posted: watch::Sender::default() }
     }
 
     /// Commits the unit, or its denial if a claim is lost. When this returns, the outcome is durable.
@@ -50,14 +48,19 @@ impl Writer {
         let outcome = self.submit(unit).await;
         metrics::histogram!("database_latency_seconds").record(started.elapsed());
         if posts && matches!(outcome, Ok(Outcome::Won)) {
-            self.posted.notify_one();
+            self.announce_post();
         }
         outcome
     }
 
-    /// Waits until a unit that was committed here left a message to deliver.
-    pub async fn posted(&self) {
-        self.posted.notified().await;
+    /// Wakes whoever delivers messages.
+    pub(super) fn announce_post(&self) {
+        self.posted.send_replace(());
+    }
+
+    /// Changes whenever what is committed here leaves a message to deliver.
+    pub fn posts(&self) -> watch::Receiver<()> {
+        self.posted.subscribe()
     }
 
     async fn submit(&self, unit: Unit) -> Result<Outcome, Fault> {

@@ -28,8 +28,18 @@ pub enum EventType {
     AccountLock,
     /// An account was unlocked by an administrator.
     AccountUnlock,
+    /// A user lifted the own lock.
+    AccountUnlockByUser,
+    /// A user was given a way to lift the own lock.
+    AccountUnlockToken,
     /// A password was set.
     AccountUpdatePassword,
+    /// A way back for a forgotten password was given.
+    AccountResetPassword,
+    /// A password must be changed at the next sign-in.
+    AccountExpirePassword,
+    /// A token of recovery, unlocking or activation, or its code or question, was presented.
+    AccountUseToken,
     /// A user was created.
     UserCreate,
     /// A user was activated.
@@ -94,10 +104,58 @@ pub enum EventType {
     RateLimited,
     /// Configuration was applied from a file.
     ConfigurationApply,
+    /// A factor was verified, or was not.
+    AuthenticateViaMfa,
+    /// A factor can be used from now on.
+    MfaFactorActivate,
+    /// A factor was removed.
+    MfaFactorDeactivate,
+    /// All factors of a user were removed.
+    MfaFactorResetAll,
+    /// A factor was suspended after too many wrong answers.
+    MfaFactorSuspend,
+    /// A suspended factor can be used again.
+    MfaFactorUnsuspend,
+    /// Something of a user's factors was changed.
+    MfaFactorUpdate,
+    /// The link of a mail was confirmed.
+    EmailChallengeRedeemed,
     /// An API token was made.
     ApiTokenCreate,
     /// An API token was revoked.
     ApiTokenRevoke,
+    /// A code was mailed that verifies or activates a factor.
+    EmailFactorVerify,
+    /// A way back to a forgotten password was mailed.
+    EmailPasswordReset,
+    /// A way to unlock an account was mailed.
+    EmailAccountUnlock,
+    /// A user was told by mail of a new factor.
+    EmailMfaEnrollNotification,
+    /// A user was told by mail of a removed factor.
+    EmailMfaResetNotification,
+    /// Another mail was sent.
+    EmailDelivery,
+    /// A code was texted that verifies a factor.
+    SmsFactorVerify,
+    /// A code was texted that activates a phone.
+    SmsPhoneVerification,
+    /// A code for a forgotten password was texted.
+    SmsPasswordReset,
+    /// A code to unlock an account was texted.
+    SmsAccountUnlock,
+    /// Another text message was sent.
+    SmsDelivery,
+    /// A code was spoken that verifies a factor.
+    VoiceMfaChallenge,
+    /// A code was spoken that activates a phone.
+    VoicePhoneVerification,
+    /// A code for a forgotten password was spoken.
+    VoicePasswordReset,
+    /// A code to unlock an account was spoken.
+    VoiceAccountUnlock,
+    /// Another call was placed.
+    VoiceDelivery,
 }
 
 impl EventType {
@@ -110,6 +168,11 @@ impl EventType {
             (Self::UniversalLogout, _) => "user.authentication.universal_logout",
             (Self::AccountLock, _) => "user.account.lock",
             (Self::AccountUnlock, _) => "user.account.unlock_by_admin",
+            (Self::AccountUnlockByUser, _) => "user.account.unlock",
+            (Self::AccountUnlockToken, _) => "user.account.unlock_token",
+            (Self::AccountResetPassword, _) => "user.account.reset_password",
+            (Self::AccountExpirePassword, _) => "user.account.expire_password",
+            (Self::AccountUseToken, _) => "user.account.use_token",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",
             (Self::UserCreate, _) => "user.lifecycle.create",
             (Self::UserActivate, _) => "user.lifecycle.activate",
@@ -154,8 +217,32 @@ impl EventType {
             (Self::CsrfRejected, _) => "security.csrf_rejected",
             (Self::RateLimited, _) => "system.org.rate_limit.violation",
             (Self::ConfigurationApply, _) => "system.config.change",
+            (Self::AuthenticateViaMfa, _) => "user.authentication.auth_via_mfa",
+            (Self::MfaFactorActivate, _) => "user.mfa.factor.activate",
+            (Self::MfaFactorDeactivate, _) => "user.mfa.factor.deactivate",
+            (Self::MfaFactorResetAll, _) => "user.mfa.factor.reset_all",
+            (Self::MfaFactorSuspend, _) => "user.mfa.factor.suspend",
+            (Self::MfaFactorUnsuspend, _) => "user.mfa.factor.unsuspend",
+            (Self::MfaFactorUpdate, _) => "user.mfa.factor.update",
+            (Self::EmailChallengeRedeemed, _) => "system.email.challenge_factor_redeemed",
             (Self::ApiTokenCreate, _) => "system.api_token.create",
             (Self::ApiTokenRevoke, _) => "system.api_token.revoke",
+            (Self::EmailFactorVerify, _) => "system.email.send_factor_verify_message",
+            (Self::EmailPasswordReset, _) => "system.email.password_reset.sent_message",
+            (Self::EmailAccountUnlock, _) => "system.email.account_unlock.sent_message",
+            (Self::EmailMfaEnrollNotification, _) => "system.email.mfa_enroll_notification.sent_message",
+            (Self::EmailMfaResetNotification, _) => "system.email.mfa_reset_notification.sent_message",
+            (Self::EmailDelivery, _) => "system.email.delivery",
+            (Self::SmsFactorVerify, _) => "system.sms.send_factor_verify_message",
+            (Self::SmsPhoneVerification, _) => "system.sms.send_phone_verification_message",
+            (Self::SmsPasswordReset, _) => "system.sms.send_password_reset_message",
+            (Self::SmsAccountUnlock, _) => "system.sms.send_account_unlock_message",
+            (Self::SmsDelivery, _) => "system.sms.delivery",
+            (Self::VoiceMfaChallenge, _) => "system.voice.send_mfa_challenge_call",
+            (Self::VoicePhoneVerification, _) => "system.voice.send_phone_verification_call",
+            (Self::VoicePasswordReset, _) => "system.voice.send_password_reset_call",
+            (Self::VoiceAccountUnlock, _) => "system.voice.send_account_unlock_call",
+            (Self::VoiceDelivery, _) => "system.voice.delivery",
         }
     }
 }

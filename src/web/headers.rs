@@ -57,6 +57,36 @@ pub fn error(nonce: &str, hsts: Hsts) -> Headers {
     html(&policy, "no-referrer", hsts, Framing::Denied)
 }
 
+/// A page whose script asks this origin what is new.
+pub fn live(nonce: &str, hsts: Hsts) -> Headers {
+    let more = "; connect-src 'self'";
+    let policy = Policy { nonce, form_action: "'none'", frame_ancestors: "'none'", more };
+    html(&policy, "no-referrer", hsts, Framing::Denied)
+}
+
+/// A document that is no page.
+pub fn document(hsts: Hsts) -> Headers {
+    let mut headers = vec![
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'".to_owned()),
+        ("Referrer-Policy", "no-referrer".to_owned()),
+        ("Cross-Origin-Resource-Policy", "same-origin".to_owned()),
+    ];
+    headers.extend(everywhere(hsts));
+    headers
+}
+
+/// A mail that is looked at in a browser: its styles are in its elements, and it loads and runs nothing.
+pub fn mail(hsts: Hsts) -> Headers {
+    let csp = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox allow-popups";
+    let mut headers = vec![
+        ("Content-Security-Policy", csp.to_owned()),
+        ("Referrer-Policy", "no-referrer".to_owned()),
+        ("X-Frame-Options", "DENY".to_owned()),
+    ];
+    headers.extend(everywhere(hsts));
+    headers
+}
+
 /// The playground: its own script talks to this origin and frames the silent renewal.
 pub fn playground(nonce: &str, hsts: Hsts) -> Headers {
     let more = "; connect-src 'self'; frame-src 'self'; require-trusted-types-for 'script'";

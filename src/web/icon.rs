@@ -48,6 +48,64 @@ pub(super) fn person_add(size: u16) -> Markup {
     )
 }
 
+/// A shield: protection.
+pub(super) fn shield(size: u16) -> Markup {
+    outline(size, "M12 3l7.5 3v5.5c0 4.6-3.1 8-7.5 9.5c-4.4-1.5-7.5-4.9-7.5-9.5V6zM8.8 12.2l2.3 2.3l4.3-4.6")
+}
+
+/// A padlock: a password.
+pub(super) fn lock(size: u16) -> Markup {
+    outline(
+        size,
+        "M6.5 10.5h11a1 1 0 0 1 1 1v7.5a1 1 0 0 1-1 1h-11a1 1 0 0 1-1-1v-7.5a1 1 0 0 1 1-1M8 10.5V8a4 4 0 0 1 8 0v2.5M12 14.5v2",
+    )
+}
+
+/// A question mark in a circle: a question.
+pub(super) fn question(size: u16) -> Markup {
+    outline(
+        size,
+        "M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18M9.5 9.5a2.5 2.5 0 0 1 5 0c0 1.7-2.5 2-2.5 3.9M12 16.8v.2",
+    )
+}
+
+/// A speech bubble: a text message.
+pub(super) fn message(size: u16) -> Markup {
+    outline(
+        size,
+        "M5 4.5h14a1.5 1.5 0 0 1 1.5 1.5v9a1.5 1.5 0 0 1-1.5 1.5h-8l-4.5 3.5v-3.5H5A1.5 1.5 0 0 1 3.5 15V6A1.5 1.5 0 0 1 5 4.5M8 9.2h8M8 12.4h5",
+    )
+}
+
+/// A receiver: a voice call.
+pub(super) fn phone(size: u16) -> Markup {
+    outline(
+        size,
+        "M7.2 3.8l2.6 4.4l-1.9 2c1 2.3 3.2 4.6 5.9 5.9l2-1.9l4.4 2.6l-1 3c-.2.5-.7.7-1.2.7C10.6 20.2 3.8 13.4 3.5 6c0-.5.2-1 .7-1.2z",
+    )
+}
+
+/// An envelope: mail.
+pub(super) fn mail(size: u16) -> Markup {
+    outline(
+        size,
+        "M4.5 5.5h15a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1h-15a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1M4 7l8 6l8-6",
+    )
+}
+
+/// A telephone that shows a code: an authenticator app.
+pub(super) fn authenticator(size: u16) -> Markup {
+    outline(
+        size,
+        "M8 2.8h8a1.5 1.5 0 0 1 1.5 1.5v15.4a1.5 1.5 0 0 1-1.5 1.5H8a1.5 1.5 0 0 1-1.5-1.5V4.3A1.5 1.5 0 0 1 8 2.8M11 18.4h2M9.5 10.5h.1M12 10.5h.1M14.5 10.5h.1",
+    )
+}
+
+/// A key: a token, or a code that was kept.
+pub(super) fn token(size: u16) -> Markup {
+    outline(size, "M8.5 11.5a4.5 4.5 0 1 0 0 .1M12.5 12h8M17.5 12v3.5M20.5 12v2.5")
+}
+
 fn outline(size: u16, path: &str) -> Markup {
     html! {
         svg width=(size) height=(size) viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"

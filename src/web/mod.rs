@@ -11,16 +11,21 @@ pub mod cookie;
 pub mod csrf;
 pub mod device;
 pub mod error;
+pub mod factor;
 pub mod headers;
 pub mod home;
 mod icon;
 pub mod layout;
 pub mod leaving;
 pub mod logout;
+pub mod outbox;
+pub mod password;
 pub mod playground;
+pub mod recovery;
 pub mod response;
 pub mod route;
 pub mod signin;
+pub mod step;
 pub mod style;
 
 #[cfg(test)]
@@ -76,6 +81,72 @@ pub mod id {
     pub const DEVICE_DONE_PAGE: &str = "device-done-page";
     /// The page that signs out of other applications before it returns to the client.
     pub const LOGGING_OUT_PAGE: &str = "logging-out-page";
+    /// The main button of a page after the first of a sign-in.
+    pub const STEP_SUBMIT: &str = "step-submit";
+    /// The button that has a code sent again.
+    pub const STEP_RESEND: &str = "step-resend";
+    /// The button that goes back to the choice.
+    pub const STEP_PREVIOUS: &str = "step-previous";
+    /// The button that leaves a step out.
+    pub const STEP_SKIP: &str = "step-skip";
+    /// The page on which a factor is chosen.
+    pub const FACTOR_CHOICE_PAGE: &str = "factor-choice-page";
+    /// The button that leads to the entry of a recovery code.
+    pub const BACKUP_CODE_CHOICE: &str = "backup-code-choice";
+    /// The page on which a factor is proved.
+    pub const FACTOR_PAGE: &str = "factor-page";
+    /// A one-time code.
+    pub const PASS_CODE: &str = "pass-code";
+    /// An answer to a question.
+    pub const ANSWER: &str = "answer";
+    /// The box that has this browser remembered.
+    pub const REMEMBER_DEVICE: &str = "remember-device";
+    /// The page on which a recovery code is used.
+    pub const BACKUP_CODE_PAGE: &str = "backup-code-page";
+    /// A recovery code.
+    pub const BACKUP_CODE: &str = "backup-code";
+    /// The page on which a user chooses what to set up.
+    pub const ENROLL_PAGE: &str = "enroll-page";
+    /// The page that asks for a phone.
+    pub const ENROLL_PHONE_PAGE: &str = "enroll-phone-page";
+    /// A phone number.
+    pub const PHONE_NUMBER: &str = "phone-number";
+    /// The page that sets mail up.
+    pub const ENROLL_EMAIL_PAGE: &str = "enroll-email-page";
+    /// The page that asks for a question.
+    pub const ENROLL_QUESTION_PAGE: &str = "enroll-question-page";
+    /// A question.
+    pub const QUESTION: &str = "question";
+    /// The page on which a factor is proved for the first time.
+    pub const ACTIVATE_PAGE: &str = "activate-page";
+    /// The picture for an authenticator app.
+    pub const QR_CODE: &str = "qr-code";
+    /// The same as text.
+    pub const SHARED_SECRET: &str = "shared-secret";
+    /// The page on which a password is set.
+    pub const PASSWORD_PAGE: &str = "password-page";
+    /// The present password.
+    pub const OLD_PASSWORD: &str = "old-password";
+    /// The new password.
+    pub const NEW_PASSWORD: &str = "new-password";
+    /// The new password again.
+    pub const REPEAT_PASSWORD: &str = "repeat-password";
+    /// The link to the recovery of a password.
+    pub const FORGOT_PASSWORD: &str = "forgot-password";
+    /// The link to unlocking.
+    pub const UNLOCK_ACCOUNT: &str = "unlock-account";
+    /// The page that begins a recovery.
+    pub const RECOVERY_PAGE: &str = "recovery-page";
+    /// The page after a mail was asked for.
+    pub const RECOVERY_SENT_PAGE: &str = "recovery-sent-page";
+    /// The page that takes the code of a recovery.
+    pub const RECOVERY_CODE_PAGE: &str = "recovery-code-page";
+    /// The page that asks the recovery question.
+    pub const RECOVERY_QUESTION_PAGE: &str = "recovery-question-page";
+    /// The last page of a recovery.
+    pub const RECOVERY_DONE_PAGE: &str = "recovery-done-page";
+    /// What leads on from there.
+    pub const RECOVERY_NEXT: &str = "recovery-next";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

@@ -18,11 +18,15 @@ pub const CONSOLE_STYLE: Asset =
 pub const PLAYGROUND_SCRIPT: Asset =
     Asset::new("playground", "js", "text/javascript; charset=utf-8", include_str!("assets/playground.js"));
 
+/// The outbox's script.
+pub const OUTBOX_SCRIPT: Asset =
+    Asset::new("outbox", "js", "text/javascript; charset=utf-8", include_str!("assets/outbox.js"));
+
 /// The icon shown in the browser's tab.
 pub const ICON: Asset = Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 /// Every asset.
-pub const ALL: [Asset; 4] = [STYLE, CONSOLE_STYLE, PLAYGROUND_SCRIPT, ICON];
+pub const ALL: [Asset; 5] = [STYLE, CONSOLE_STYLE, PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, ICON];
 
 /// A file compiled into the program.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +100,9 @@ mod tests {
             assert!(!asset.text.contains("url("), "{}", asset.stem);
             assert!(!asset.text.contains("@import"), "{}", asset.stem);
         }
-        assert!(!PLAYGROUND_SCRIPT.text.contains("innerHTML"));
-        assert!(!PLAYGROUND_SCRIPT.text.contains("https://"));
+        for script in [PLAYGROUND_SCRIPT, OUTBOX_SCRIPT] {
+            assert!(!script.text.contains("innerHTML"));
+            assert!(!script.text.contains("https://"));
+        }
     }
 }

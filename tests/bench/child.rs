@@ -132,6 +132,7 @@ async fn app(url: &str, port: u16) -> App {
         random: Arc::clone(&random) as _,
         fetch: Arc::new(FakeFetch::default()),
         counter: Arc::new(MemoryCounter::new(100_000)),
+        couriers: stepgate::app::Couriers::default(),
     };
     let passwords = PasswordHasher::new(&hashing(), random).expect("argon2 threads");
     let master = MasterKey::from_text(b"0101010101010101010101010101010101010101010101010101010101010101")
@@ -266,6 +267,7 @@ fn api_scope() -> Scope {
         default: true,
         published: true,
         system: false,
+        sensitive: false,
     }
 }
 

@@ -78,7 +78,7 @@ fn page(body: &str) -> Response<String> {
 
 /// Waits until an expression of the page's script holds; the page may be on its way.
 #[track_caller]
-fn until(driver: &WebDriver, expression: &str) -> impl Future<Output = ()> {
+pub(crate) fn until(driver: &WebDriver, expression: &str) -> impl Future<Output = ()> {
     let script = format!("return !!({expression})");
     let place = std::panic::Location::caller();
     async move {
@@ -130,7 +130,7 @@ async fn param(driver: &WebDriver, name: &str) -> Option<String> {
 }
 
 /// What the console has to complain about since it was last asked.
-async fn complaints(driver: &WebDriver) -> Vec<String> {
+pub(crate) async fn complaints(driver: &WebDriver) -> Vec<String> {
     let log = driver.browser_log().await.unwrap();
     log.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect()
 }

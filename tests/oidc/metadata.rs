@@ -252,6 +252,7 @@ async fn add_scope(app: &TestApp, name: &str, published: bool) {
         default: false,
         published,
         system: false,
+        sensitive: false,
     };
     let tx = app.app.db.begin_write().await.unwrap();
     store::server::upsert_scope(&tx, &default, &scope).await.unwrap();

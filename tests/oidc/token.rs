@@ -592,6 +592,7 @@ async fn put_scope(app: &TestApp, name: &str, consent: ScopeConsent, default: bo
         default,
         published: true,
         system: false,
+        sensitive: false,
     };
     let tx = app.app.db.begin_write().await.unwrap();
     store::server::upsert_scope(&tx, &AuthorizationServerId::new("default"), &scope).await.unwrap();

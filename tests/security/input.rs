@@ -97,6 +97,7 @@ async fn pages(app: &TestApp, number: usize, text: &str) -> Vec<Response> {
         default: false,
         published: true,
         system: false,
+        sensitive: false,
     };
     let tx = app.app.db.begin_write().await.unwrap();
     store::user::insert(&tx, &user, LoginKey::normalize(&login).unwrap().as_str()).await.unwrap();

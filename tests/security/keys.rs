@@ -593,6 +593,7 @@ async fn with_master_key(app: &TestApp, master: MasterKey) -> App {
         random: Arc::clone(&random) as _,
         fetch: Arc::new(FakeFetch::default()),
         counter: Arc::new(MemoryCounter::new(100)),
+        couriers: stepgate::app::Couriers::default(),
     };
     let hashing = PasswordHashing { memory_kib: 64, iterations: 1, lanes: 1, permits: Some(1), queue: 1 };
     let passwords = PasswordHasher::new(&hashing, random).unwrap();

@@ -193,6 +193,9 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     ended_at: None,
                     ip: None,
                     user_agent: None,
+                    idle_lifetime: None,
+                    persistent_cookie: false,
+                    remembered: None,
                 };
                 insert::<entity::session::Entity>(&database, numbered(at - DAY).map(session).collect()).await;
             }
@@ -208,6 +211,65 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     consumed_at: None,
                 };
                 insert::<entity::session_token::Entity>(&database, numbered(at).map(token).collect()).await;
+            }
+            Expired::PendingFactors => {
+                // Kept for a day. A user has one factor of a kind.
+                let factor = |(id, created_at): (String, i64)| entity::factor::Model {
+                    kind: format!("kind-{id}"),
+                    id,
+                    user_id: alice.clone(),
+                    status: "PENDING_ACTIVATION".to_owned(),
+                    profile: "{}".to_owned(),
+                    secret: None,
+                    counter: None,
+                    qr_token_hash: None,
+                    factor_profile_id: None,
+                    failures: 0,
+                    failures_this_hour: 0,
+                    hour_began_at: None,
+                    created_at,
+                    updated_at: created_at,
+                    last_verified_at: None,
+                };
+                insert::<entity::factor::Entity>(&database, numbered(at - DAY).map(factor).collect()).await;
+            }
+            Expired::FactorChallenges => {
+                let challenge = |(factor_id, expires_at): (String, i64)| entity::factor_challenge::Model {
+                    factor_id,
+                    purpose: "api".to_owned(),
+                    user_id: alice.clone(),
+                    code_mac: None,
+                    link_hash: None,
+                    tries: 0,
+                    created_at: 0,
+                    expires_at,
+                    confirmed_at: None,
+                    consumed_at: None,
+                };
+                let rows = numbered(at).map(challenge).collect();
+                insert::<entity::factor_challenge::Entity>(&database, rows).await;
+            }
+            Expired::FactorBudgets => {
+                let row = |(key, expires_at)| entity::factor_budget::Model {
+                    key,
+                    used: 1,
+                    last_used_at: 0,
+                    expires_at,
+                };
+                insert::<entity::factor_budget::Entity>(&database, numbered(at).map(row).collect()).await;
+            }
+            Expired::BackupCodes => {
+                let code = |(code_hash, end): (String, i64)| entity::backup_code::Model {
+                    code_hash,
+                    user_id: alice.clone(),
+                    kind: "bypass".to_owned(),
+                    uses_left: 1,
+                    issued_by: None,
+                    created_at: 0,
+                    expires_at: Some(end),
+                    last_used_at: None,
+                };
+                insert::<entity::backup_code::Entity>(&database, numbered(at).map(code).collect()).await;
             }
             Expired::ApiTokens => {
                 let token = |(id, expires_at): (String, i64)| entity::api_token::Model {
@@ -234,6 +296,44 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
             Expired::UsedJtis => {
                 let row = |(key, expires_at)| entity::used_jti::Model { key, expires_at };
                 insert::<entity::used_jti::Entity>(&database, numbered(at).map(row).collect()).await;
+            }
+            Expired::RecoveryTokens => {
+                // Kept for a day, so that a late click is told why.
+                let row = |(token_hash, expires_at): (String, i64)| entity::recovery_token::Model {
+                    user_id: alice.clone(),
+                    kind: token_hash.clone(),
+                    token_hash,
+                    email: None,
+                    password_changed_at: None,
+                    created_at: 0,
+                    expires_at,
+                    consumed_at: None,
+                };
+                let rows = numbered(at - DAY).map(row).collect();
+                insert::<entity::recovery_token::Entity>(&database, rows).await;
+            }
+            Expired::RecoveryCodes => {
+                // Kept for an hour, so that another can be sent in its place.
+                let row = |(transaction_id, expires_at)| entity::recovery_code::Model {
+                    transaction_id,
+                    subject: "s".to_owned(),
+                    user_id: None,
+                    kind: "PASSWORD".to_owned(),
+                    channel: "SMS".to_owned(),
+                    code_mac: "m".to_owned(),
+                    tries: 0,
+                    password_changed_at: None,
+                    sent_at: 0,
+                    expires_at,
+                    consumed_at: None,
+                };
+                let rows = numbered(at - 3_600_000).map(row).collect();
+                insert::<entity::recovery_code::Entity>(&database, rows).await;
+            }
+            Expired::RecoveryBudgets => {
+                let row =
+                    |(subject, expires_at)| entity::recovery_budget::Model { subject, used: 1, expires_at };
+                insert::<entity::recovery_budget::Entity>(&database, numbered(at).map(row).collect()).await;
             }
             Expired::LogEvents => {
                 let row = |(id, published_at)| entity::log_event::Model {
@@ -281,10 +381,17 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
         (Expired::RefreshTokens, count::<entity::refresh_token::Entity>(database).await),
         (Expired::Sessions, count::<entity::session::Entity>(database).await),
         (Expired::SessionTokens, count::<entity::session_token::Entity>(database).await),
+        (Expired::PendingFactors, count::<entity::factor::Entity>(database).await),
+        (Expired::FactorChallenges, count::<entity::factor_challenge::Entity>(database).await),
+        (Expired::FactorBudgets, count::<entity::factor_budget::Entity>(database).await),
+        (Expired::BackupCodes, count::<entity::backup_code::Entity>(database).await),
         (Expired::ApiTokens, count::<entity::api_token::Entity>(database).await),
         (Expired::Grants, count::<entity::grant::Entity>(database).await),
         (Expired::RevokedJtis, count::<entity::revoked_jti::Entity>(database).await),
         (Expired::UsedJtis, count::<entity::used_jti::Entity>(database).await),
+        (Expired::RecoveryTokens, count::<entity::recovery_token::Entity>(database).await),
+        (Expired::RecoveryCodes, count::<entity::recovery_code::Entity>(database).await),
+        (Expired::RecoveryBudgets, count::<entity::recovery_budget::Entity>(database).await),
         (Expired::LogEvents, count::<entity::log_event::Entity>(database).await),
     ]
 }
@@ -298,10 +405,17 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
         Expired::RefreshTokens => ("refresh_token", "token_hash"),
         Expired::Sessions => ("session", "id"),
         Expired::SessionTokens => ("session_token", "token_hash"),
+        Expired::PendingFactors => ("factor", "id"),
+        Expired::FactorChallenges => ("factor_challenge", "factor_id"),
+        Expired::FactorBudgets => ("factor_budget", "key"),
+        Expired::BackupCodes => ("backup_code", "code_hash"),
         Expired::ApiTokens => ("api_token", "id"),
         Expired::Grants => ("grant", "id"),
         Expired::RevokedJtis => ("revoked_jti", "jti"),
         Expired::UsedJtis => ("used_jti", "key"),
+        Expired::RecoveryTokens => ("recovery_token", "token_hash"),
+        Expired::RecoveryCodes => ("recovery_code", "transaction_id"),
+        Expired::RecoveryBudgets => ("recovery_budget", "subject"),
         Expired::LogEvents => ("log_event", "id"),
     };
     let sql = format!(r#"SELECT 1 FROM "{table}" WHERE "{key}" = '{id}'"#);

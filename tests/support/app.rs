@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keys::MasterKey;
 use stepgate::{
-    app::{App, ClientCertificates, Ports, Settings},
+    app::{App, ClientCertificates, Couriers, Ports, Settings},
     cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
     client::certificate::Authorities,
     config::{Address, TlsFiles},
@@ -18,7 +18,9 @@ use stepgate::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{certificate::Authority, database::Database, fixtures, services::Services, trial::Backend};
+use super::{
+    certificate::Authority, database::Database, fixtures, mailbox::Post, services::Services, trial::Backend,
+};
 
 /// An application and what it stands on; all of it goes away with this value.
 pub(crate) struct TestApp {
@@ -32,6 +34,8 @@ pub(crate) struct TestApp {
     pub(crate) clock: Arc<ShiftedClock>,
     /// What its outbound fetches get.
     pub(crate) fetch: Arc<FakeFetch>,
+    /// Where its messages arrive.
+    pub(crate) post: Post,
     /// The org issuer: where it is served.
     pub(crate) issuer: String,
     _stop: DropGuard,
@@ -47,6 +51,8 @@ pub(crate) struct Change {
     pub(crate) rates: Vec<(Bucket, Rate)>,
     /// Where client certificates are asked for, and who vouches for them.
     pub(crate) client_certificates: ClientCertificates,
+    /// Whether messages have nobody to carry them.
+    pub(crate) no_couriers: bool,
 }
 
 impl TestApp {
@@ -68,14 +74,15 @@ impl TestApp {
         let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let clock = Arc::new(ShiftedClock::default());
         let fetch = Arc::new(FakeFetch::default());
-        let app = app(database.url(), &issuer, redis_url.as_deref(), (&clock, &fetch), change).await;
+        let post = Post::default();
+        let app = app(database.url(), &issuer, redis_url.as_deref(), (&clock, &fetch, &post), change).await;
         point_org_server_at(&app, &issuer).await;
         app.ready.store(true, std::sync::atomic::Ordering::SeqCst);
         let stop = CancellationToken::new();
         let settings = server_settings();
         let endpoint = router::public(Arc::clone(&app), None);
         tokio::spawn(server::serve(vec![listener], endpoint, settings, stop.clone()));
-        Self { backend, redis_url, app, clock, fetch, issuer, _stop: stop.drop_guard(), database }
+        Self { backend, redis_url, app, clock, fetch, post, issuer, _stop: stop.drop_guard(), database }
     }
 
     /// The same database and port-independent state behind a second process: another node.
@@ -132,7 +139,7 @@ impl TestApp {
             self.database.url(),
             &self.issuer,
             self.redis_url.as_deref(),
-            (&self.clock, &self.fetch),
+            (&self.clock, &self.fetch, &self.post),
             change,
         )
         .await;
@@ -188,7 +195,7 @@ async fn app(
     database_url: &str,
     issuer: &str,
     redis_url: Option<&str>,
-    (clock, fetch): (&Arc<ShiftedClock>, &Arc<FakeFetch>),
+    (clock, fetch, post): (&Arc<ShiftedClock>, &Arc<FakeFetch>, &Post),
     change: &Change,
 ) -> Arc<App> {
     let db = Store::connect(&DatabaseSettings { connections: 4, ..DatabaseSettings::new(database_url) })
@@ -206,6 +213,7 @@ async fn app(
         random: Arc::clone(&random) as _,
         fetch: Arc::clone(fetch) as _,
         counter,
+        couriers: if change.no_couriers { Couriers::default() } else { post.couriers() },
     };
     // Cheap parameters: what is tested is not how long a hash takes.
     let hashing = PasswordHashing { memory_kib: 64, iterations: 1, lanes: 1, permits: Some(2), queue: 512 };
@@ -243,7 +251,9 @@ async fn point_org_server_at(app: &App, issuer: &str) {
 pub(crate) async fn prepare(database_url: &str) {
     let clock = Arc::new(ShiftedClock::default());
     let fetch = Arc::new(FakeFetch::default());
-    let app = app(database_url, "http://localhost", None, (&clock, &fetch), &Change::default()).await;
+    let app =
+        app(database_url, "http://localhost", None, (&clock, &fetch, &Post::default()), &Change::default())
+            .await;
     app.db.migrate().await.unwrap();
     setup::prepare(&app, Purpose::Production).await.unwrap();
     fixtures::write(&app).await;

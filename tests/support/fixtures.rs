@@ -93,6 +93,7 @@ pub(crate) async fn write(app: &App) {
             default: false,
             published: true,
             system: false,
+            sensitive: false,
         };
         store::server::upsert_scope(&tx, &default, &scope).await.unwrap();
     }

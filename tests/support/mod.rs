@@ -17,6 +17,7 @@ pub(crate) mod dpop;
 pub(crate) mod fixtures;
 pub(crate) mod html;
 pub(crate) mod http;
+pub(crate) mod mailbox;
 pub(crate) mod op;
 pub(crate) mod par;
 pub(crate) mod peer;
@@ -29,6 +30,7 @@ pub(crate) mod request_object;
 pub(crate) mod response;
 mod services;
 pub(crate) mod session_token;
+pub(crate) mod smtp;
 mod sqlite;
 
 pub(crate) use app::TestApp;

@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-fn nothing_here(visit: Visit<'_>) -> Response {
+/// The page for an address where there is none.
+pub(super) fn nothing_here(visit: Visit<'_>) -> Response {
     let text = "There is no page at this address. To sign in, go back to the application you came from.";
     failure_page(visit, (StatusCode::NOT_FOUND, "not_found", text), None, None)
 }
@@ -69,6 +70,7 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
             .collect(),
         playground_href: app.settings.playground_client.as_ref().map(|_| "/playground".to_owned()),
         links: vec![
+            ("Outbox".to_owned(), crate::web::outbox::PATH.to_owned()),
             ("Discovery (org)".to_owned(), format!("{base}/.well-known/openid-configuration")),
             (
                 "Discovery (default)".to_owned(),

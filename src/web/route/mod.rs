@@ -10,6 +10,7 @@ pub mod device;
 pub mod home;
 pub mod initiate_login;
 pub mod logout;
+pub mod outbox;
 pub mod session_cookie_redirect;
 pub mod signin;
 

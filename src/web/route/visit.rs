@@ -9,7 +9,10 @@ use crate::{
     app::{App, SameSite},
     authorize::{checks::ValidRequest, dispatch::Browser},
     fault::Fault,
-    model::{client::Client, session::Session},
+    model::{
+        client::Client,
+        session::{CookieLifetime, Session},
+    },
     protocol::{locale::LanguageTag, params::Params},
     secret::opaque_token,
     session::{management::browser_state, sso},
@@ -95,7 +98,11 @@ impl<'a> Visit<'a> {
 
     /// Opens a session in this browser.
     pub(crate) fn open_session(&mut self, session: Session, cookie: &str) {
-        self.set_cookies.push(self.cookies.set(Cookie::Session, cookie, Lifetime::BrowserSession));
+        let lifetime = match session.cookie {
+            CookieLifetime::Browser => Lifetime::BrowserSession,
+            CookieLifetime::Session => Lifetime::MaxAge(session.expires_at - self.app.now()),
+        };
+        self.set_cookies.push(self.cookies.set(Cookie::Session, cookie, lifetime));
         self.set_cookies.extend(correct_browser_state(self.app, &self.cookies, Some(&session), None));
         self.session = Some(session);
     }

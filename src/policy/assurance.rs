@@ -1,0 +1,227 @@
+//! Which `acr` and `amr` a sequence of proofs earns, and which of the requested authentication contexts a sign-in goes for.
+//!
+//! `amr` lists every method of the session once, in order of first use, and `mfa` at its end if they are of more than one
+//! class (RFC 8176 §2). `acr` is the first requested value that was earned, else what was in fact reached. Nothing is ever
+//! taken from the request.
+
+use crate::protocol::{acr::Acr, amr::Amr};
+
+/// What a sign-in with these methods is worth: the methods in order, by the first value of their `amr`; then `acr` and
+/// `amr` of its tokens. Further methods add their `amr`; two classes of evidence, knowledge and possession, make the level.
+pub const TRUTH_TABLE: [(&str, &str, &str); 17] = [
+    ("password", "urn:okta:loa:1fa:pwd", "pwd"),
+    ("question", "urn:okta:loa:1fa:any", "kba"),
+    ("sms", "urn:okta:loa:1fa:any", "sms"),
+    ("call", "urn:okta:loa:1fa:any", "tel"),
+    ("email", "urn:okta:loa:1fa:any", "email"),
+    ("token:software:totp OKTA", "urn:okta:loa:1fa:any", "okta_verify otp"),
+    ("token:software:totp GOOGLE", "urn:okta:loa:1fa:any", "google_otp"),
+    ("token:hotp CUSTOM", "urn:okta:loa:1fa:any", "otp"),
+    ("password, question", "urn:okta:loa:1fa:pwd", "pwd kba"),
+    ("password, sms", "urn:okta:loa:2fa:any", "pwd sms mfa"),
+    ("password, call", "urn:okta:loa:2fa:any", "pwd tel mfa"),
+    ("password, email", "urn:okta:loa:2fa:any", "pwd email mfa"),
+    ("password, token:software:totp OKTA", "urn:okta:loa:2fa:any", "pwd okta_verify otp mfa"),
+    ("password, token:software:totp GOOGLE", "urn:okta:loa:2fa:any", "pwd google_otp mfa"),
+    ("password, token:hotp CUSTOM", "urn:okta:loa:2fa:any", "pwd otp mfa"),
+    ("email, sms", "urn:okta:loa:1fa:any", "email sms"),
+    ("sms, question", "urn:okta:loa:2fa:any", "sms kba mfa"),
+];
+
+/// How a user can come to two factors.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reach {
+    /// Not at all.
+    Never,
+    /// By enrolling one on the way.
+    ByEnrolment,
+    /// With one that is there.
+    Now,
+}
+
+/// What to make of requested authentication contexts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Choice {
+    /// One is reached, or none is understood (Core §3.1.2.1: then none is asked for).
+    Satisfied,
+    /// This one is gone for.
+    StepUp(Acr),
+    /// None can be reached.
+    Unmet,
+}
+
+/// Chooses among requested contexts, in order of preference (Core §3.1.2.1): the first that is reached or can be with the
+/// factors that are there; then one for which a factor has to be enrolled.
+pub fn choose(requested: &[&str], earned: &[Amr], reach: Reach) -> Choice {
+    let known = || requested.iter().filter_map(|value| value.parse::<Acr>().ok());
+    if known().next().is_none() {
+        return Choice::Satisfied;
+    }
+    for acr in known() {
+        match acr {
+            _ if acr.satisfied_by(earned) => return Choice::Satisfied,
+            Acr::OneFactorAny | Acr::OneFactorPassword => return Choice::StepUp(acr),
+            Acr::TwoFactorAny | Acr::TwoFactorAnyIfPossible if reach == Reach::Now => {
+                return Choice::StepUp(Acr::TwoFactorAny);
+            }
+            // Two if the user can, else one.
+            Acr::TwoFactorAnyIfPossible if !earned.is_empty() => return Choice::Satisfied,
+            Acr::TwoFactorAny
+            | Acr::TwoFactorAnyIfPossible
+            | Acr::PhishingResistant
+            | Acr::PhishingResistantHardware => {}
+        }
+    }
+    if reach == Reach::ByEnrolment && known().any(|acr| acr == Acr::TwoFactorAny) {
+        return Choice::StepUp(Acr::TwoFactorAny);
+    }
+    Choice::Unmet
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::{
+        id::{FactorId, UserId},
+        model::{
+            factor::{Factor, FactorClass, FactorKind, FactorStatus},
+            session::{VerifiedFactor, amr_of},
+        },
+        protocol::acr,
+    };
+
+    const ONE: &[Amr] = &[Amr::Pwd];
+    const TWO: &[Amr] = &[Amr::Pwd, Amr::Otp, Amr::Mfa];
+    const LOA1: &str = "urn:okta:loa:1fa:any";
+    const LOA2: &str = "urn:okta:loa:2fa:any";
+    const IF_POSSIBLE: &str = "urn:okta:loa:2fa:any:ifpossible";
+
+    /// The methods under their names in the table; `None` is the password.
+    fn methods() -> Vec<(String, Option<FactorKind>)> {
+        let name = |kind: FactorKind| match kind {
+            FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
+                format!("{} {}", kind.factor_type(), kind.provider())
+            }
+            FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email => {
+                kind.factor_type().to_owned()
+            }
+        };
+        let factors = FactorKind::ALL.into_iter().map(|kind| (name(kind), Some(kind)));
+        [("password".to_owned(), None)].into_iter().chain(factors).collect()
+    }
+
+    fn proof(method: Option<FactorKind>) -> VerifiedFactor {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let Some(kind) = method else { return VerifiedFactor::password(at) };
+        let factor = Factor {
+            id: FactorId::new(kind.key()),
+            user_id: UserId::new("u"),
+            kind,
+            status: FactorStatus::Active,
+            profile: serde_json::Map::new(),
+            factor_profile_id: None,
+            created_at: at,
+            updated_at: at,
+            last_verified_at: None,
+        };
+        VerifiedFactor::factor(&factor, at)
+    }
+
+    fn worth(sequence: &[Option<FactorKind>]) -> (String, String) {
+        let proofs: Vec<VerifiedFactor> = sequence.iter().copied().map(proof).collect();
+        let amr = amr_of(&proofs);
+        let earned: Vec<Amr> = amr.iter().map(|method| method.parse().unwrap()).collect();
+        (acr::choose(&[], &earned).unwrap(), amr.join(" "))
+    }
+
+    /// T1: the table is what is done; every single method is in it, and each with the password.
+    #[test]
+    fn sec_t01_the_truth_table_is_what_tokens_say() {
+        let methods = methods();
+        let mut seen = Vec::new();
+        for (sequence, acr, amr) in TRUTH_TABLE {
+            let used: Vec<Option<FactorKind>> = sequence
+                .split(", ")
+                .map(|name| methods.iter().find(|(known, _)| known == name).expect(name).1)
+                .collect();
+            assert_eq!(worth(&used), (acr.to_owned(), amr.to_owned()), "{sequence}");
+            seen.push(sequence);
+        }
+        for (name, method) in &methods {
+            assert!(seen.contains(&name.as_str()), "{name}");
+            assert!(method.is_none() || seen.contains(&format!("password, {name}").as_str()), "{name}");
+        }
+    }
+
+    /// T1: every sequence of up to three methods says what its parts say, `mfa` and the level by classes alone.
+    #[test]
+    fn sec_t01_every_sequence_is_worth_its_parts() {
+        let methods: Vec<Option<FactorKind>> = methods().into_iter().map(|(_, method)| method).collect();
+        let single = |method: Option<FactorKind>| {
+            let (name, _) = self::methods().into_iter().find(|(_, known)| *known == method).unwrap();
+            TRUTH_TABLE.iter().find(|(sequence, ..)| *sequence == name).unwrap().2
+        };
+        for &first in &methods {
+            for &second in &methods {
+                for &third in &methods {
+                    let sequence = [first, second, third];
+                    let mut amr: Vec<&str> = Vec::new();
+                    for value in sequence.into_iter().flat_map(|method| single(method).split(' ')) {
+                        if !amr.contains(&value) {
+                            amr.push(value);
+                        }
+                    }
+                    let class =
+                        |method: Option<FactorKind>| method.map_or(FactorClass::Knowledge, FactorKind::class);
+                    let two = sequence.into_iter().any(|method| class(method) != class(first));
+                    if two {
+                        amr.push("mfa");
+                    }
+                    let acr = match (two, sequence.contains(&None)) {
+                        (true, _) => LOA2,
+                        (false, true) => "urn:okta:loa:1fa:pwd",
+                        (false, false) => LOA1,
+                    };
+                    assert_eq!(worth(&sequence), (acr.to_owned(), amr.join(" ")), "{sequence:?}");
+                }
+            }
+        }
+    }
+
+    /// The README has the same table.
+    #[test]
+    fn the_table_is_in_the_readme() {
+        let readme = include_str!("../../README.md");
+        for (sequence, acr, amr) in TRUTH_TABLE {
+            let line = format!("| {sequence} | `{acr}` | `{}` |", amr.replace(' ', "`, `"));
+            assert!(readme.lines().any(|known| known == line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_first_context_that_can_be_had_is_gone_for() {
+        use Choice::{Satisfied, StepUp, Unmet};
+        let two = StepUp(Acr::TwoFactorAny);
+        for (requested, earned, reach, choice) in [
+            (&[][..], ONE, Reach::Never, Satisfied),
+            (&["gold", "1 2"], ONE, Reach::Never, Satisfied),
+            (&[LOA1], ONE, Reach::Now, Satisfied),
+            (&[LOA1, LOA2], ONE, Reach::Now, Satisfied),
+            (&[LOA2, LOA1], ONE, Reach::Now, two),
+            (&[LOA2, LOA1], ONE, Reach::ByEnrolment, Satisfied),
+            (&[LOA2], ONE, Reach::ByEnrolment, two),
+            (&[LOA2], ONE, Reach::Never, Unmet),
+            (&[LOA2], TWO, Reach::Never, Satisfied),
+            (&[IF_POSSIBLE], ONE, Reach::Now, two),
+            (&[IF_POSSIBLE], ONE, Reach::ByEnrolment, Satisfied),
+            (&[IF_POSSIBLE], ONE, Reach::Never, Satisfied),
+            (&["phr", "phrh"], TWO, Reach::Now, Unmet),
+            (&["phr", LOA2], ONE, Reach::Now, two),
+            (&["urn:okta:loa:1fa:pwd"], &[Amr::Sms], Reach::Never, StepUp(Acr::OneFactorPassword)),
+        ] {
+            assert_eq!(choose(requested, earned, reach), choice, "{requested:?} {earned:?} {reach:?}");
+        }
+    }
+}

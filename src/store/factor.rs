@@ -1,0 +1,239 @@
+//! Factors of users. Seeds and answers are sealed by whoever hands them over.
+
+use entity::factor;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use time::{Duration, OffsetDateTime};
+
+use super::{Database, instant, instant_opt, millis, unit::Change};
+use crate::{
+    fault::Fault,
+    id::{FactorId, FactorProfileId, UserId},
+    model::factor::{Factor, FactorKind, FactorStatus},
+    secret::TokenHash,
+};
+
+/// A factor with what only its verification may know.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The factor.
+    pub factor: Factor,
+    /// The seed, or the hash of the answer, sealed; absent: codes are sent.
+    pub secret: Option<String>,
+    /// The last step (RFC 6238) or counter (RFC 4226) that was accepted.
+    pub counter: Option<u64>,
+}
+
+fn model(row: factor::Model) -> Result<Stored, Fault> {
+    Ok(Stored {
+        factor: Factor {
+            id: FactorId::new(row.id),
+            user_id: UserId::new(row.user_id),
+            kind: FactorKind::from_key(&row.kind).ok_or_else(|| Fault::stored("factor.kind"))?,
+            status: FactorStatus::parse(&row.status).ok_or_else(|| Fault::stored("factor.status"))?,
+            profile: serde_json::from_str(&row.profile)?,
+            factor_profile_id: row.factor_profile_id.map(FactorProfileId::new),
+            created_at: instant(row.created_at)?,
+            updated_at: instant(row.updated_at)?,
+            last_verified_at: instant_opt(row.last_verified_at)?,
+        },
+        secret: row.secret,
+        counter: row.counter.map(u64::try_from).transpose().map_err(Fault::stored)?,
+    })
+}
+
+/// The factors of a user, whatever their status, the last used first and those never used in the order of enrolment.
+///
+/// # Errors
+/// The database failed.
+pub async fn list(db: &Database, user: &UserId) -> Result<Vec<Factor>, Fault> {
+    let rows = factor::Entity::find()
+        .filter(factor::Column::UserId.eq(user.as_str()))
+        .order_by_asc(factor::Column::CreatedAt)
+        .order_by_asc(factor::Column::Id)
+        .all(db.reader())
+        .await?;
+    let mut factors =
+        rows.into_iter().map(|row| Ok(model(row)?.factor)).collect::<Result<Vec<_>, Fault>>()?;
+    // Databases disagree about where absent values are sorted.
+    factors.sort_by_key(|factor| std::cmp::Reverse(factor.last_verified_at));
+    Ok(factors)
+}
+
+/// Finds a factor of a user.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(db: &Database, user: &UserId, id: &FactorId) -> Result<Option<Stored>, Fault> {
+    factor::Entity::find_by_id(id.as_str())
+        .filter(factor::Column::UserId.eq(user.as_str()))
+        .one(db.reader())
+        .await?
+        .map(model)
+        .transpose()
+}
+
+/// Finds a factor that waits for activation by the token that shows its QR code.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_qr_token(db: &Database, token: &TokenHash) -> Result<Option<Stored>, Fault> {
+    factor::Entity::find()
+        .filter(factor::Column::QrTokenHash.eq(token.encoded()))
+        .filter(factor::Column::Status.eq(FactorStatus::PendingActivation.as_str()))
+        .one(db.reader())
+        .await?
+        .map(model)
+        .transpose()
+}
+
+/// What a new factor may take the place of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Displaces {
+    /// One of the same kind that was never activated.
+    Pending,
+    /// One of the same kind, whatever its status.
+    Any,
+}
+
+/// Inserts a factor; lost when the user has one of its kind that it does not displace.
+///
+/// # Errors
+/// The profile cannot be written as JSON.
+pub fn claim_insert(
+    stored: &Stored,
+    qr_token: Option<&TokenHash>,
+    displaces: Displaces,
+) -> Result<Change, Fault> {
+    let factor = &stored.factor;
+    Ok(Change::new(
+        match displaces {
+            Displaces::Pending => INSERT_OVER_PENDING,
+            Displaces::Any => INSERT_OVER_ANY,
+        },
+        vec![
+            factor.id.as_str().into(),
+            factor.user_id.as_str().into(),
+            factor.kind.key().into(),
+            factor.status.as_str().into(),
+            serde_json::to_string(&factor.profile)?.into(),
+            stored.secret.clone().into(),
+            counter(stored.counter).into(),
+            qr_token.map(TokenHash::encoded).into(),
+            factor.factor_profile_id.as_ref().map(|id| id.as_str().to_owned()).into(),
+            millis(factor.created_at).into(),
+            millis(factor.updated_at).into(),
+        ],
+    ))
+}
+
+macro_rules! insert {
+    ($condition:literal) => {
+        concat!(
+            r#"INSERT INTO "factor" ("id", "user_id", "kind", "status", "profile", "secret", "counter",
+                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at")
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+               ON CONFLICT ("user_id", "kind") DO UPDATE SET "id" = excluded."id", "status" = excluded."status",
+                 "profile" = excluded."profile", "secret" = excluded."secret", "counter" = excluded."counter",
+                 "qr_token_hash" = excluded."qr_token_hash",
+                 "factor_profile_id" = excluded."factor_profile_id", "created_at" = excluded."created_at",
+                 "updated_at" = excluded."updated_at", "failures" = 0, "failures_this_hour" = 0,
+                 "hour_began_at" = NULL, "last_verified_at" = NULL"#,
+            $condition
+        )
+    };
+}
+
+const INSERT_OVER_PENDING: &str = insert!(r#" WHERE "factor"."status" = 'PENDING_ACTIVATION'"#);
+const INSERT_OVER_ANY: &str = insert!("");
+
+fn counter(counter: Option<u64>) -> Option<i64> {
+    counter.map(|counter| i64::try_from(counter).unwrap_or(i64::MAX))
+}
+
+/// How often a factor may be answered wrongly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AttemptLimits {
+    /// Within an hour.
+    pub per_hour: u32,
+    /// Between two right answers.
+    pub in_all: u32,
+}
+
+/// Charges one attempt to an active factor before the answer is looked at; lost when it takes none now.
+pub fn claim_attempt(id: &FactorId, limits: &AttemptLimits, now: OffsetDateTime) -> Change {
+    let hour_ago = now - Duration::HOUR;
+    Change::new(
+        r#"UPDATE "factor" SET "failures" = "failures" + 1,
+             "failures_this_hour" = CASE WHEN "hour_began_at" > $3 THEN "failures_this_hour" + 1 ELSE 1 END,
+             "hour_began_at" = CASE WHEN "hour_began_at" > $3 THEN "hour_began_at" ELSE $2 END
+           WHERE "id" = $1 AND "status" = 'ACTIVE' AND "failures" < $5
+             AND ("hour_began_at" IS NULL OR "hour_began_at" <= $3 OR "failures_this_hour" < $4)"#,
+        vec![
+            id.as_str().into(),
+            millis(now).into(),
+            millis(hour_ago).into(),
+            i64::from(limits.per_hour).into(),
+            i64::from(limits.in_all).into(),
+        ],
+    )
+}
+
+/// Suspends a factor that was answered wrongly too often; lost when it was not, or is suspended.
+pub fn claim_suspend(id: &FactorId, limits: &AttemptLimits, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "status" = 'INACTIVE', "updated_at" = $2
+           WHERE "id" = $1 AND "status" = 'ACTIVE' AND "failures" >= $3"#,
+        vec![id.as_str().into(), millis(now).into(), i64::from(limits.in_all).into()],
+    )
+}
+
+/// Lets a suspended factor be used again and forgets its failures; lost when it was not suspended.
+pub fn claim_unsuspend(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "status" = 'ACTIVE', "failures" = 0, "failures_this_hour" = 0,
+             "hour_began_at" = NULL, "updated_at" = $2 WHERE "id" = $1 AND "status" = 'INACTIVE'"#,
+        vec![id.as_str().into(), millis(now).into()],
+    )
+}
+
+/// Notes that an active factor was answered rightly, and forgets its failures; lost when it is no longer active.
+pub fn claim_verified(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "last_verified_at" = $2, "failures" = 0, "failures_this_hour" = 0,
+             "hour_began_at" = NULL WHERE "id" = $1 AND "status" = 'ACTIVE'"#,
+        vec![id.as_str().into(), millis(now).into()],
+    )
+}
+
+/// The same by a code of a step or counter, which must lie behind every one that was accepted before: no code counts
+/// twice (RFC 6238 §5.2, RFC 4226 §7.2).
+pub fn claim_step(id: &FactorId, step: u64, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "counter" = $3, "last_verified_at" = $2, "failures" = 0,
+             "failures_this_hour" = 0, "hour_began_at" = NULL
+           WHERE "id" = $1 AND "status" = 'ACTIVE' AND ("counter" IS NULL OR "counter" < $3)"#,
+        vec![id.as_str().into(), millis(now).into(), counter(Some(step)).into()],
+    )
+}
+
+/// Activates a factor, by a code of this step if it has steps; lost when it does not wait for that.
+pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "status" = 'ACTIVE', "counter" = $3, "qr_token_hash" = NULL, "updated_at" = $2,
+             "last_verified_at" = $2 WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
+        vec![id.as_str().into(), millis(now).into(), counter(step).into()],
+    )
+}
+
+/// Removes a factor; lost when it is gone.
+pub fn claim_remove(user: &UserId, id: &FactorId) -> Change {
+    Change::new(
+        r#"DELETE FROM "factor" WHERE "id" = $1 AND "user_id" = $2"#,
+        vec![id.as_str().into(), user.as_str().into()],
+    )
+}
+
+/// Removes all factors of a user.
+pub fn remove_all(user: &UserId) -> Change {
+    Change::new(r#"DELETE FROM "factor" WHERE "user_id" = $1"#, vec![user.as_str().into()])
+}

@@ -1,0 +1,35 @@
+//! The pages of factors: choosing one, proving one, setting one up.
+
+pub mod activate;
+pub mod choose;
+pub mod enroll;
+pub mod verify;
+
+use maud::Markup;
+
+use super::icon;
+use crate::model::factor::FactorKind;
+
+/// What people call a kind of factor.
+pub fn name(kind: FactorKind) -> &'static str {
+    match kind {
+        FactorKind::Question => "Security question",
+        FactorKind::Sms => "Text message",
+        FactorKind::Call => "Voice call",
+        FactorKind::Email => "Email",
+        FactorKind::TotpOkta => "Authenticator app",
+        FactorKind::TotpGoogle => "Google Authenticator",
+        FactorKind::HotpCustom => "Hardware token",
+    }
+}
+
+fn picture(kind: FactorKind) -> Markup {
+    match kind {
+        FactorKind::Question => icon::question(24),
+        FactorKind::Sms => icon::message(24),
+        FactorKind::Call => icon::phone(24),
+        FactorKind::Email => icon::mail(24),
+        FactorKind::TotpOkta | FactorKind::TotpGoogle => icon::authenticator(24),
+        FactorKind::HotpCustom => icon::token(24),
+    }
+}

@@ -1,0 +1,102 @@
+//! The pages on which a user sets a password: when it has expired or soon will, after recovery, and at activation.
+
+use maud::{Markup, html};
+
+use super::{
+    icon, id,
+    step::{Page, Stage, described, main_button, page},
+};
+
+/// The value of the field `action` that changes the password.
+pub const ACTION_CHANGE: &str = "change_password";
+/// The value of the field `action` that sets a new one.
+pub const ACTION_RESET: &str = "reset_password";
+
+/// Why a password is set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PasswordReason {
+    /// It has expired.
+    Expired,
+    /// It expires in so many days.
+    ExpiresIn(u32),
+    /// It was forgotten.
+    Forgotten,
+    /// The account is new.
+    NewAccount,
+}
+
+impl PasswordReason {
+    fn asks_for_old(self) -> bool {
+        matches!(self, Self::Expired | Self::ExpiresIn(_))
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Expired => "Your password has expired",
+            Self::ExpiresIn(_) => "Your password expires soon",
+            Self::Forgotten => "Set a new password",
+            Self::NewAccount => "Welcome",
+        }
+    }
+
+    fn purpose(self) -> Markup {
+        html! {
+            @match self {
+                Self::Expired => { "Choose a new one to go on" },
+                Self::ExpiresIn(0) => { "It expires today" },
+                Self::ExpiresIn(1) => { "It expires tomorrow" },
+                Self::ExpiresIn(days) => { "It expires in " (days) " days" },
+                Self::Forgotten => { "You sign in with it from now on" },
+                Self::NewAccount => { "Choose the password of your new account" },
+            }
+        }
+    }
+}
+
+/// Renders the page; `rules` says what a password must have, in words.
+pub fn password(stage: &Stage, reason: PasswordReason, rules: &[String]) -> Markup {
+    let frame = Page {
+        id: id::PASSWORD_PAGE,
+        title: reason.title(),
+        purpose: reason.purpose(),
+        icon: icon::lock(28),
+    };
+    let (invalid, error) = described(stage);
+    let described =
+        error.map_or_else(|| "password-rules".to_owned(), |error| format!("{error} password-rules"));
+    page(
+        stage,
+        &frame,
+        html! {
+            @if let Some(who) = &stage.person {
+                // Password managers find out whose password it is.
+                input.unseen type="text" name="username" value=(who.login) autocomplete="username" tabindex="-1" aria-hidden="true" readonly;
+            }
+            @if reason.asks_for_old() {
+                div.field {
+                    label for=(id::OLD_PASSWORD) { "Current password" }
+                    input type="password" id=(id::OLD_PASSWORD) name="oldPassword" required maxlength="1024"
+                        autocomplete="current-password" aria-invalid=[invalid] aria-describedby=[error];
+                }
+            }
+            div.field {
+                label for=(id::NEW_PASSWORD) { "New password" }
+                input type="password" id=(id::NEW_PASSWORD) name="newPassword" required maxlength="1024"
+                    autocomplete="new-password" aria-invalid=[invalid] aria-describedby=(described);
+                @if !rules.is_empty() {
+                    ul.help id="password-rules" { @for rule in rules { li { (rule) } } }
+                }
+            }
+            div.field {
+                label for=(id::REPEAT_PASSWORD) { "New password, again" }
+                input type="password" id=(id::REPEAT_PASSWORD) name="repeatPassword" required maxlength="1024"
+                    autocomplete="new-password" aria-invalid=[invalid] aria-describedby=[error];
+            }
+            label.check {
+                input type="checkbox" name="revokeSessions" value="true" checked;
+                span { "Sign out everywhere else" }
+            }
+            (main_button(if reason.asks_for_old() { ACTION_CHANGE } else { ACTION_RESET }, "Save and continue"))
+        },
+    )
+}

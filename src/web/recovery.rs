@@ -1,0 +1,181 @@
+//! The pages of somebody who forgot the password, or is locked out. None of them tells whether an account exists.
+
+use maud::{Markup, html};
+
+use super::{
+    factor::verify::ACTION_VERIFY,
+    icon, id,
+    step::{Page, Stage, described, main_button, page},
+};
+
+/// The value of the field `action` that begins.
+pub const ACTION_RECOVER: &str = "recover";
+/// The value of the field `action` that answers the question.
+pub const ACTION_ANSWER: &str = "answer";
+
+/// What is to be recovered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recovering {
+    /// A forgotten password.
+    Password,
+    /// A locked account.
+    Lock,
+}
+
+/// A way to reach the user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Channel {
+    /// Mail.
+    Email,
+    /// Text message.
+    Sms,
+    /// Voice call.
+    Call,
+}
+
+impl Channel {
+    /// Its value of the field `factorType`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "EMAIL",
+            Self::Sms => "SMS",
+            Self::Call => "CALL",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Email => "Email",
+            Self::Sms => "Text message",
+            Self::Call => "Voice call",
+        }
+    }
+}
+
+/// The page that asks for the sign-in name.
+pub fn start(stage: &Stage, recovering: Recovering, typed: Option<&str>, channels: &[Channel]) -> Markup {
+    let (title, purpose) = match recovering {
+        Recovering::Password => ("Forgot your password?", "We send you a way to set a new one"),
+        Recovering::Lock => ("Unlock your account", "We send you a way to unlock it"),
+    };
+    let frame = Page { id: id::RECOVERY_PAGE, title, purpose: html! { (purpose) }, icon: icon::lock(28) };
+    let (invalid, error) = described(stage);
+    page(
+        stage,
+        &frame,
+        html! {
+            div.field {
+                label for=(id::IDENTIFIER) { "Username" }
+                input type="text" id=(id::IDENTIFIER) name="identifier" value=[typed] required maxlength="320"
+                    autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
+                    aria-invalid=[invalid] aria-describedby=[error];
+            }
+            @if let [only] = channels {
+                input type="hidden" name="factorType" value=(only.as_str());
+            } @else {
+                fieldset.options {
+                    legend.label { "Send it by" }
+                    @for (index, channel) in channels.iter().enumerate() {
+                        label.check {
+                            input type="radio" name="factorType" value=(channel.as_str()) checked[index == 0];
+                            span { (channel.label()) }
+                        }
+                    }
+                }
+            }
+            (main_button(ACTION_RECOVER, "Continue"))
+        },
+    )
+}
+
+/// The page after a mail was asked for: the same whether there is an account or not.
+pub fn sent(stage: &Stage) -> Markup {
+    let frame = Page {
+        id: id::RECOVERY_SENT_PAGE,
+        title: "Check your mail",
+        purpose: html! { "If there is an account of that name, a message with a link is on its way" },
+        icon: icon::mail(24),
+    };
+    page(
+        stage,
+        &frame,
+        html! { p.fine { "It can take a few minutes. Look among unwanted mail as well; the link works once, for a short time." } },
+    )
+}
+
+/// The page that takes the code of a text message or call.
+pub fn code(stage: &Stage) -> Markup {
+    let frame = Page {
+        id: id::RECOVERY_CODE_PAGE,
+        title: "Enter the code",
+        purpose: html! { "If there is an account of that name with a phone, a code is on its way to it" },
+        icon: icon::message(24),
+    };
+    page(
+        stage,
+        &frame,
+        html! { (super::factor::verify::code_field(stage)) (main_button(ACTION_VERIFY, "Continue")) },
+    )
+}
+
+/// The page that asks the recovery question.
+pub fn question(stage: &Stage, question: &str) -> Markup {
+    let frame = Page {
+        id: id::RECOVERY_QUESTION_PAGE,
+        title: "One more thing",
+        purpose: html! { "Answer the question that you chose" },
+        icon: icon::question(24),
+    };
+    let (invalid, error) = described(stage);
+    page(
+        stage,
+        &frame,
+        html! {
+            div.field {
+                label for=(id::ANSWER) { (question) }
+                input type="password" id=(id::ANSWER) name="answer" required maxlength="255" autocomplete="off"
+                    aria-invalid=[invalid] aria-describedby=[error];
+            }
+            (main_button(ACTION_ANSWER, "Continue"))
+        },
+    )
+}
+
+/// What a recovery ended in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Recovered {
+    /// A new password was set.
+    Password,
+    /// The lock is gone.
+    Unlocked,
+    /// The link was used before, or is too old.
+    LinkOver,
+    /// The account is locked, and its owner is told.
+    LockedOut,
+}
+
+/// The last page; `next` leads on.
+pub fn done(stage: &Stage, recovered: Recovered, next: Option<(&str, &str)>) -> Markup {
+    let (title, purpose) = match recovered {
+        Recovered::Password => ("Your password was changed", "Sign in with the new one"),
+        Recovered::Unlocked => ("Your account is unlocked", "You can sign in again"),
+        Recovered::LinkOver => {
+            ("This link no longer works", "It was used before, or is too old. Ask for a new one")
+        }
+        Recovered::LockedOut => {
+            ("Your account is locked", "Too many attempts failed. Wait a while, or ask your administrator")
+        }
+    };
+    let picture = match recovered {
+        Recovered::Password | Recovered::Unlocked => icon::tick(28),
+        Recovered::LinkOver | Recovered::LockedOut => icon::warning(28),
+    };
+    let frame = Page { id: id::RECOVERY_DONE_PAGE, title, purpose: html! { (purpose) }, icon: picture };
+    page(
+        stage,
+        &frame,
+        html! {
+            @if let Some((href, label)) = next { a.button.primary href=(href) id=(id::RECOVERY_NEXT) { (label) } }
+        },
+    )
+}

@@ -1,0 +1,376 @@
+//! The frame of every page of a sign-in after the first: who is signing in where, what went wrong, one form, and the ways
+//! out that the transaction offers.
+
+use maud::{Markup, html};
+
+use super::{
+    icon, id,
+    layout::{Card, ClientCard, FlowForm, Person, Width, card, hidden, person},
+};
+
+/// What all these pages show.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// The client that asked, when one did.
+    pub client: Option<ClientCard>,
+    /// Who is signing in, once the password has said so.
+    pub person: Option<Person>,
+    /// Where the form goes; its fields are `flow_id`, `csrf`, `action` and those of the page.
+    pub form: FlowForm,
+    /// What was wrong with the last step.
+    pub error: Option<StepError>,
+    /// What can be done beside the main thing, in the order of the buttons.
+    pub ways: Vec<Way>,
+}
+
+/// Something that can be done beside the main thing: a button.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Way {
+    /// Send the code again.
+    Resend,
+    /// Choose another factor.
+    Previous,
+    /// Leave the step out.
+    Skip,
+    /// Give up.
+    Cancel,
+}
+
+impl Way {
+    /// The value of the field `action` that its button sends.
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Resend => "resend",
+            Self::Previous => "previous",
+            Self::Skip => "skip",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Resend => "Send again",
+            Self::Previous => "Choose another way",
+            Self::Skip => "Not now",
+            Self::Cancel => "Cancel",
+        }
+    }
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::Resend => id::STEP_RESEND,
+            Self::Previous => id::STEP_PREVIOUS,
+            Self::Skip => id::STEP_SKIP,
+            Self::Cancel => id::LOGIN_CANCEL,
+        }
+    }
+}
+
+/// What was wrong with a step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StepError {
+    /// A field was empty.
+    Incomplete,
+    /// The code or answer is wrong or too old.
+    Wrong,
+    /// The code was used before.
+    Replayed,
+    /// Too many wrong answers: this factor takes none for now.
+    Locked,
+    /// A message was sent a moment ago.
+    SentRecently,
+    /// Too many messages or attempts.
+    TooMany,
+    /// The phone number is none, or cannot be reached.
+    PhoneNumber,
+    /// The present password is wrong.
+    WrongPassword,
+    /// The two entries of the new password differ.
+    Mismatch,
+    /// The new password breaks the policy, in these points.
+    Password(Vec<String>),
+    /// What was entered cannot be used; the text says why.
+    Invalid(String),
+    /// The step is no longer possible.
+    Moved,
+    /// The server is too busy.
+    Busy,
+}
+
+impl StepError {
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Incomplete => "Something is missing",
+            Self::Wrong => "That is not right",
+            Self::Replayed => "This code was used before",
+            Self::Locked => "Too many wrong answers",
+            Self::SentRecently => "A message is on its way",
+            Self::TooMany => "Too many attempts",
+            Self::PhoneNumber => "Check the phone number",
+            Self::WrongPassword => "The current password is not correct",
+            Self::Mismatch => "The passwords differ",
+            Self::Password(_) => "Choose another password",
+            Self::Invalid(_) => "This cannot be used",
+            Self::Moved => "This step is over",
+            Self::Busy => "The server is busy",
+        }
+    }
+
+    fn text(&self) -> Markup {
+        let text = match self {
+            Self::Incomplete => "Fill in the field below.",
+            Self::Wrong => {
+                "Check the entry and try again. A code counts for a few minutes only, and only the newest one."
+            }
+            Self::Replayed => "Wait for the next code, then enter it.",
+            Self::Locked => "Choose another way to confirm it’s you, or ask your administrator.",
+            Self::SentRecently => "Wait half a minute before you ask for another one.",
+            Self::TooMany => "Wait a few minutes, then try again.",
+            Self::PhoneNumber => "Enter it with the country code, for example +44 7700 900123.",
+            Self::WrongPassword => "Enter the password that you signed in with.",
+            Self::Mismatch => "Enter the new password twice, the same both times.",
+            Self::Password(points) => {
+                return html! { p { "The new password" } ul.points { @for point in points { li { (point) } } } };
+            }
+            Self::Invalid(why) => return html! { p { (why) } },
+            Self::Moved => "Go on from here.",
+            Self::Busy => "Nothing was checked. Please try again in a moment.",
+        };
+        html! { p { (text) } }
+    }
+}
+
+/// One page: its stable id, title, purpose, icon and the content of its form.
+pub(super) struct Page<'a> {
+    pub(super) id: &'a str,
+    pub(super) title: &'a str,
+    pub(super) purpose: Markup,
+    pub(super) icon: Markup,
+}
+
+/// Renders a page around the fields of its form, which the main button belongs to.
+#[expect(clippy::needless_pass_by_value, reason = "markup is handed over, as maud's own templates do")]
+pub(super) fn page(stage: &Stage, page: &Page<'_>, fields: Markup) -> Markup {
+    let frame = Card { id: page.id, title: page.title, width: Width::Narrow, client: stage.client.as_ref() };
+    card(
+        &frame,
+        html! {
+            header.head {
+                div.tile { (page.icon) }
+                h1 { (page.title) }
+                p { (page.purpose) }
+            }
+            @if let Some(error) = &stage.error {
+                div.alert id="step-error" role="alert" {
+                    (icon::warning(20))
+                    div { h2 { (error.title()) } (error.text()) }
+                }
+            }
+            form.stack id="step-form" method="post" action=(stage.form.action) {
+                (hidden(&stage.form))
+                @if let Some(who) = &stage.person {
+                    div.identity { span.unseen { "Signing in as " } (person(who, None)) }
+                }
+                (fields)
+                (ways(&stage.ways))
+            }
+        },
+    )
+}
+
+/// The main button; it comes before all others, so that the enter key presses it.
+pub(super) fn main_button(action: &str, label: &str) -> Markup {
+    html! {
+        div.buttons {
+            button.button.primary type="submit" id=(id::STEP_SUBMIT) name="action" value=(action) { (label) }
+        }
+    }
+}
+
+fn ways(ways: &[Way]) -> Markup {
+    html! {
+        @if !ways.is_empty() {
+            div.ways {
+                @for way in ways {
+                    button.button.quiet type="submit" id=(way.id()) name="action" value=(way.action()) formnovalidate { (way.label()) }
+                }
+            }
+        }
+    }
+}
+
+/// What ties a field to the error above it.
+pub(super) fn described(stage: &Stage) -> (Option<&'static str>, Option<&'static str>) {
+    match &stage.error {
+        Some(
+            StepError::Incomplete
+            | StepError::Wrong
+            | StepError::Replayed
+            | StepError::PhoneNumber
+            | StepError::WrongPassword
+            | StepError::Mismatch
+            | StepError::Password(_)
+            | StepError::Invalid(_),
+        ) => (Some("true"), Some("step-error")),
+        Some(
+            StepError::Locked
+            | StepError::SentRecently
+            | StepError::TooMany
+            | StepError::Moved
+            | StepError::Busy,
+        ) => (None, Some("step-error")),
+        None => (None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use maud::Markup;
+
+    use super::*;
+    use crate::{
+        id::FactorId,
+        model::{factor::FactorKind, policy::Requirement},
+        secret::Secret,
+        web::{
+            corpus::{assert_escaped, assert_ids, client, form},
+            factor::{
+                activate::{Activate, Seed, activate},
+                choose::{BackupCodes, Choice, choose},
+                enroll::{self, Done, Offer},
+                verify::{Prove, Remember, backup_code, send, verify},
+            },
+            password::{PasswordReason, password},
+            recovery::{Channel, Recovered, Recovering, code, done, question, sent, start},
+        },
+    };
+
+    fn stage(text: &str, error: Option<StepError>) -> Stage {
+        Stage {
+            client: Some(client(text)),
+            person: Some(Person { display_name: text.to_owned(), login: format!("{text}@example.com") }),
+            form: form(text),
+            error,
+            ways: vec![Way::Resend, Way::Previous, Way::Skip, Way::Cancel],
+        }
+    }
+
+    fn prove(text: &str, kind: FactorKind) -> Prove {
+        Prove {
+            kind,
+            destination: Some(text.to_owned()),
+            question: Some(text.to_owned()),
+            digits: 6,
+            remember: Remember::Unticked,
+        }
+    }
+
+    /// Every page of this family, by name, with `text` wherever text comes from outside.
+    fn pages(text: &str) -> Vec<(&'static str, Markup)> {
+        let stage = |error| stage(text, error);
+        let choices: Vec<Choice> = FactorKind::ALL
+            .into_iter()
+            .map(|kind| Choice { id: FactorId::new(text), kind, detail: Some(text.to_owned()) })
+            .collect();
+        let offers: Vec<Offer> = FactorKind::ALL
+            .into_iter()
+            .enumerate()
+            .map(|(index, kind)| Offer {
+                kind,
+                requirement: if index == 1 { Requirement::Required } else { Requirement::Optional },
+                done: if index == 0 { Done::Yes } else { Done::No },
+            })
+            .collect();
+        let seed = Seed { qr_href: format!("/qr/{text}"), shared_secret: Secret::new(text.to_owned()) };
+        let totp = Activate { kind: FactorKind::TotpOkta, destination: None, digits: 6, seed: Some(seed) };
+        let sms =
+            Activate { kind: FactorKind::Sms, destination: Some(text.to_owned()), digits: 6, seed: None };
+        let rules = [text.to_owned()];
+        vec![
+            ("choose", choose(&stage(Some(StepError::Locked)), &choices, BackupCodes::Offered)),
+            ("verify-sms", verify(&stage(Some(StepError::Wrong)), &prove(text, FactorKind::Sms))),
+            ("verify-totp", verify(&stage(None), &prove(text, FactorKind::TotpOkta))),
+            ("verify-question", verify(&stage(None), &prove(text, FactorKind::Question))),
+            ("send", send(&stage(None), FactorKind::Sms, Some(text))),
+            ("backup-code", backup_code(&stage(None))),
+            ("enroll", enroll::choose(&stage(None), &offers)),
+            (
+                "enroll-phone",
+                enroll::phone(&stage(Some(StepError::PhoneNumber)), FactorKind::Call, Some(text)),
+            ),
+            ("enroll-email", enroll::email(&stage(None), Some(text))),
+            ("enroll-question", enroll::question(&stage(None), &[("key".to_owned(), text.to_owned())])),
+            ("activate-totp", activate(&stage(None), &totp)),
+            ("activate-sms", activate(&stage(Some(StepError::Invalid(text.to_owned()))), &sms)),
+            (
+                "password",
+                password(
+                    &stage(Some(StepError::Password(vec![text.to_owned()]))),
+                    PasswordReason::ExpiresIn(3),
+                    &rules,
+                ),
+            ),
+            ("password-new", password(&stage(None), PasswordReason::NewAccount, &rules)),
+            (
+                "recovery",
+                start(
+                    &stage(None),
+                    Recovering::Password,
+                    Some(text),
+                    &[Channel::Email, Channel::Sms, Channel::Call],
+                ),
+            ),
+            ("recovery-sent", sent(&stage(None))),
+            ("recovery-code", code(&stage(None))),
+            ("recovery-question", question(&stage(None), text)),
+            ("recovery-done", done(&stage(None), Recovered::Password, Some(("/signin", "Sign in")))),
+        ]
+    }
+
+    #[test]
+    fn sec_x01_every_text_on_the_pages_of_a_sign_in_is_escaped() {
+        for (index, (name, _)) in pages("Acme").into_iter().enumerate() {
+            assert_escaped(|text| {
+                let (same, markup) = pages(text).swap_remove(index);
+                assert_eq!(same, name);
+                markup
+            });
+        }
+    }
+
+    #[test]
+    fn the_enter_key_presses_the_main_button() {
+        for (name, markup) in pages("Acme") {
+            let html = markup.into_string();
+            let first = html.find("<button").map(|at| &html[at..]);
+            let first = first.and_then(|button| button.split_once('>')).map(|(tag, _)| tag.to_owned());
+            let expected = match name {
+                // Whoever has a choice chooses.
+                "choose" | "enroll" => "class=\"choice\"",
+                "recovery-sent" | "recovery-done" => "class=\"button quiet\"",
+                _ => "id=\"step-submit\"",
+            };
+            assert!(first.as_deref().is_some_and(|tag| tag.contains(expected)), "{name}: {first:?}");
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_label_and_errors_are_announced() {
+        for (name, markup) in pages("Acme") {
+            let html = markup.into_string();
+            assert_ids(&html, &["step-form"]);
+            let described = html.contains("aria-describedby=\"step-error");
+            assert!(!described || html.contains("role=\"alert\""), "{name}");
+            for input in
+                html.split("<input ").skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag)
+            {
+                let labelled =
+                    ["type=\"hidden\"", "type=\"checkbox\"", "type=\"radio\"", "aria-hidden=\"true\""]
+                        .iter()
+                        .any(|kind| input.contains(kind));
+                let id = input.split("id=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("");
+                assert!(labelled || html.contains(&format!("for=\"{id}\"")), "{name}: {input}");
+            }
+        }
+    }
+}
