@@ -257,7 +257,7 @@ async fn sec_x03_texts_of_attackers_are_only_texts(app: TestApp) {
     }
     let deep = encode(&format!("{}id pr{}", "(".repeat(21), ")".repeat(21)));
     assert_error(&app.read(&format!("{USERS}?search={deep}"), &token).await, 400, "E0000031");
-    let nested = format!("{}{}", "{\"a\":".repeat(2000), "1".to_owned() + &"}".repeat(2000));
+    let nested = format!("{}1{}", "{\"a\":".repeat(2000), "}".repeat(2000));
     let refused = app.ssws(Method::POST, USERS, &token).body("application/json", nested).send().await;
     assert_error(&refused, 400, "E0000003");
     // A cursor that was tampered with, or is of another list.
