@@ -13,6 +13,7 @@
 #[macro_use]
 mod support;
 
+mod admin;
 mod architecture;
 mod authn;
 mod browser;
@@ -32,6 +33,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = [
+        admin::trials(),
         architecture::trials(),
         authn::trials(),
         supply_chain::trials(),

@@ -269,8 +269,11 @@ pub async fn expire_with_temporary(
     Ok((password, unit.row(event.row(caller, app.random.as_ref(), app.now()))))
 }
 
-/// The old password, charged before it is looked at and at the same cost whoever the user is.
-async fn prove(
+/// Checks the password of a user, charged before it is looked at and at the same cost whoever the user is.
+///
+/// # Errors
+/// It is wrong, or none is looked at for now.
+pub async fn prove(
     app: &App,
     user: &User,
     old: &Secret<String>,

@@ -3,6 +3,7 @@
 pub mod administrator;
 pub mod logs;
 pub mod sessions;
+pub mod user_credentials;
 pub mod user_factors;
 pub mod users;
 
