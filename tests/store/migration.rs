@@ -106,6 +106,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         authn_transaction,
         authorization_code,
         authorization_server,
+        backup_code,
         claim,
         client,
         client_secret,
@@ -113,6 +114,10 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         device_code,
         device_secret,
         device_secret_grant,
+        factor,
+        factor_budget,
+        factor_challenge,
+        factor_profile,
         flow,
         grant,
         group,
@@ -124,6 +129,9 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         outbox,
         pairwise_subject,
         password_history,
+        policy,
+        policy_mapping,
+        policy_rule,
         pushed_request,
         recovery_budget,
         recovery_code,
@@ -140,6 +148,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         trusted_origin,
         used_jti,
         user,
+        zone,
     ];
     assert_eq!(tables(&database).await, checked);
 }
