@@ -15,9 +15,9 @@ use crate::{
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
-        factor::{FactorClass, FactorStatus},
+        factor::{Factor, FactorClass, FactorStatus},
         policy::{Access, AppSignOn, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
-        session::Session,
+        session::{Session, VerifiedFactor},
         user::User,
     },
     policy::assurance::{Choice, Reach, choose},
@@ -118,7 +118,7 @@ fn freshness(
 fn lacks_possession(part: &Assurance, session: &Session) -> bool {
     let known: Vec<_> =
         session.factors.iter().filter(|factor| factor.class() == FactorClass::Possession).cloned().collect();
-    let password = [crate::model::session::VerifiedFactor::password(session.auth_time)];
+    let password = [VerifiedFactor::password(session.auth_time)];
     part.missing(&known, &password) != Missing::Nothing
 }
 
@@ -136,7 +136,7 @@ fn asks_for_acr(request: &ValidRequest) -> bool {
 async fn reach(app: &App, user: &User, enroll: &MfaEnroll) -> Result<Reach, Fault> {
     let factors = service::list(app, &user.id).await?;
     let owned = || factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
-    if owned().any(|factor| factor.is_active()) {
+    if owned().any(Factor::is_active) {
         return Ok(Reach::Now);
     }
     let may_enroll = enroll.prompt != EnrollPrompt::Never

@@ -11,13 +11,16 @@ use crate::{
     },
 };
 
+/// A policy, and its rule that matches, if one does.
+pub type Deciding<'a, S, A> = (&'a Policy<S, A>, Option<&'a Rule<A>>);
+
 /// What decides for a user: the first active policy by priority that speaks about the user's groups, with its first active
 /// rule that matches, if one does. A later policy is not asked, even if no rule of this one matches.
 pub fn deciding<'a, S, A>(
     policies: &'a [Policy<S, A>],
     zones: &[Zone],
     subject: &Subject<'_>,
-) -> Option<(&'a Policy<S, A>, Option<&'a Rule<A>>)> {
+) -> Option<Deciding<'a, S, A>> {
     let policy = policies
         .iter()
         .filter(|policy| policy.status == Status::Active && speaks_about(&policy.groups, subject.groups))

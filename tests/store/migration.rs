@@ -105,6 +105,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         api_token,
         authorization_code,
         authorization_server,
+        backup_code,
         claim,
         client,
         client_secret,
@@ -112,6 +113,10 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         device_code,
         device_secret,
         device_secret_grant,
+        factor,
+        factor_budget,
+        factor_challenge,
+        factor_profile,
         flow,
         grant,
         group,
@@ -123,6 +128,9 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         outbox,
         pairwise_subject,
         password_history,
+        policy,
+        policy_mapping,
+        policy_rule,
         pushed_request,
         recovery_budget,
         recovery_code,
@@ -138,6 +146,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         trusted_origin,
         used_jti,
         user,
+        zone,
     ];
     assert_eq!(tables(&database).await, checked);
 }
