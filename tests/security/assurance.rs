@@ -151,6 +151,7 @@ async fn sec_t02_what_the_user_has_decides_what_is_gone_for(app: TestApp) {
     for asked in [TWO, TWO_OR_ONE, IF_POSSIBLE, preferred] {
         assert_eq!(outcome(&app, &mut browser, WEB, &[asked]).await, "asked", "{asked:?}");
     }
+    let mut browser = Browser::new();
     app.sign_in_by(&mut browser, ALICE, &["pwd", "sms"]).await;
     for asked in [TWO, TWO_OR_ONE, preferred] {
         assert_eq!(outcome(&app, &mut browser, WEB, &[asked]).await, "code", "{asked:?}");
