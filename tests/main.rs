@@ -24,6 +24,7 @@ mod openapi;
 mod security;
 mod store;
 mod supply_chain;
+mod user;
 mod web;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         openapi::trials(),
         security::trials(),
         store::trials(),
+        user::trials(),
         web::trials(),
         browser::trials(),
         cli::trials(),

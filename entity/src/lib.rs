@@ -4,6 +4,7 @@
 pub mod access_policy;
 pub mod access_policy_rule;
 pub mod api_token;
+pub mod authn_transaction;
 pub mod authorization_code;
 pub mod authorization_server;
 pub mod backup_code;
@@ -39,6 +40,7 @@ pub mod recovery_question;
 pub mod recovery_token;
 pub mod refresh_token;
 pub mod registration_access_token;
+pub mod remembered_device;
 pub mod revoked_jti;
 pub mod scope;
 pub mod session;

@@ -136,10 +136,8 @@ impl Telephony {
         if self.timeout.is_zero() || self.timeout > MAX_TIMEOUT {
             return Err(ConfigError::invalid("telephony.timeout", "must be between 1ms and 30s"));
         }
-        if let Some(hook) = &self.hook {
-            if http::HeaderName::try_from(&hook.header).is_err() {
-                return Err(ConfigError::invalid("telephony.hook.header", "is no header"));
-            }
+        if self.hook.as_ref().is_some_and(|hook| http::HeaderName::try_from(&hook.header).is_err()) {
+            return Err(ConfigError::invalid("telephony.hook.header", "is no header"));
         }
         if let Some(account) = &self.twilio {
             let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());

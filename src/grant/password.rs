@@ -49,7 +49,7 @@ pub(super) async fn redeem(
 /// Unknown user, wrong password and locked user are one (RFC 6749 §5.2).
 fn refused(error: SignInError) -> GrantError {
     match error {
-        SignInError::Refused | SignInError::IllegalStep(_) => GrantError::InvalidGrant("credentials_refused"),
+        SignInError::Refused | SignInError::Incomplete => GrantError::InvalidGrant("credentials_refused"),
         SignInError::Throttled(count) => GrantError::Throttled(count),
         SignInError::Busy => Fault::Overloaded("too many passwords are waiting to be checked").into(),
         SignInError::Fault(fault) => fault.into(),

@@ -17,7 +17,7 @@ use crate::{
     model::{
         authorization_server::{
             AccessPolicy, AccessRule, AuthorizationServer, Claim, PeopleCondition, PolicyClients,
-            RuleConditions, Scope, ServerConfig,
+            RuleConditions, Scope, ServerConfig, ServerSettings,
         },
         client::{Assignment, Client, RegisteredBy},
         user::{PasswordLock, Profile, User, UserStatus},
@@ -326,12 +326,29 @@ impl Apply<'_> {
         if let Some(description) = &wanted.description {
             server.description.clone_from(description);
         }
-        let settings = &mut server.settings;
+        self.change_settings(&mut server.settings, &wanted.settings).await?;
+        server.status = wanted.status.unwrap_or(server.status);
+        server.access_token_profile = wanted.access_token_profile.unwrap_or(server.access_token_profile);
+        if *server == before {
+            return Ok(());
+        }
+        if !is_new {
+            server.updated_at = self.now;
+        }
+        Ok(store::server::update(&self.tx, server).await?)
+    }
+
+    async fn change_settings(
+        &self,
+        settings: &mut ServerSettings,
+        wanted: &read::Settings,
+    ) -> Result<(), SeedError> {
         if let Some(algorithms) = &wanted.signing_algorithms {
             settings.signing_algorithms.clone_from(algorithms);
         }
         settings.code_lifetime = wanted.code_lifetime.unwrap_or(settings.code_lifetime);
         settings.id_token_lifetime = wanted.id_token_lifetime.unwrap_or(settings.id_token_lifetime);
+        settings.dpop_nonce_required = wanted.dpop_nonce_required.unwrap_or(settings.dpop_nonce_required);
         if let Some(resources) = &wanted.resources {
             settings.resources.clone_from(resources);
         }
@@ -344,15 +361,7 @@ impl Apply<'_> {
         if let Some(servers) = &wanted.trusted_servers {
             settings.trusted_servers = self.server_ids(servers).await?;
         }
-        server.status = wanted.status.unwrap_or(server.status);
-        server.access_token_profile = wanted.access_token_profile.unwrap_or(server.access_token_profile);
-        if *server == before {
-            return Ok(());
-        }
-        if !is_new {
-            server.updated_at = self.now;
-        }
-        Ok(store::server::update(&self.tx, server).await?)
+        Ok(())
     }
 
     async fn server_ids(&self, servers: &[Reference]) -> Result<Vec<AuthorizationServerId>, SeedError> {

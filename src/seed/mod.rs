@@ -166,6 +166,44 @@ mod tests {
         assert!(refusal("users: [{login: a, status: ENABLED}]").contains("STAGED, PROVISIONED"));
     }
 
+    /// The public members of a struct, by the source that declares it.
+    fn members<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
+        let declared = source.split_once(&format!("pub struct {name} {{\n")).unwrap().1;
+        let declared = declared.split_once("\n}\n").unwrap().0;
+        let member = |line: &'a str| line.strip_prefix("    pub ")?.split_once(':').map(|(name, _)| name);
+        declared.lines().filter_map(member).collect()
+    }
+
+    #[test]
+    fn every_setting_of_a_server_and_every_member_of_a_client_has_a_key_and_an_explanation() {
+        let settings = members(include_str!("../model/authorization_server.rs"), "ServerSettings");
+        let userinfo = members(include_str!("../model/authorization_server.rs"), "UserinfoSettings");
+        let issuer = members(include_str!("../model/authorization_server.rs"), "TrustedIssuer");
+        let mut metadata = members(include_str!("../protocol/client_metadata/mod.rs"), "ClientMetadata");
+        // Not a member but a family: `client_name#de`.
+        metadata.retain(|member| *member != "localized");
+        assert!(settings.len() >= 8 && userinfo.len() == 2 && issuer.len() == 4 && metadata.len() > 50);
+        let within = |before: &str, key: &str| refusal(&format!("{before}{key}: [[1]]"));
+        let setting = "authorization_servers:\n  - id: default\n    settings:\n      ";
+        for (before, known) in [
+            (setting.to_owned(), &settings),
+            (format!("{setting}userinfo:\n        "), &userinfo),
+            (format!("{setting}trusted_issuers:\n      - "), &issuer),
+            ("clients:\n  - client_id: a\n    ".to_owned(), &metadata),
+        ] {
+            assert!(within(&before, "unheard_of").contains("unknown key"));
+            for key in known {
+                let answer = within(&before, key);
+                assert!(!answer.contains("unknown key"), "{answer}");
+            }
+        }
+        let example = include_str!("../../tests/seed/complete.yaml");
+        let words: Vec<&str> = example.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        for key in settings.iter().chain(&userinfo).chain(&issuer).chain(&metadata) {
+            assert!(words.contains(key), "{key} is not explained in tests/seed/complete.yaml");
+        }
+    }
+
     #[test]
     fn the_documented_example_is_accepted() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seed/complete.yaml");

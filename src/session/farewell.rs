@@ -140,6 +140,21 @@ pub async fn messages_of_user(app: &App, user: &UserId, now: OffsetDateTime) -> 
     messages(app, user, &parties, now)
 }
 
+/// The same over all sessions but one.
+///
+/// # Errors
+/// The database failed, or a message could not be sealed.
+pub async fn messages_of_user_but(
+    app: &App,
+    user: &UserId,
+    kept: &SessionId,
+    now: OffsetDateTime,
+) -> Result<Vec<Message>, Fault> {
+    let mut parties = resolve(app, store::session::logged_in_of_user(&app.db, user).await?).await?;
+    parties.retain(|party| party.session_id != *kept);
+    messages(app, user, &parties, now)
+}
+
 fn messages(
     app: &App,
     user: &UserId,

@@ -5,6 +5,7 @@
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
 pub mod api_token;
+pub mod authn_transaction;
 pub mod authorization_code;
 pub mod backup_code;
 pub mod client;
@@ -33,6 +34,7 @@ pub mod recovery_question;
 pub mod recovery_token;
 pub mod refresh_token;
 pub mod registration_access_token;
+pub mod remembered_device;
 pub mod server;
 pub mod session;
 pub mod session_token;

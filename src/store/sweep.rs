@@ -13,6 +13,10 @@ pub const BATCH: u64 = 500;
 pub enum Expired {
     /// Pending authorization requests.
     Flows,
+    /// Authentication transactions.
+    AuthnTransactions,
+    /// Remembered devices.
+    RememberedDevices,
     /// Pushed authorization requests; kept for a day, longer than any flow that they began.
     PushedRequests,
     /// Device authorization requests; kept for an hour, so that a late poll is told why.
@@ -53,8 +57,10 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Flows,
+        Self::AuthnTransactions,
+        Self::RememberedDevices,
         Self::PushedRequests,
         Self::DeviceCodes,
         Self::AuthorizationCodes,
@@ -79,6 +85,14 @@ impl Expired {
         match self {
             Self::Flows => {
                 r#"DELETE FROM "flow" WHERE "id" IN (SELECT "id" FROM "flow" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::AuthnTransactions => {
+                r#"DELETE FROM "authn_transaction" WHERE "id" IN
+                   (SELECT "id" FROM "authn_transaction" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::RememberedDevices => {
+                r#"DELETE FROM "remembered_device" WHERE ("user_id", "device_hash") IN
+                   (SELECT "user_id", "device_hash" FROM "remembered_device" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::PushedRequests => {
                 r#"DELETE FROM "pushed_request" WHERE "request_hash" IN

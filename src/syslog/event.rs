@@ -16,6 +16,8 @@ use crate::{
 pub enum EventType {
     /// A sign-in attempt with a password.
     SessionStart,
+    /// A user proved everything that was asked for; a session may follow.
+    Authenticated,
     /// A session was ended by its user.
     SessionEnd,
     /// An administrator ended a user's sessions.
@@ -42,6 +44,12 @@ pub enum EventType {
     AccountUseToken,
     /// A user was created.
     UserCreate,
+    /// A user was activated.
+    UserActivate,
+    /// The activation of a user was started anew.
+    UserReactivate,
+    /// A user was deactivated.
+    UserDeactivate,
     /// A user was changed.
     UserUpdateProfile,
     /// A user was suspended.
@@ -156,6 +164,7 @@ impl EventType {
     fn name(self, org: bool) -> &'static str {
         match (self, org) {
             (Self::SessionStart, _) => "user.session.start",
+            (Self::Authenticated, _) => "user.authentication.verify",
             (Self::SessionEnd, _) => "user.session.end",
             (Self::SessionClear, _) => "user.session.clear",
             (Self::SingleLogout, _) => "user.authentication.slo",
@@ -169,6 +178,9 @@ impl EventType {
             (Self::AccountUseToken, _) => "user.account.use_token",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",
             (Self::UserCreate, _) => "user.lifecycle.create",
+            (Self::UserActivate, _) => "user.lifecycle.activate",
+            (Self::UserReactivate, _) => "user.lifecycle.reactivate",
+            (Self::UserDeactivate, _) => "user.lifecycle.deactivate",
             (Self::UserUpdateProfile, _) => "user.account.update_profile",
             (Self::UserSuspend, _) => "user.lifecycle.suspend",
             (Self::UserUnsuspend, _) => "user.lifecycle.unsuspend",

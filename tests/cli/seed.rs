@@ -98,6 +98,8 @@ fn the_documented_example_is_applied_and_again_changes_nothing() {
     ] {
         assert!(!first[table].is_empty(), "{table}");
     }
+    let settings = &first["authorization_server"];
+    assert!(settings.iter().any(|row| row.contains("\"dpop_nonce_required\":true")), "{settings:?}");
     place.run(&["apply", EXAMPLE]).succeeded();
     let second = dump(&database);
     for (table, rows) in &first {

@@ -8,6 +8,7 @@ use poem::{Body, Request, Response, web::Data};
 use poem_openapi::{Object, OpenApi, types::Any};
 use serde_json::{Value, json};
 
+use super::{administrator, either};
 use crate::{
     api::{
         error::{oauth::json_response, okta::Envelope},
@@ -144,23 +145,9 @@ impl Sessions {
     }
 }
 
-/// What an endpoint answers, whichever way it got there.
-fn either(answer: Result<Response, Response>) -> Response {
-    answer.unwrap_or_else(|refusal| refusal)
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(fault: Fault) -> Response {
-    match fault {
-        Fault::Overloaded(what) => {
-            tracing::warn!(what, "overloaded");
-            Envelope::unavailable().respond()
-        }
-        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
-            tracing::error!(%fault, "a request failed");
-            Envelope::internal().respond()
-        }
-    }
+    administrator::failed(&fault)
 }
 
 impl Sessions {
@@ -226,7 +213,7 @@ fn text<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
 }
 
 /// The live session of the browser with its user. Looking at it does not keep it alive.
-async fn current(app: &App, request: &Request) -> Result<(Session, User), Response> {
+pub(super) async fn current(app: &App, request: &Request) -> Result<(Session, User), Response> {
     let sent = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let cookies = cookies(app);
     let cookie = cookies.find(sent, Cookie::Session).ok_or_else(no_session)?;
@@ -238,7 +225,7 @@ async fn current(app: &App, request: &Request) -> Result<(Session, User), Respon
 
 /// A cookie comes along with whatever any page sends: what changes something must come from our own pages or from those
 /// of a trusted origin (RFC 6454 §7; Fetch Metadata §2.4).
-async fn may_change(app: &App, request: &Request) -> Result<(), Response> {
+pub(super) async fn may_change(app: &App, request: &Request) -> Result<(), Response> {
     let allowed = match text(request, "origin") {
         Some(origin) if origin == app.settings.issuer => true,
         Some(origin) => app.origins.load(&app.db).await.map_err(failed)?.trusts(origin),

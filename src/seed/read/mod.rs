@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(super) use self::{
     client::Client,
     policy::Policy,
-    server::{Claim, Scope, Server},
+    server::{Claim, Scope, Server, Settings},
     user::{Password, User},
 };
 use self::{client::client, server::server, sign_on_policy::Policies, user::user};

@@ -1,0 +1,143 @@
+//! Who asks the Factors API about whose factors: a program for an administrator, or users about their own, with the cookie of
+//! their session.
+
+use std::sync::Arc;
+
+use poem::{Request, Response};
+use time::Duration;
+
+use crate::{
+    api::{
+        error::okta::Envelope,
+        v1::{
+            administrator::{Right, administrator, failed},
+            sessions::{current, may_change},
+        },
+    },
+    app::App,
+    factor::{Purpose, service},
+    fault::Fault,
+    id::UserId,
+    model::{
+        factor::FactorClass,
+        session::Session,
+        user::{User, UserStatus},
+    },
+    store,
+    syslog::Caller,
+    user::login::LoginKey,
+};
+
+/// How users name themselves.
+const ME: &str = "me";
+/// First factors are enrolled right after a sign-in only (security rule S1).
+const FRESH: Duration = Duration::minutes(5);
+/// The longest id or login that is looked up.
+const MAX_NAME: usize = 255;
+
+/// A request about the factors of a user.
+pub(super) struct Asked {
+    /// Whose factors.
+    pub(super) user: User,
+    /// How links name the user.
+    pub(super) name: String,
+    /// Who acts.
+    pub(super) caller: Caller,
+    /// Who asks.
+    pub(super) asker: Asker,
+}
+
+/// Who asks.
+pub(super) enum Asker {
+    /// A program for an administrator, or a machine. The text names it in what is kept of the deed.
+    Administrator(String),
+    /// The user.
+    Owner(Box<Session>),
+}
+
+impl Asked {
+    /// What challenges and answers are bound to.
+    pub(super) fn purpose(&self) -> Purpose<'_> {
+        match &self.asker {
+            Asker::Administrator(_) => Purpose::Api,
+            Asker::Owner(session) => Purpose::Session(&session.id),
+        }
+    }
+}
+
+/// Finds out who asks, and whether they may.
+///
+/// # Errors
+/// The answer to whoever may not, or who asks about nobody.
+pub(super) async fn asked(app: &App, request: &Request, name: &str, right: Right) -> Result<Asked, Response> {
+    let has_token = request.headers().contains_key(http::header::AUTHORIZATION);
+    if name == ME && !has_token {
+        return owner(app, request, right).await;
+    }
+    let administrator = administrator(app, request, right).await?;
+    let actor = match (administrator.user(), administrator.caller().actor.as_ref()) {
+        (Some(user), _) => user.id.to_string(),
+        (None, Some(crate::syslog::Actor::Client(client))) => client.to_string(),
+        (None, _) => "administrator".to_owned(),
+    };
+    let caller = administrator.caller().clone();
+    let user = find(app, name).await.map_err(|fault| failed(&fault))?;
+    let user = user.ok_or_else(|| Envelope::not_found(name, "User").respond())?;
+    if right == Right::UsersManage && user.status == UserStatus::Deprovisioned {
+        let gone = "The status of the user does not permit this";
+        return Err(Envelope::new(http::StatusCode::FORBIDDEN, "E0000038", gone).respond());
+    }
+    let name = user.id.to_string();
+    Ok(Asked { user, name, caller, asker: Asker::Administrator(actor) })
+}
+
+/// A user by id, or by login.
+async fn find(app: &App, name: &str) -> Result<Option<User>, Fault> {
+    if name.len() > MAX_NAME {
+        return Ok(None);
+    }
+    if let Some(user) = store::user::find(&app.db, &UserId::new(name)).await? {
+        return Ok(Some(user));
+    }
+    match LoginKey::normalize(name) {
+        Ok(key) => store::user::find_by_login(&app.db, key.as_str()).await,
+        Err(_) => Ok(None),
+    }
+}
+
+async fn owner(app: &App, request: &Request, right: Right) -> Result<Asked, Response> {
+    if right == Right::UsersManage {
+        may_change(app, request).await?;
+    }
+    // There is nobody to whom `me` could refer: as for any other request without credentials.
+    let (session, user) = current(app, request).await.map_err(|_| Envelope::invalid_token().respond())?;
+    let caller = request.data::<Arc<Caller>>().map(|caller| Caller::clone(caller));
+    let caller = caller.unwrap_or_else(|| Caller::system("api"));
+    Ok(Asked { user, name: ME.to_owned(), caller, asker: Asker::Owner(Box::new(session)) })
+}
+
+/// Whether factors may be added and removed here. Somebody who has a factor beside the password shows it first; a first one is
+/// added right after a sign-in only: otherwise whoever finds an open browser, or guesses the password, adds a factor and is
+/// the owner from then on (security rule S1, CVE-2026-3429).
+///
+/// # Errors
+/// The answer to whoever must show more.
+pub(super) async fn may_change_factors(app: &App, asked: &Asked) -> Result<(), Response> {
+    let session = match &asked.asker {
+        Asker::Administrator(_) => return Ok(()),
+        Asker::Owner(session) => session,
+    };
+    let factors = service::list(app, &asked.user.id).await.map_err(|fault| failed(&fault))?;
+    // One that was suspended is still what a thief would like to replace.
+    let has_factor = factors.iter().any(|factor| {
+        factor.status != crate::model::factor::FactorStatus::PendingActivation
+            && factor.kind.class() == FactorClass::Possession
+    });
+    let proved = |class| session.factors.iter().any(|factor| factor.class() == class);
+    let allowed = if has_factor {
+        proved(FactorClass::Knowledge) && proved(FactorClass::Possession)
+    } else {
+        app.now() - session.auth_time <= FRESH
+    };
+    if allowed { Ok(()) } else { Err(Envelope::forbidden().respond()) }
+}

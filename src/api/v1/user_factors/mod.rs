@@ -1,0 +1,485 @@
+//! Okta's Factors API (`/api/v1/users/{userId}/factors…`).
+
+mod asker;
+mod backup_codes;
+mod schema;
+mod view;
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
+use poem::{Request, Response};
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+};
+use serde_json::{Map, Value};
+use time::Duration;
+
+use self::{
+    asker::{Asked, Asker, asked, may_change_factors},
+    schema::{
+        ActivateFactor, CatalogDoc, EnrollFactor, FactorDoc, FactorsDoc, QrDoc, QuestionsDoc, RemovedDoc,
+        VerifyDoc, VerifyFactor,
+    },
+    view::Place,
+};
+use super::administrator::{Right, failed};
+use crate::{
+    api::{
+        error::{factor::envelope, oauth::json_response, okta::Envelope},
+        json_body::JsonBody,
+        payload::Answer as Documented,
+    },
+    app::App,
+    factor::{Activate, Answer, Enrolment, FactorError, Proof, UpdatePhone, code, service},
+    id::{FactorId, FactorProfileId, UserId},
+    model::{
+        factor::{Factor, FactorKind, FactorStatus},
+        policy::Requirement,
+    },
+    secret::Secret,
+    store::unit::{Outcome, Unit},
+    user::policies,
+};
+
+pub use backup_codes::BackupCodes;
+
+/// The endpoints.
+pub struct UserFactors {
+    app: Option<Arc<App>>,
+}
+
+impl UserFactors {
+    /// Endpoints that serve an application.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app: Some(app) }
+    }
+
+    /// Endpoints that only document themselves.
+    pub fn detached() -> Self {
+        Self { app: None }
+    }
+
+    fn app(&self) -> Result<&App, Response> {
+        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
+    }
+}
+
+#[OpenApi]
+impl UserFactors {
+    /// All factors of a user (Okta Factors API)
+    #[oai(path = "/api/v1/users/:user_id/factors", method = "get", operation_id = "listFactors")]
+    async fn list(&self, request: &Request, user_id: Path<String>) -> Documented<FactorsDoc> {
+        Documented::new(either(self.listed(request, &user_id).await))
+    }
+
+    /// Enrol a factor (Okta Factors API)
+    #[oai(path = "/api/v1/users/:user_id/factors", method = "post", operation_id = "enrollFactor")]
+    async fn enroll(
+        &self,
+        request: &Request,
+        user_id: Path<String>,
+        /// Whether it is active at once
+        activate: Query<Option<bool>>,
+        /// Whether the phone of an enrolled factor is replaced
+        #[oai(name = "updatePhone")]
+        update_phone: Query<Option<bool>>,
+        /// How long the code of a mail lives, in seconds; at most 600 count
+        #[oai(name = "tokenLifetimeSeconds")]
+        token_lifetime_seconds: Query<Option<i64>>,
+        body: JsonBody<EnrollFactor>,
+    ) -> Documented<FactorDoc> {
+        let how = How {
+            activate: if activate.0 == Some(true) { Activate::AtOnce } else { Activate::ByUser },
+            update_phone: if update_phone.0 == Some(true) { UpdatePhone::Replace } else { UpdatePhone::Keep },
+            token_lifetime_seconds: token_lifetime_seconds.0,
+        };
+        Documented::new(either(self.enrolled(request, &user_id, &how, &body).await))
+    }
+
+    /// The kinds of factors that a user has or may enrol (Okta Factors API)
+    #[oai(
+        path = "/api/v1/users/:user_id/factors/catalog",
+        method = "get",
+        operation_id = "listSupportedFactors"
+    )]
+    async fn catalog(&self, request: &Request, user_id: Path<String>) -> Documented<CatalogDoc> {
+        Documented::new(either(self.cataloged(request, &user_id).await))
+    }
+
+    /// The questions that can be chosen; they are no secret (Okta Factors API)
+    #[oai(
+        path = "/api/v1/users/:user_id/factors/questions",
+        method = "get",
+        operation_id = "listSupportedSecurityQuestions"
+    )]
+    async fn questions(&self, user_id: Path<String>) -> Documented<QuestionsDoc> {
+        // They are the same for everybody, and asked for in the middle of a sign-in.
+        let _ = user_id;
+        Documented::new(json_response(StatusCode::OK, &view::questions()))
+    }
+
+    /// A factor (Okta Factors API)
+    #[oai(path = "/api/v1/users/:user_id/factors/:factor_id", method = "get", operation_id = "getFactor")]
+    async fn get(
+        &self,
+        request: &Request,
+        user_id: Path<String>,
+        factor_id: Path<String>,
+    ) -> Documented<FactorDoc> {
+        Documented::new(either(self.shown(request, &user_id, &factor_id).await))
+    }
+
+    /// Remove a factor (Okta Factors API)
+    #[oai(
+        path = "/api/v1/users/:user_id/factors/:factor_id",
+        method = "delete",
+        operation_id = "unenrollFactor"
+    )]
+    async fn delete(
+        &self,
+        request: &Request,
+        user_id: Path<String>,
+        factor_id: Path<String>,
+    ) -> Documented<RemovedDoc> {
+        Documented::new(either(self.removed(request, &user_id, &factor_id).await))
+    }
+
+    /// Activate a factor by a first proof (Okta Factors API)
+    #[oai(
+        path = "/api/v1/users/:user_id/factors/:factor_id/lifecycle/activate",
+        method = "post",
+        operation_id = "activateFactor"
+    )]
+    async fn activate(
+        &self,
+        request: &Request,
+        user_id: Path<String>,
+        factor_id: Path<String>,
+        body: JsonBody<ActivateFactor>,
+    ) -> Documented<FactorDoc> {
+        Documented::new(either(self.activated(request, &user_id, &factor_id, &body).await))
+    }
+
+    /// Send the code of an enrolment again (Okta Factors API)
+    #[oai(
+        path = "/api/v1/users/:user_id/factors/:factor_id/resend",
+        method = "post",
+        operation_id = "resendEnrollFactor"
+    )]
+    async fn resend(
+        &self,
+        request: &Request,
+        user_id: Path<String>,
+        factor_id: Path<String>,
+        body: JsonBody<EnrollFactor>,
+    ) -> Documented<FactorDoc> {
+        Documented::new(either(self.resent(request, &user_id, &factor_id, &body).await))
+    }
+
+    /// Send a code, or verify an answer (Okta Factors API)
+    #[oai(
+        path = "/api/v1/users/:user_id/factors/:factor_id/verify",
+        method = "post",
+        operation_id = "verifyFactor"
+    )]
+    async fn verify(
+        &self,
+        request: &Request,
+        user_id: Path<String>,
+        factor_id: Path<String>,
+        /// How long the code of a mail lives, in seconds; at most 600 count
+        #[oai(name = "tokenLifetimeSeconds")]
+        token_lifetime_seconds: Query<Option<i64>>,
+        body: JsonBody<VerifyFactor>,
+    ) -> Documented<VerifyDoc> {
+        let ids = (user_id.as_str(), factor_id.as_str());
+        Documented::new(either(self.verified(request, ids, token_lifetime_seconds.0, &body).await))
+    }
+
+    /// The QR code of an enrolment, for whoever was told its address (Okta Factors API)
+    #[oai(
+        path = "/api/v1/users/:user_id/factors/:factor_id/qr/:token",
+        method = "get",
+        operation_id = "getFactorQrCode"
+    )]
+    async fn qr(
+        &self,
+        user_id: Path<String>,
+        factor_id: Path<String>,
+        token: Path<String>,
+    ) -> Documented<QrDoc> {
+        Documented::new(either(self.pictured(&user_id, &factor_id, &token).await))
+    }
+}
+
+/// What an endpoint answers, whichever way it got there.
+fn either(answer: Result<Response, Response>) -> Response {
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn refused(error: FactorError) -> Response {
+    envelope(&error).respond()
+}
+
+/// How an enrolment is to happen.
+struct How {
+    activate: Activate,
+    update_phone: UpdatePhone,
+    token_lifetime_seconds: Option<i64>,
+}
+
+/// The life of a code as a parameter names it (Okta: 1 to 86400).
+fn lifetime(seconds: Option<i64>) -> Result<Option<Duration>, Response> {
+    match seconds {
+        Some(seconds) if !(1..=86_400).contains(&seconds) => {
+            let cause = "tokenLifetimeSeconds: must be between 1 and 86400".to_owned();
+            Err(Envelope::validation("tokenLifetimeSeconds", [cause]).respond())
+        }
+        seconds => Ok(seconds.map(Duration::seconds)),
+    }
+}
+
+impl UserFactors {
+    async fn listed(&self, request: &Request, user_id: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersRead).await?;
+        let factors = service::list(app, &asked.user.id).await.map_err(|fault| failed(&fault))?;
+        let place = place(app, &asked);
+        let views: Vec<Value> = factors.iter().map(|factor| view::factor(&place, factor, None)).collect();
+        Ok(json_response(StatusCode::OK, &views))
+    }
+
+    async fn cataloged(&self, request: &Request, user_id: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersRead).await?;
+        let factors = service::list(app, &asked.user.id).await.map_err(|fault| failed(&fault))?;
+        let policies = policies::of_user(app, &asked.user, asked.caller.ip).await;
+        let policies = policies.map_err(|fault| failed(&fault))?;
+        let place = place(app, &asked);
+        let entries = FactorKind::ALL.into_iter().filter_map(|kind| {
+            let requirement = policies.enroll.requirement(kind);
+            let enrolled = factors.iter().find(|factor| factor.kind == kind);
+            let listed = requirement != Requirement::NotAllowed || enrolled.is_some();
+            listed.then(|| view::supported(&place, kind, (enrolled, requirement)))
+        });
+        Ok(json_response(StatusCode::OK, &entries.collect::<Vec<Value>>()))
+    }
+
+    async fn enrolled(
+        &self,
+        request: &Request,
+        user_id: &str,
+        how: &How,
+        body: &JsonBody<EnrollFactor>,
+    ) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersManage).await?;
+        may_change_factors(app, &asked).await?;
+        let members = body.members().map_err(|_| Envelope::malformed().respond())?;
+        let enrolment = enrolment(&members, how)?;
+        may_enroll(app, &asked, enrolment.kind).await?;
+        let enrolled = service::enroll(app, &asked.user, enrolment, asked.purpose(), &asked.caller).await;
+        let enrolled = enrolled.map_err(refused)?;
+        match commit(app, enrolled.unit).await? {
+            Outcome::Won => {
+                let view = view::factor(&place(app, &asked), &enrolled.factor, enrolled.activation.as_ref());
+                Ok(json_response(StatusCode::OK, &view))
+            }
+            Outcome::Lost(_) => Err(refused(FactorError::already_set_up())),
+        }
+    }
+
+    async fn shown(&self, request: &Request, user_id: &str, id: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersRead).await?;
+        let factor = load(app, &asked, id).await?;
+        Ok(json_response(StatusCode::OK, &view::factor(&place(app, &asked), &factor, None)))
+    }
+
+    async fn removed(&self, request: &Request, user_id: &str, id: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersManage).await?;
+        may_change_factors(app, &asked).await?;
+        let factor = load(app, &asked, id).await?;
+        let unit = match &asked.asker {
+            Asker::Administrator(_) => service::reset(app, &asked.user, &factor, &asked.caller).await,
+            Asker::Owner(_) => service::remove(app, &asked.user, &factor, &asked.caller).await,
+        };
+        match commit(app, unit.map_err(refused)?).await? {
+            Outcome::Won => Ok(StatusCode::NO_CONTENT.into()),
+            Outcome::Lost(_) => Err(Envelope::not_found(id, "UserFactor").respond()),
+        }
+    }
+
+    async fn activated(
+        &self,
+        request: &Request,
+        user_id: &str,
+        id: &str,
+        body: &JsonBody<ActivateFactor>,
+    ) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersManage).await?;
+        may_change_factors(app, &asked).await?;
+        let members = body.members().map_err(|_| Envelope::malformed().respond())?;
+        let factor = load(app, &asked, id).await?;
+        let Some(pass_code) = secret(&members, "passCode")? else { return Err(missing("passCode")) };
+        let answer = Answer::PassCode(pass_code);
+        let how = (asked.purpose(), &asked.caller);
+        let proof = service::activate(app, &asked.user, &factor, &answer, how).await.map_err(refused)?;
+        win(app, proof).await?;
+        let factor = load(app, &asked, id).await?;
+        Ok(json_response(StatusCode::OK, &view::factor(&place(app, &asked), &factor, None)))
+    }
+
+    async fn resent(
+        &self,
+        request: &Request,
+        user_id: &str,
+        id: &str,
+        body: &JsonBody<EnrollFactor>,
+    ) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersManage).await?;
+        may_change_factors(app, &asked).await?;
+        // The body repeats the enrolment; what is stored counts.
+        body.optional_members().map_err(|_| Envelope::malformed().respond())?;
+        let factor = load(app, &asked, id).await?;
+        if factor.status != FactorStatus::PendingActivation {
+            return Err(refused(FactorError::WrongStatus));
+        }
+        let how = (asked.purpose(), &asked.caller);
+        let unit = service::challenge(app, &asked.user, &factor, how).await.map_err(refused)?;
+        commit(app, unit).await?;
+        Ok(json_response(StatusCode::OK, &view::factor(&place(app, &asked), &factor, None)))
+    }
+
+    async fn verified(
+        &self,
+        request: &Request,
+        (user_id, id): (&str, &str),
+        token_lifetime_seconds: Option<i64>,
+        body: &JsonBody<VerifyFactor>,
+    ) -> Result<Response, Response> {
+        let app = self.app()?;
+        let asked = asked(app, request, user_id, Right::UsersManage).await?;
+        let members = body.optional_members().map_err(|_| Envelope::malformed().respond())?;
+        let factor = load(app, &asked, id).await?;
+        let how = (asked.purpose(), &asked.caller);
+        let Some(answer) = answer(&members)? else {
+            if !factor.kind.is_sent() {
+                return Err(missing(if factor.kind == FactorKind::Question { "answer" } else { "passCode" }));
+            }
+            if factor.status == FactorStatus::PendingActivation {
+                return Err(refused(FactorError::WrongStatus));
+            }
+            let lifetime = lifetime(token_lifetime_seconds)?.unwrap_or(code::LIFETIME);
+            let unit = service::challenge_for(app, &asked.user, (&factor, lifetime), how).await;
+            commit(app, unit.map_err(refused)?).await?;
+            return Ok(json_response(StatusCode::OK, &view::challenged(&place(app, &asked), &factor)));
+        };
+        let proof = service::verify(app, &asked.user, &factor, &answer, how).await.map_err(refused)?;
+        win(app, proof).await?;
+        Ok(json_response(StatusCode::OK, &view::succeeded()))
+    }
+
+    async fn pictured(&self, user_id: &str, id: &str, token: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        let (user, factor) = (UserId::new(user_id), FactorId::new(id));
+        let png = service::qr_code(app, &user, &factor, token).await.map_err(|error| match error {
+            FactorError::Unknown => Envelope::not_found(id, "UserFactor").respond(),
+            other => refused(other),
+        })?;
+        let mut response = Response::builder().content_type("image/png").body(png);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+}
+
+fn place(app: &App, asked: &Asked) -> Place {
+    // The address of a QR code names the user by id: it is opened without a session.
+    Place::new(&app.settings.issuer, asked.user.id.as_str())
+}
+
+async fn commit(app: &App, unit: Unit) -> Result<Outcome, Response> {
+    app.db.writer().commit(unit).await.map_err(|fault| failed(&fault))
+}
+
+/// Commits a proof that buys nothing but its own result.
+async fn win(app: &App, proof: Proof) -> Result<(), Response> {
+    match commit(app, proof.unit).await? {
+        Outcome::Won => Ok(()),
+        Outcome::Lost(_) => Err(refused(FactorError::Replayed)),
+    }
+}
+
+async fn load(app: &App, asked: &Asked, id: &str) -> Result<Factor, Response> {
+    service::load(app, &asked.user.id, &FactorId::new(id)).await.map_err(|error| match error {
+        FactorError::Unknown => Envelope::not_found(id, "UserFactor").respond(),
+        other => refused(other),
+    })
+}
+
+/// What policy says to somebody who enrols a factor. Custom tokens are the administrators' to hand out.
+async fn may_enroll(app: &App, asked: &Asked, kind: FactorKind) -> Result<(), Response> {
+    let policies = policies::of_user(app, &asked.user, asked.caller.ip).await;
+    let allowed =
+        policies.map_err(|fault| failed(&fault))?.enroll.requirement(kind) != Requirement::NotAllowed;
+    let given = kind == FactorKind::HotpCustom && matches!(asked.asker, Asker::Administrator(_));
+    if allowed || given { Ok(()) } else { Err(refused(FactorError::NotAllowed)) }
+}
+
+fn enrolment(members: &Map<String, Value>, how: &How) -> Result<Enrolment, Response> {
+    let invalid = |cause: &str| Envelope::validation("factorEnrollRequest", [cause.to_owned()]).respond();
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    let Some(factor_type) = text("factorType") else { return Err(invalid("factorType: is required")) };
+    let kind = FactorKind::parse(factor_type, text("provider"))
+        .ok_or_else(|| invalid("factorType: this type and provider are not supported"))?;
+    let profile = match members.get("profile") {
+        Some(Value::Object(profile)) => profile.clone(),
+        Some(Value::Null) | None => Map::new(),
+        Some(_) => return Err(invalid("profile: must be an object")),
+    };
+    Ok(Enrolment {
+        kind,
+        profile,
+        factor_profile_id: text("factorProfileId").map(FactorProfileId::new),
+        activate: how.activate,
+        update_phone: how.update_phone,
+        token_lifetime: lifetime(how.token_lifetime_seconds)?,
+    })
+}
+
+/// The longest answer that is looked at.
+const MAX_ANSWER: usize = 1024;
+
+fn secret(members: &Map<String, Value>, name: &'static str) -> Result<Option<Secret<String>>, Response> {
+    match members.get(name) {
+        Some(Value::String(text)) if text.len() <= MAX_ANSWER => Ok(Some(Secret::new(text.clone()))),
+        Some(Value::Null) | None => Ok(None),
+        Some(_) => {
+            Err(Envelope::validation(name, [format!("{name}: must be text of a usual length")]).respond())
+        }
+    }
+}
+
+/// What the body answers with; absent: it asks for a code.
+fn answer(members: &Map<String, Value>) -> Result<Option<Answer>, Response> {
+    if let Some(answer) = secret(members, "answer")? {
+        return Ok(Some(Answer::Text(answer)));
+    }
+    let answer = match (secret(members, "passCode")?, secret(members, "nextPassCode")?) {
+        (Some(one), Some(two)) => Some(Answer::PassCodes(one, two)),
+        (Some(one), None) => Some(Answer::PassCode(one)),
+        (None, Some(_)) => return Err(missing("passCode")),
+        (None, None) => None,
+    };
+    Ok(answer)
+}
+
+fn missing(name: &'static str) -> Response {
+    Envelope::validation(name, [format!("{name}: is required")]).respond()
+}

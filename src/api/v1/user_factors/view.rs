@@ -1,0 +1,149 @@
+//! Factors as Okta's Factors API writes them.
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    factor::{Activation, question},
+    model::{
+        factor::{Factor, FactorKind, FactorStatus},
+        policy::Requirement,
+    },
+    protocol::timestamp::timestamp,
+};
+
+/// Where the factors of a user are.
+pub(super) struct Place {
+    user: String,
+}
+
+impl Place {
+    pub(super) fn new(issuer: &str, user: &str) -> Self {
+        Self { user: format!("{issuer}/api/v1/users/{user}") }
+    }
+
+    fn user(&self) -> Value {
+        link(&self.user, &["GET"])
+    }
+
+    fn questions(&self) -> Value {
+        link(&format!("{}/factors/questions", self.user), &["GET"])
+    }
+
+    fn of(&self, factor: &Factor, rest: &str) -> String {
+        format!("{}/factors/{}{rest}", self.user, factor.id)
+    }
+}
+
+fn link(href: &str, allow: &[&str]) -> Value {
+    json!({ "href": href, "hints": { "allow": allow } })
+}
+
+/// A factor; with what activates it, right after it was enrolled and never again.
+pub(super) fn factor(place: &Place, factor: &Factor, activation: Option<&Activation>) -> Value {
+    let mut view = json!({
+        "id": factor.id,
+        "factorType": factor.kind.factor_type(),
+        "provider": factor.kind.provider(),
+        "vendorName": factor.kind.provider(),
+        "status": factor.status.as_str(),
+        "created": timestamp(factor.created_at),
+        "lastUpdated": timestamp(factor.updated_at),
+        "profile": factor.profile,
+        "_links": links(place, factor),
+    });
+    if let Some(profile) = &factor.factor_profile_id {
+        view["factorProfileId"] = json!(profile);
+    }
+    if let Some(at) = factor.last_verified_at {
+        view["lastVerified"] = json!(timestamp(at));
+    }
+    if let Some(activation) = activation {
+        view["_embedded"] = json!({ "activation": {
+            "timeStep": activation.time_step,
+            "sharedSecret": activation.shared_secret.expose(),
+            "encoding": "base32",
+            "keyLength": activation.key_length,
+            "_links": { "qrcode": {
+                "href": place.of(factor, &format!("/qr/{}", activation.qr_token.expose())),
+                "type": "image/png",
+            } },
+        } });
+    }
+    view
+}
+
+fn links(place: &Place, factor: &Factor) -> Value {
+    let mut links = Map::new();
+    let pending = factor.status == FactorStatus::PendingActivation;
+    if pending {
+        links.insert("activate".to_owned(), link(&place.of(factor, "/lifecycle/activate"), &["POST"]));
+        if factor.kind.is_sent() {
+            links.insert("resend".to_owned(), json!([resend(place, factor)]));
+        }
+    } else if factor.is_active() {
+        links.insert("verify".to_owned(), link(&place.of(factor, "/verify"), &["POST"]));
+    }
+    if factor.kind == FactorKind::Question {
+        links.insert("questions".to_owned(), place.questions());
+    }
+    let allow: &[&str] = if pending { &["GET"] } else { &["GET", "DELETE"] };
+    links.insert("self".to_owned(), link(&place.of(factor, ""), allow));
+    links.insert("user".to_owned(), place.user());
+    Value::Object(links)
+}
+
+fn resend(place: &Place, factor: &Factor) -> Value {
+    json!({
+        "name": factor.kind.factor_type(),
+        "href": place.of(factor, "/resend"),
+        "hints": { "allow": ["POST"] },
+    })
+}
+
+/// A kind that the user has or may enrol. No phones are embedded: Okta's Python client takes objects only there.
+pub(super) fn supported(
+    place: &Place,
+    kind: FactorKind,
+    (enrolled, requirement): (Option<&Factor>, Requirement),
+) -> Value {
+    let mut links = Map::new();
+    links.insert("enroll".to_owned(), link(&format!("{}/factors", place.user), &["POST"]));
+    if kind == FactorKind::Question {
+        links.insert("questions".to_owned(), place.questions());
+    }
+    json!({
+        "factorType": kind.factor_type(),
+        "provider": kind.provider(),
+        "vendorName": kind.provider(),
+        "status": enrolled.map_or("NOT_SETUP", |factor| factor.status.as_str()),
+        "enrollment": if requirement == Requirement::Required { "REQUIRED" } else { "OPTIONAL" },
+        "_links": links,
+    })
+}
+
+/// The questions.
+pub(super) fn questions() -> Value {
+    let all = question::QUESTIONS.map(|(key, text)| json!({ "question": key, "questionText": text }));
+    Value::from(all.to_vec())
+}
+
+/// A code was sent.
+pub(super) fn challenged(place: &Place, factor: &Factor) -> Value {
+    let mut view = json!({
+        "factorResult": "CHALLENGE",
+        "_links": {
+            "verify": link(&place.of(factor, "/verify"), &["POST"]),
+            "factor": link(&place.of(factor, ""), &["GET", "DELETE"]),
+        },
+    });
+    // Of a mail Okta tells no profile.
+    if factor.kind != FactorKind::Email {
+        view["profile"] = Value::Object(factor.profile.clone());
+    }
+    view
+}
+
+/// An answer was right.
+pub(super) fn succeeded() -> Value {
+    json!({ "factorResult": "SUCCESS" })
+}
