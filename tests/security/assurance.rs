@@ -1,6 +1,7 @@
 //! What tokens say about how somebody signed in, and that nobody gets round a second factor (group T).
 
 use serde_json::{Value, json};
+use stepgate::model::factor::{FactorKind, FactorStatus};
 
 use super::assert_refused;
 use crate::support::{
@@ -132,7 +133,6 @@ async fn sec_t02_a_level_within_reach_is_stepped_up_to(app: TestApp) {
 /// Core §3.1.2.1, Okta: the first level that the user can reach with what is there; a factor is enrolled on the way only for
 /// `2fa:any`, and never by somebody whose own is out of use.
 async fn sec_t02_what_the_user_has_decides_what_is_gone_for(app: TestApp) {
-    use stepgate::model::factor::{FactorKind, FactorStatus};
     const IF_POSSIBLE: (&str, &str) = ("acr_values", "urn:okta:loa:2fa:any:ifpossible");
     const TWO_OR_ONE: (&str, &str) = ("acr_values", "urn:okta:loa:2fa:any urn:okta:loa:1fa:any");
     let preferred = json!({"id_token": {"acr": {"values": [TWO_FACTORS]}}}).to_string();
@@ -179,6 +179,18 @@ async fn sec_t03_a_session_of_one_factor_is_worth_nothing_where_two_are_wanted(a
     app.step_up_by(&mut browser, "sms").await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "code");
     assert_eq!(id_token(&app, WEB, &browser).await["acr"], TWO_FACTORS);
+    // Okta's `requireFactor` takes any factor beside the password; a question makes no second level all the same.
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, BOB, &["pwd", "kba"]).await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "code");
+    assert_eq!(id_token(&app, WEB, &browser).await["acr"], "urn:okta:loa:1fa:pwd");
+    nobody_enrols(&app).await;
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, BOB, &["pwd"]).await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "access_denied");
+    app.has_factor(BOB, FactorKind::Question, FactorStatus::Active).await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[NONE]).await, "login_required");
+    assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "asked");
 }
 
 /// T5: another session of the same user stays what it was.
