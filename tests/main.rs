@@ -17,6 +17,7 @@ mod architecture;
 mod browser;
 mod cli;
 mod conformance;
+mod factors;
 mod harness;
 mod message;
 mod oidc;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         browser::trials(),
         cli::trials(),
         conformance::trials(),
+        factors::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

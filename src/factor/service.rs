@@ -323,6 +323,9 @@ async fn send(
     (purpose, caller): (Purpose<'_>, &Caller),
 ) -> Result<Unit, FactorError> {
     let to = destination(factor).ok_or_else(|| Fault::stored("factor.profile"))?;
+    if !message::can_send(app, &to) {
+        return Err(FactorError::NotAllowed);
+    }
     message_budget::charge(app, Sending { kind: factor.kind, to: &to, purpose, caller }).await?;
     let now = app.now();
     let lifetime = lifetime.clamp(Duration::SECOND, code::MAX_LIFETIME);
@@ -360,6 +363,17 @@ fn destination(factor: &Factor) -> Option<Destination> {
         FactorKind::Call => call::destination(factor),
         FactorKind::Email => email::destination(factor),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+    }
+}
+
+/// Whether the codes of a kind can reach anybody: where nothing carries them, the kind is not offered.
+pub fn is_offered(app: &App, kind: FactorKind) -> bool {
+    let nobody = String::new;
+    match kind {
+        FactorKind::Sms => message::can_send(app, &Destination::Sms(nobody())),
+        FactorKind::Call => message::can_send(app, &Destination::Call { number: nobody(), extension: None }),
+        FactorKind::Email => message::can_send(app, &Destination::Email(nobody())),
+        FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
     }
 }
 

@@ -262,7 +262,8 @@ impl UserFactors {
         let entries = FactorKind::ALL.into_iter().filter_map(|kind| {
             let requirement = policies.enroll.requirement(kind);
             let enrolled = factors.iter().find(|factor| factor.kind == kind);
-            let listed = requirement != Requirement::NotAllowed || enrolled.is_some();
+            let offered = requirement != Requirement::NotAllowed && service::is_offered(app, kind);
+            let listed = offered || enrolled.is_some();
             listed.then(|| view::supported(&place, kind, (enrolled, requirement)))
         });
         Ok(json_response(StatusCode::OK, &entries.collect::<Vec<Value>>()))
