@@ -115,7 +115,7 @@ fn issue(app: &App, user: &User, (count, template): (u32, &BackupCode), caller: 
     let mut codes = Vec::new();
     for _ in 0..count {
         let code = draw(app.random.as_ref());
-        unit = unit.row(backup_code::row(&user.id, &hash(&code), template));
+        unit = unit.change(backup_code::insert(&user.id, &hash(&code), template));
         codes.push(Secret::new(grouped(&code)));
     }
     let event = changed(user, template.kind)
