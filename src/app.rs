@@ -215,10 +215,14 @@ pub struct DerivedKeys {
     pub user_code: Zeroizing<[u8; 32]>,
     /// Nonces of DPoP proofs: an HMAC over the time.
     pub dpop_nonce: Zeroizing<[u8; 32]>,
+    /// Cursors of lists.
+    pub cursor: Zeroizing<[u8; 32]>,
     /// The OP browser state of a session (Session Management 1.0 §3.2).
     pub browser_state: Zeroizing<[u8; 32]>,
     /// Codes that are sent, and the names under which their destinations are counted: too short for a plain hash.
     pub factor: Zeroizing<[u8; 32]>,
+    /// Recovery codes at rest: too short for a plain hash.
+    pub recovery_code: Zeroizing<[u8; 32]>,
 }
 
 impl DerivedKeys {
@@ -231,8 +235,10 @@ impl DerivedKeys {
             refresh_token: master.derive("refresh-token"),
             user_code: master.derive("user-code"),
             dpop_nonce: master.derive("dpop-nonce"),
+            cursor: master.derive("cursor"),
             browser_state: master.derive("browser-state"),
             factor: master.derive("factor"),
+            recovery_code: master.derive("recovery-code"),
         }
     }
 }

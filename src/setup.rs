@@ -121,7 +121,12 @@ pub async fn maintain_keys(app: &App) -> Result<bool, Fault> {
             .iter()
             .map(|algorithm| signing_key::maintain(app, &server.id, std::slice::from_ref(algorithm)))
     });
-    let changed = try_join_all(rings).await?.contains(&true);
+    let unused = servers
+        .iter()
+        .map(|server| signing_key::phase_out(app, &server.id, &server.settings.signing_algorithms));
+    // First the keys that are needed: whoever signed with another one goes over to them.
+    let mut changed = try_join_all(rings).await?.contains(&true);
+    changed |= try_join_all(unused).await?.contains(&true);
     if changed {
         app.forget_configuration();
     }

@@ -25,6 +25,7 @@ mod openapi;
 mod security;
 mod store;
 mod supply_chain;
+mod user;
 mod web;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         openapi::trials(),
         security::trials(),
         store::trials(),
+        user::trials(),
         web::trials(),
         browser::trials(),
         cli::trials(),

@@ -48,13 +48,17 @@ fn every_operation_is_described() {
 }
 
 /// An operation of the document.
-struct Operation {
-    method: Method,
-    path: String,
-    described: Value,
+pub(crate) struct Operation {
+    /// The method.
+    pub(crate) method: Method,
+    /// The path, with values for its parameters.
+    pub(crate) path: String,
+    /// How the document describes it.
+    pub(crate) described: Value,
 }
 
-fn operations() -> Vec<Operation> {
+/// Every operation of the document.
+pub(crate) fn operations() -> Vec<Operation> {
     let document = document();
     let mut operations = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -75,7 +79,7 @@ fn operations() -> Vec<Operation> {
 
 /// Who may call an operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Access {
+pub(crate) enum Access {
     /// Anybody: documents.
     Public,
     /// A client that authenticates (RFC 6749 §2.3).
@@ -87,7 +91,7 @@ enum Access {
 }
 
 /// A new operation has to be put somewhere, or these tests fail.
-fn access(operation: &Operation) -> Access {
+pub(crate) fn access(operation: &Operation) -> Access {
     let path = operation.path.as_str();
     let name = path.rsplit('/').next().unwrap();
     match (&operation.method, name) {
@@ -127,7 +131,7 @@ fn filled_in(operation: &Operation) -> Vec<(String, String)> {
 }
 
 /// All rows but those of the system log, where refusals are recorded.
-async fn content(database: &DatabaseConnection) -> BTreeMap<String, Vec<String>> {
+pub(crate) async fn content(database: &DatabaseConnection) -> BTreeMap<String, Vec<String>> {
     let backend = database.get_database_backend();
     let query = |sql: String| database.query_all_raw(Statement::from_string(backend, sql));
     let tables =

@@ -17,6 +17,10 @@ pub struct Model {
     pub client_id: Option<String>,
     /// The origin it was issued for, if it was a page.
     pub origin: Option<String>,
+    /// What kind of program it was issued for, if it was neither: `public` or `trusted`.
+    pub program: Option<String>,
+    /// The version of the policy whose factor a remembered device stood for.
+    pub remembered: Option<String>,
     /// When it was issued, in milliseconds.
     pub created_at: i64,
     /// When it dies, in milliseconds.

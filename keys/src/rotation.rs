@@ -57,6 +57,11 @@ pub enum Change {
         /// The active key that retires.
         retires: Option<String>,
     },
+    /// The active key signs no more, and none follows it.
+    Retire {
+        /// The active key.
+        kid: String,
+    },
     /// The key leaves the JWK Set.
     Remove {
         /// The retired, or revoked, key.
@@ -148,6 +153,19 @@ pub fn plan(ring: &[KeyRecord], now: OffsetDateTime, policy: &RotationPolicy) ->
         changes.push(Change::Create { state: KeyState::Next, activate_at: None, retires: None });
     }
     changes
+}
+
+/// The changes due now on a ring whose algorithm is used no more: the active key retires without a successor, a next key
+/// leaves before it signed anything, and the retired ones leave in their time, when the last token they signed is dead.
+/// Once they are carried out, there are none for the same moment.
+pub fn phase_out(ring: &[KeyRecord], now: OffsetDateTime, policy: &RotationPolicy) -> Vec<Change> {
+    let due = |record: &KeyRecord| match record.state {
+        KeyState::Active => Some(Change::Retire { kid: record.kid.clone() }),
+        KeyState::Retired if now < policy.remove_at(record) => None,
+        KeyState::Next | KeyState::Retired => Some(Change::Remove { kid: record.kid.clone() }),
+        KeyState::Gone => None,
+    };
+    ring.iter().filter_map(due).collect()
 }
 
 /// The changes that rotate ahead of the plan. Ordered again before it took effect, it changes nothing more.
@@ -246,6 +264,7 @@ pub fn apply(
                     record.activate(now);
                 }
             }
+            Change::Retire { kid } => retire(ring, Some(kid), now, policy),
             Change::Remove { kid } => {
                 if let Some(record) = find(ring, kid) {
                     record.remove(now);
@@ -420,6 +439,36 @@ mod tests {
         stage.carry_out(&revoke(&stage.ring, "k2"));
         assert_eq!(stage.published(), ["k3"]);
         assert!(revoke(&stage.ring, "k1").is_empty() && revoke(&stage.ring, "unknown").is_empty());
+    }
+
+    #[test]
+    fn sec_v1_a_ring_that_is_used_no_more_is_published_for_its_last_tokens_and_then_gone() {
+        let mut stage = Stage::new(usual());
+        stage.rotate(Timing::Now);
+        stage.at(START + Duration::minutes(30));
+        stage.rotate(Timing::AfterPublication);
+        assert_eq!(stage.published(), ["k2", "k3", "k1"]);
+        let phase_out = |stage: &mut Stage, at: OffsetDateTime| {
+            stage.now = at;
+            let changes = phase_out(&stage.ring, at, &stage.policy);
+            stage.carry_out(&changes);
+            assert!(super::phase_out(&stage.ring, at, &stage.policy).is_empty());
+            changes.len()
+        };
+        let stopped = stage.now;
+        // The one that signed retires; the one that never did leaves; the one that had retired before waits.
+        assert_eq!(phase_out(&mut stage, stopped), 2);
+        assert!(ring::active(&stage.ring).is_none());
+        assert_eq!(stage.published(), ["k2", "k1"]);
+        let retain = Duration::HOUR + Duration::MINUTE;
+        assert_eq!(phase_out(&mut stage, START + retain), 1);
+        assert_eq!(stage.published(), ["k2"]);
+        assert_eq!(phase_out(&mut stage, stopped + retain - Duration::SECOND), 0);
+        assert_eq!(phase_out(&mut stage, stopped + retain), 1);
+        assert!(stage.published().is_empty());
+        // Taken into use again it begins anew.
+        stage.run_plan();
+        assert_eq!((stage.active(), stage.published()), ("k4", vec!["k4".to_owned()]));
     }
 
     #[test]

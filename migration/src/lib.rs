@@ -41,10 +41,19 @@ mod m20261122_000201_create_factor_challenge;
 mod m20261122_000202_create_factor_budget;
 mod m20261122_000203_create_factor_profile;
 mod m20261122_000204_create_backup_code;
+mod m20261122_000220_create_authn_transaction;
+mod m20261122_000221_create_remembered_device;
+mod m20261122_000222_bind_session_token;
 mod m20261122_000230_create_policy;
 mod m20261122_000231_extend_session;
 mod m20261122_000232_extend_scope;
 mod m20261122_000245_create_api_token;
+mod m20261122_000246_index_log_event;
+mod m20261122_000255_create_password_history;
+mod m20261122_000256_create_recovery_token;
+mod m20261122_000257_create_recovery_code;
+mod m20261122_000258_create_recovery_budget;
+mod m20261122_000259_create_recovery_question;
 
 /// All steps in order.
 pub struct Migrator;
@@ -86,6 +95,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000050_extend_client::Migration),
             Box::new(m20261122_000051_create_registration_access_token::Migration),
             Box::new(m20261122_000060_create_session_token::Migration),
+            Box::new(m20261122_000220_create_authn_transaction::Migration),
+            Box::new(m20261122_000221_create_remembered_device::Migration),
+            Box::new(m20261122_000222_bind_session_token::Migration),
             Box::new(m20261122_000200_create_factor::Migration),
             Box::new(m20261122_000201_create_factor_challenge::Migration),
             Box::new(m20261122_000202_create_factor_budget::Migration),
@@ -95,6 +107,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000231_extend_session::Migration),
             Box::new(m20261122_000232_extend_scope::Migration),
             Box::new(m20261122_000245_create_api_token::Migration),
+            Box::new(m20261122_000255_create_password_history::Migration),
+            Box::new(m20261122_000256_create_recovery_token::Migration),
+            Box::new(m20261122_000257_create_recovery_code::Migration),
+            Box::new(m20261122_000258_create_recovery_budget::Migration),
+            Box::new(m20261122_000259_create_recovery_question::Migration),
+            Box::new(m20261122_000246_index_log_event::Migration),
         ]
     }
 }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use poem::{Request, RequestBody, Result};
+use poem::{Request, RequestBody, Response, Result};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
@@ -11,6 +11,7 @@ use poem_openapi::{
 };
 use serde_json::{Map, Value};
 
+use super::error::okta::Envelope;
 use crate::protocol::error::OAuthError;
 
 /// The deepest nesting of a document.
@@ -26,6 +27,22 @@ pub struct JsonBody<T> {
 }
 
 impl<T> JsonBody<T> {
+    /// Whether nothing was sent.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The members, for an endpoint of Okta's own.
+    ///
+    /// # Errors
+    /// The answer: E0000021 to another media type, E0000003 to what is no such document.
+    pub fn document(&self) -> std::result::Result<Map<String, Value>, Response> {
+        if !self.is_json {
+            return Err(Envelope::media_type().respond());
+        }
+        keys::json::object(&self.bytes, MAX_DEPTH).map_err(|_| Envelope::malformed().respond())
+    }
+
     /// The members. A document that repeats a member at any depth says two things at once and is refused, as is one
     /// that nests too deeply (RFC 8259 §4, §9).
     ///

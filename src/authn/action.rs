@@ -3,7 +3,7 @@
 
 use super::{
     rules::Rules,
-    state::{Channel, Position, State},
+    state::{PhoneChannel, Position, State},
 };
 use crate::{id::FactorId, model::factor::FactorKind};
 
@@ -19,9 +19,9 @@ pub enum Action {
     /// Answer the recovery question.
     AnswerRecovery,
     /// Give the code of a recovery.
-    VerifyRecovery(Channel),
+    VerifyRecovery(PhoneChannel),
     /// Have the code of a recovery sent again.
-    ResendRecovery(Channel),
+    ResendRecovery(PhoneChannel),
     /// Begin to unlock the account.
     Unlock,
     /// Enrol a factor.

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::state::{Channel, RecoveryKind};
+use super::state::{PhoneChannel, RecoveryKind};
 use crate::{
     id::{FactorId, UserId},
     model::{factor::FactorKind, session::VerifiedFactor},
@@ -79,7 +79,7 @@ pub enum Event {
         /// What is recovered.
         kind: RecoveryKind,
         /// How the code was sent.
-        channel: Channel,
+        channel: PhoneChannel,
     },
     /// The link or the code of a recovery was right.
     RecoveryProved {

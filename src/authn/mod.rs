@@ -6,8 +6,11 @@
 
 pub mod action;
 pub mod event;
+pub mod facts;
+pub mod remember;
 pub mod rules;
 pub mod service;
 pub mod session_token;
 pub mod state;
+pub mod transaction;
 pub mod transition;

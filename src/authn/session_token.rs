@@ -1,7 +1,7 @@
 //! Okta's `sessionToken`: what the end of an authentication hands to a caller that has no cookie, to be exchanged once
 //! for a session in the user's browser.
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::service::SignedIn;
 use crate::{
@@ -59,6 +59,19 @@ pub enum SessionTokenError {
     Fault(#[from] Fault),
 }
 
+/// A session token that is about to exist.
+#[derive(Clone, Debug)]
+pub struct Issue<'a> {
+    /// Who authenticated.
+    pub user: &'a UserId,
+    /// With which factors.
+    pub factors: Vec<VerifiedFactor>,
+    /// For whom it is meant.
+    pub bound_to: BoundTo,
+    /// The version of the global session policy whose factor a remembered device stood for.
+    pub remembered: Option<String>,
+}
+
 /// Issues a session token for a user who has just authenticated with these factors.
 ///
 /// # Errors
@@ -69,18 +82,33 @@ pub async fn issue(
     factors: Vec<VerifiedFactor>,
     bound_to: BoundTo,
 ) -> Result<Secret<String>, Fault> {
+    let (token, unit) = add(app, Unit::new(), Issue { user, factors, bound_to, remembered: None })?;
+    app.db.writer().commit(unit).await?;
+    Ok(token)
+}
+
+/// Adds a session token to the unit that ends an authentication.
+///
+/// # Errors
+/// The factors cannot be written as JSON.
+pub fn add(app: &App, unit: Unit, issue: Issue<'_>) -> Result<(Secret<String>, Unit), Fault> {
     let now = app.now();
     let token = opaque_token(app.random.as_ref());
     let stored = SessionToken {
-        user_id: user.clone(),
-        factors,
-        bound_to,
+        user_id: issue.user.clone(),
+        factors: issue.factors,
+        bound_to: issue.bound_to,
+        remembered: issue.remembered,
         created_at: now,
         expires_at: now + LIFETIME,
     };
     let row = store::session_token::row(&TokenHash::of(token.expose()), &stored)?;
-    app.db.writer().commit(Unit::new().row(row)).await?;
-    Ok(token)
+    Ok((token, unit.row(row)))
+}
+
+/// When a session token that is issued now dies.
+pub fn expiry(app: &App) -> OffsetDateTime {
+    app.now() + LIFETIME
 }
 
 /// Exchanges a session token for a session, once.
@@ -122,11 +150,12 @@ async fn exchange(
         .ok_or(SessionTokenError::Invalid)?;
     let unit = Unit::new().claim(store::session_token::consume(&hash, now));
     let policies = policies::of_user(app, &user, caller.ip).await?;
+    let remembered = stored.remembered.is_some_and(|version| version == policies.session.version);
     let opening = Opening {
         user: &user.id,
         factors: stored.factors,
         policy: &policies.session,
-        prompt: FactorPromptMet::ByFactors,
+        prompt: if remembered { FactorPromptMet::ByRememberedDevice } else { FactorPromptMet::ByFactors },
         previous: None,
         caller,
     };
@@ -155,5 +184,12 @@ fn fits(bound_to: &BoundTo, presenter: Presenter<'_>, issuer: &str) -> bool {
         (_, Presenter::Api { origin: None }) => true,
         (BoundTo::Origin(bound), Presenter::Api { origin: Some(origin) }) => bound == origin,
         (BoundTo::Client(_), Presenter::Api { origin: Some(_) }) => false,
+        // Whoever administers vouches for whom it hands the token to.
+        (BoundTo::TrustedApplication, _) => true,
+        // A browser that such a token is planted in would be signed in as somebody else (RFC 9700 §4.7).
+        (
+            BoundTo::Program,
+            Presenter::Authorization { .. } | Presenter::Link { .. } | Presenter::Api { origin: Some(_) },
+        ) => false,
     }
 }

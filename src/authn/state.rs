@@ -8,6 +8,8 @@ use crate::{
     model::{factor::FactorKind, session::VerifiedFactor},
 };
 
+pub use crate::model::recovery::{PhoneChannel, RecoveryKind};
+
 /// Okta's transaction status with its data.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -28,7 +30,7 @@ pub enum State {
         /// What is recovered.
         kind: RecoveryKind,
         /// How it was sent.
-        channel: Channel,
+        channel: PhoneChannel,
     },
     /// A new password may be set.
     PasswordReset {
@@ -81,60 +83,6 @@ impl State {
     /// Whether nothing can follow.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::LockedOut | Self::Success)
-    }
-}
-
-/// What a recovery gives back (Okta `recoveryType`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum RecoveryKind {
-    /// A password.
-    Password,
-    /// An end of the lock.
-    Unlock,
-    /// The first password.
-    AccountActivation,
-}
-
-impl RecoveryKind {
-    /// Okta's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "PASSWORD",
-            Self::Unlock => "UNLOCK",
-            Self::AccountActivation => "ACCOUNT_ACTIVATION",
-        }
-    }
-}
-
-/// How a recovery is proved (Okta `factorType` of a recovery).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Channel {
-    /// A link by mail.
-    Email,
-    /// A code by text message.
-    Sms,
-    /// A code that a voice reads out.
-    Call,
-}
-
-impl Channel {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Email, Self::Sms, Self::Call];
-
-    /// Okta's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "EMAIL",
-            Self::Sms => "SMS",
-            Self::Call => "CALL",
-        }
-    }
-
-    /// Reads Okta's word, in any case.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|channel| channel.as_str().eq_ignore_ascii_case(text))
     }
 }
 
@@ -233,7 +181,7 @@ mod tests {
             State::LockedOut,
             State::Success,
             State::Recovery { kind: unlock },
-            State::RecoveryChallenge { kind: unlock, channel: Channel::Sms },
+            State::RecoveryChallenge { kind: unlock, channel: PhoneChannel::Sms },
             State::MfaChallenge { factor, kind },
         ] {
             let stored = serde_json::to_value(&state).unwrap();

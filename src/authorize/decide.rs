@@ -96,7 +96,13 @@ pub async fn decide(
     if !essential.is_empty() && acr::first_satisfied(&essential, &earned).is_none() {
         return Err(unmet().into());
     }
-    let requested: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
+    // What `claims` prefers comes first: it can say more.
+    let requested: Vec<&str> = request
+        .claims
+        .acr_values()
+        .into_iter()
+        .chain(request.acr_values.iter().map(String::as_str))
+        .collect();
     Ok(Decision {
         user: subject.user,
         sub: subject.sub,

@@ -11,8 +11,8 @@ use crate::{
     id::{AuthorizationServerId, ClientId},
     model::client::Client,
     protocol::{
-        authorization_request::AuthorizationRequest, client_metadata::ApplicationType, redirect_uri,
-        response_mode::ResponseMode, response_type::ResponseType, scope::OPENID,
+        authorization_request::AuthorizationRequest, response_mode::ResponseMode,
+        response_type::ResponseType, scope::OPENID,
     },
 };
 
@@ -81,20 +81,17 @@ pub fn destination(
     client: &Arc<Client>,
     request: &AuthorizationRequest,
 ) -> Result<Destination, LocateError> {
-    let registered = &client.metadata.redirect_uris;
     let redirect_uri = match request.redirect_uri.as_deref() {
         Some(sent) => {
-            // RFC 8252 §7.3: installed applications get their loopback port from the system.
-            let any_port = client.metadata.application_type == ApplicationType::Native;
-            if !registered.iter().any(|uri| redirect_uri::matches(uri, sent, any_port)) {
+            if !client.metadata.accepts_redirect_uri(sent) {
                 let sent = sent.to_owned();
                 return Err(LocateError::UnregisteredRedirectUri { client: Arc::clone(client), sent });
             }
             sent.to_owned()
         }
         // OpenID Connect Core §3.1.2.1 requires it; RFC 6749 §3.1.2.3 only when several are registered.
-        None => match registered.as_slice() {
-            [only] if !asks_for_openid(request) => only.clone(),
+        None => match client.metadata.only_redirect_uri() {
+            Some(only) if !asks_for_openid(request) => only.to_owned(),
             _ => return Err(LocateError::MissingRedirectUri(Arc::clone(client))),
         },
     };

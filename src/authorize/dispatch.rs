@@ -8,8 +8,9 @@ use super::{
     device,
     flow::{Ending, Flow, FlowError, Pending, Progress, complete, freeze},
     front_channel::IssueError,
-    interact::{Needs, needs, without_asking},
+    interact::{self, Needs, Wanted, without_asking},
     issue::{self, AuthorizationResponse, Issuing},
+    step_up::{self, StepUpError},
 };
 use crate::{
     app::App,
@@ -36,6 +37,8 @@ pub enum Step {
     Respond(Box<AuthorizationResponse>),
     /// To the sign-in page.
     SignIn(FlowId),
+    /// To the page where the user of the session proves, or enrols, a further factor.
+    Factor(FlowId),
     /// To the account chooser.
     ChooseAccount(FlowId),
     /// To the consent page.
@@ -136,11 +139,19 @@ pub async fn dispatch(
     }
     let signed_in = live_user(app, browser.session).await?;
     let session = signed_in.as_ref().map(|(session, _)| *session);
-    let missing = match session {
-        Some(session) => Some(consent_missing(app, server, client, (request, &progress), session).await?),
-        None => None,
-    };
-    let needs = needs(request, session, &progress, missing, now);
+    let mut needs = interact::needs(request, session, &progress, Wanted::default(), now);
+    if let (Needs::Nothing, Some((session, user))) = (&needs, &signed_in) {
+        let of = (request, &progress);
+        let requirement =
+            step_up::requirement(app, (server, client), of, (session, user), browser.caller).await;
+        let requirement = match requirement {
+            Ok(requirement) => requirement,
+            Err(StepUpError::Denied(error)) => return deny(app, &journey, &error, browser.caller).await,
+            Err(StepUpError::Fault(fault)) => return Err(fault.into()),
+        };
+        let consent = consent_missing(app, server, client, of, session).await?;
+        needs = interact::needs(request, Some(session), &progress, Wanted { requirement, consent }, now);
+    }
     if request.prompts().is_none()
         && let Err(error) = without_asking(&needs)
     {
@@ -170,8 +181,9 @@ pub async fn dispatch(
                 }
             }
         }
+        (Needs::Factor(_), Some(_)) => Ok(Step::Factor(frozen(app, journey, browser).await?)),
         (Needs::ChooseAccount, _) => Ok(Step::ChooseAccount(frozen(app, journey, browser).await?)),
-        (Needs::Login | Needs::Nothing | Needs::Consent(_), _) => {
+        (Needs::Login | Needs::Nothing | Needs::Factor(_) | Needs::Consent(_), _) => {
             Ok(Step::SignIn(frozen(app, journey, browser).await?))
         }
     }

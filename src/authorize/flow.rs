@@ -9,6 +9,7 @@ use crate::{
     fault::Fault,
     id::{DeviceCodeId, FlowId, UserId},
     limit::rate::{Bucket, address},
+    model::session::VerifiedFactor,
     protocol::scope::ScopeSet,
     secret::TokenHash,
     store::{
@@ -27,6 +28,36 @@ pub struct Progress {
     pub chosen: Option<UserId>,
     /// The scopes that were agreed to in this flow, and by whom.
     pub agreed: Option<(UserId, ScopeSet)>,
+    /// When something was first proved in this flow, in milliseconds of the Unix epoch, and by whom: whatever was proved
+    /// since then was proved for this request.
+    #[serde(default)]
+    pub proved: Option<(UserId, i64)>,
+}
+
+impl Progress {
+    /// Notes that somebody signed in here by these proofs.
+    pub fn signed_in(&mut self, user: &UserId, proofs: &[VerifiedFactor]) {
+        self.authenticated = Some(user.clone());
+        self.chosen = Some(user.clone());
+        self.stepped_up(user, proofs);
+    }
+
+    /// Notes what the user of the session proved here beside what the session had to show.
+    pub fn stepped_up(&mut self, user: &UserId, proofs: &[VerifiedFactor]) {
+        let first = proofs.iter().map(|proof| proof.at).min();
+        // To the millisecond, as proofs are stored.
+        let first = first.and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
+        let before = self.proved.as_ref().filter(|(known, _)| known == user).map(|(_, at)| *at);
+        if let Some(at) = before.or(first) {
+            self.proved = Some((user.clone(), at));
+        }
+    }
+
+    /// Since when whatever a user proved was proved in this flow; absent: nothing was.
+    pub fn proved_since(&self, user: &UserId) -> Option<OffsetDateTime> {
+        let (_, at) = self.proved.as_ref().filter(|(known, _)| known == user)?;
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(*at) * 1_000_000).ok()
+    }
 }
 
 /// What a journey ends in.

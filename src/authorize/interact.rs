@@ -4,7 +4,10 @@ use time::{Duration, OffsetDateTime};
 
 use super::{checks::ValidRequest, flow::Progress};
 use crate::{
-    model::session::Session,
+    model::{
+        assurance::{AuthenticationRequirement, Missing},
+        session::Session,
+    },
     protocol::{
         error::{ErrorCode, OAuthError},
         prompt::Prompt,
@@ -21,6 +24,8 @@ pub enum Needs {
     Login,
     /// An account has to be chosen.
     ChooseAccount,
+    /// The user of the session has to prove a further factor.
+    Factor(AuthenticationRequirement),
     /// The user has to agree to these scopes.
     Consent(ScopeSet),
 }
@@ -49,12 +54,21 @@ fn login_needed(
     request.prompts().contains(Prompt::Login) || request.max_age.is_some_and(too_old)
 }
 
-/// What has to be asked next. `consent` tells which scopes a user still has to agree to.
+/// What is wanted of the user of a session beyond being signed in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// What must have been proved.
+    pub requirement: AuthenticationRequirement,
+    /// The scopes that the user still has to agree to.
+    pub consent: ScopeSet,
+}
+
+/// What has to be asked next.
 pub fn needs(
     request: &ValidRequest,
     session: Option<&Session>,
     progress: &Progress,
-    consent: Option<ScopeSet>,
+    wanted: Wanted,
     now: OffsetDateTime,
 ) -> Needs {
     let choose = request.prompts().contains(Prompt::SelectAccount)
@@ -66,10 +80,15 @@ pub fn needs(
     if login_needed(request, session, progress, now) {
         return Needs::Login;
     }
-    match consent {
-        Some(scopes) if !scopes.is_empty() => Needs::Consent(scopes),
-        Some(_) | None => Needs::Nothing,
+    let factors = session.map(|session| session.factors.as_slice()).unwrap_or_default();
+    match wanted.requirement.missing(factors, &[]) {
+        // RFC 9470 §5: just what is missing is asked for.
+        Missing::Possession => return Needs::Factor(wanted.requirement),
+        // Nothing that anybody could prove gets further: the request is not let through by signing in again either.
+        Missing::Password | Missing::Unreachable => return Needs::Login,
+        Missing::Nothing => {}
     }
+    if wanted.consent.is_empty() { Needs::Nothing } else { Needs::Consent(wanted.consent) }
 }
 
 /// What `prompt=none` answers instead of asking (Core §3.1.2.6).
@@ -82,6 +101,9 @@ pub fn without_asking(needs: &Needs) -> Result<(), OAuthError> {
         Needs::Login => Err(OAuthError::new(ErrorCode::LoginRequired, "The user is not signed in.")),
         Needs::ChooseAccount => {
             Err(OAuthError::new(ErrorCode::AccountSelectionRequired, "The user has to choose an account."))
+        }
+        Needs::Factor(_) => {
+            Err(OAuthError::new(ErrorCode::InteractionRequired, "The user has to prove another factor."))
         }
         Needs::Consent(_) => {
             Err(OAuthError::new(ErrorCode::ConsentRequired, "The user has to give consent."))
@@ -149,7 +171,7 @@ mod tests {
     }
 
     fn ask(request: &ValidRequest, session: Option<&Session>, progress: &Progress) -> Needs {
-        needs(request, session, progress, None, at(100))
+        needs(request, session, progress, Wanted::default(), at(100))
     }
 
     #[test]

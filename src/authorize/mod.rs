@@ -6,7 +6,7 @@
 //! | parse | [`parse`], [`pushed`], [`request_object`] | to a page |
 //! | locate client and redirect URI | [`destination`] | to a page |
 //! | validate | [`checks`] | to the redirect URI, from here on |
-//! | interact | [`interact`] | `prompt=none` cannot |
+//! | interact | [`interact`], [`step_up`] | `prompt=none` cannot |
 //! | dispatch | [`dispatch`] | the only place that chooses the next step; every page comes back here |
 //! | decide | [`decide`] | `access_denied` |
 //! | issue | [`issue`], [`front_channel`], [`jarm`] | |
@@ -28,3 +28,4 @@ pub mod jarm;
 pub mod parse;
 pub mod pushed;
 pub mod request_object;
+pub mod step_up;

@@ -22,6 +22,7 @@ use crate::{
         client_metadata::{ApplicationType, ClientMetadata, ConsentMethod, Introspect, Profile},
         grant_type::GrantType,
         okta_scope::OktaScope,
+        wildcard_redirect::WildcardRedirect,
     },
     secret::Secret,
     store::{self, db::Tx},
@@ -71,6 +72,9 @@ struct Add {
     /// A redirect URI; may be repeated
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
+    /// SUBDOMAIN lets `*` in the lowest label of a redirect URI's host stand for any; DISABLED does not
+    #[arg(long, value_name = "WHETHER", default_value = "DISABLED")]
+    wildcard_redirect: WildcardRedirect,
     /// A post-logout redirect URI; may be repeated
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
@@ -143,6 +147,7 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
         client_name: Some(action.name),
         application_type: action.application_type,
         redirect_uris: action.redirect_uris,
+        wildcard_redirect: action.wildcard_redirect,
         post_logout_redirect_uris: action.post_logout_redirect_uris,
         grant_types: action.grant_types,
         token_endpoint_auth_method: action.auth_method,

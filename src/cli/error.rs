@@ -3,8 +3,13 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use crate::{
-    config::ConfigError, fault::Fault, protocol::client_metadata::MetadataError, seed::SeedError,
-    setup::SetupError, telemetry::TelemetryError, user::lifecycle::ChangeNotAllowed,
+    config::ConfigError,
+    fault::Fault,
+    protocol::client_metadata::MetadataError,
+    seed::SeedError,
+    setup::SetupError,
+    telemetry::TelemetryError,
+    user::{lifecycle::ChangeNotAllowed, password::PasswordError, recovery::RecoveryError},
 };
 
 /// Why a command failed.
@@ -99,5 +104,41 @@ impl CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         Self::Fault(error.into())
+    }
+}
+
+impl From<PasswordError> for CliError {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Fault(fault) => Self::Fault(fault),
+            PasswordError::Status(status) => Self::ChangeNotAllowed(status),
+            PasswordError::Busy => Self::Fault(Fault::Overloaded("password hashing")),
+            PasswordError::NotAllowed
+            | PasswordError::WrongPassword
+            | PasswordError::Locked
+            | PasswordError::TooYoung { .. }
+            | PasswordError::Weak(_) => Self::Usage(error.to_string()),
+        }
+    }
+}
+
+impl From<RecoveryError> for CliError {
+    fn from(error: RecoveryError) -> Self {
+        match error {
+            RecoveryError::Fault(fault) => Self::Fault(fault),
+            RecoveryError::Status(status) => Self::ChangeNotAllowed(status),
+            RecoveryError::Busy => Self::Fault(Fault::Overloaded("password hashing")),
+            RecoveryError::Throttled(_)
+            | RecoveryError::NotAllowed
+            | RecoveryError::UnknownUser
+            | RecoveryError::Unknown
+            | RecoveryError::Spent
+            | RecoveryError::WrongCode
+            | RecoveryError::WrongAnswer
+            | RecoveryError::Locked
+            | RecoveryError::SentRecently(_)
+            | RecoveryError::TooManyMessages
+            | RecoveryError::Invalid { .. } => Self::Usage(error.to_string()),
+        }
     }
 }

@@ -52,6 +52,13 @@ async fn listen(config: &Config, app: Arc<App>, metrics: Arc<Metrics>) -> Result
     let (stop, stop_internal) = (CancellationToken::new(), CancellationToken::new());
     let settings = server::Settings::of(config);
     let public = server::bind(config, &stop)?;
+    let certificates = &config.client_certificates;
+    if let (Some(file), Some(authorities)) =
+        (&certificates.authorities, &app.settings.client_certificates.authorities)
+    {
+        let (file, authorities) = (file.clone(), authorities.clone());
+        tokio::spawn(server::watch_authorities(file, authorities, server::RELOAD_EVERY, stop.clone()));
+    }
     let internal = config.internal.address.iter().map(Listener::plain).collect::<Result<Vec<_>, _>>()?;
     shutdown::on_signal(Arc::clone(&app), stop.clone(), || {})?;
     tokio::spawn({

@@ -3,7 +3,6 @@
 
 use clap::Subcommand;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
 
 use super::{
     CliError,
@@ -14,18 +13,30 @@ use super::{
 use crate::{
     app::App,
     fault::Fault,
-    id::UserId,
-    limit::lockout::{self, Outcome},
-    model::user::{PasswordLock, Profile, User, UserStatus},
+    model::{
+        policy::PasswordRules,
+        recovery::RecoveryKind,
+        user::{Profile, User},
+    },
     secret::Secret,
-    session::farewell,
-    store::{self, db::Tx},
-    syslog::{Caller, Event, EventType},
+    store::{
+        self,
+        unit::{Outcome::Won, Unit},
+    },
+    syslog::Caller,
     user::{
+        administration::{self, AdministrationError, Begins, Edit, NewUser, Rank},
+        contact,
         credentials::HashError,
-        lifecycle::{self, Change, Creation, Deletion, PasswordPresence},
+        lifecycle::{self, Change},
         login::LoginKey,
-        password_policy,
+        password::{self, RevokeSessions, SetBy},
+        password_policy::{self, Owner},
+        policies,
+        recovery::{
+            self,
+            token::{self, Issued},
+        },
     },
 };
 
@@ -46,6 +57,12 @@ enum Action {
     List,
     /// Set a password; ends the user's sessions and revokes the tokens
     SetPassword(SetPassword),
+    /// Make a user change the password at the next sign-in
+    ExpirePassword(ExpirePassword),
+    /// Void a user's password and print a link to set a new one; ends the sessions and revokes the tokens
+    ResetPassword(Link),
+    /// Print a link by which a user without a password sets the first one
+    Invite(Link),
     /// Suspend a user; ends the sessions and revokes the tokens
     Suspend(Login),
     /// Let a suspended user in again
@@ -99,6 +116,24 @@ struct SetPassword {
 }
 
 #[derive(clap::Args, Debug)]
+struct ExpirePassword {
+    /// The user's login
+    login: String,
+    /// Replace the password by a temporary one, which is printed once
+    #[arg(long)]
+    temporary: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Link {
+    /// The user's login
+    login: String,
+    /// Mail the link to the user instead of printing it
+    #[arg(long)]
+    send_email: bool,
+}
+
+#[derive(clap::Args, Debug)]
 struct Password {
     /// Where the password is: {env:NAME} or {file:PATH}
     #[arg(long, value_name = "SOURCE", value_parser = PointerParser)]
@@ -121,6 +156,9 @@ pub(super) async fn run(command: UserCommand) -> Result<(), CliError> {
         Action::Add(action) => add(&app, action).await,
         Action::List => list(&app).await,
         Action::SetPassword(action) => set_password(&app, action).await,
+        Action::ExpirePassword(action) => expire_password(&app, action).await,
+        Action::ResetPassword(action) => reset_password(&app, action).await,
+        Action::Invite(action) => invite(&app, action).await,
         Action::Suspend(Login { login }) => suspend(&app, &login).await,
         Action::Unsuspend(Login { login }) => unsuspend(&app, &login).await,
         Action::Unlock(Login { login }) => unlock(&app, &login).await,
@@ -136,9 +174,14 @@ fn key(login: &str) -> Result<LoginKey, CliError> {
 }
 
 /// Reads, checks and hashes a password, before any transaction begins.
-async fn hashed(app: &App, login: &str, password: Password) -> Result<Secret<String>, CliError> {
+async fn hashed(
+    app: &App,
+    owner: Owner<'_>,
+    rules: &PasswordRules,
+    password: Password,
+) -> Result<Secret<String>, CliError> {
     let password = secret_input::read("password", password.password, password.password_stdin).await?;
-    let lacks = password_policy::check(password.expose(), login);
+    let lacks = password_policy::check(password.expose(), owner, rules);
     if !lacks.is_empty() {
         let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
         return Err(CliError::Usage(format!("the password {}", lacks.join(", "))));
@@ -155,31 +198,26 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("the login \"{}\" is taken", action.login)));
     }
     let profile = profile(&action);
-    let (password_hash, presence) = if action.no_password {
-        (None, PasswordPresence::Unset)
+    let password_hash = if action.no_password {
+        None
     } else {
-        (Some(hashed(app, &action.login, action.password).await?), PasswordPresence::Set)
+        // The new user is in no group yet: what the policy for everyone says.
+        let owner = Owner { login: &action.login, profile: &profile };
+        let rules = PasswordRules::default();
+        Some(hashed(app, owner, &rules, action.password).await?)
     };
-    let now = app.now();
-    let user = User {
-        id: UserId::generate(app.random.as_ref()),
-        status: lifecycle::initial(Creation::Activated(presence)),
-        login: action.login,
-        profile,
-        password_changed_at: password_hash.is_some().then_some(now),
+    let new = NewUser {
+        login: action.login.clone(),
+        profile: profile.0,
         password_hash,
-        lock: PasswordLock::default(),
-        admin: action.admin,
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        activated_at: Some(now),
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        begins: Begins::Activated,
+        rank: if action.admin { Rank::Administrator } else { Rank::User },
+        groups: Vec::new(),
     };
     let tx = app.db.begin_write().await?;
-    store::user::insert(&tx, &user, key.as_str()).await?;
-    log(app, &tx, Event::new(EventType::UserCreate).user(&user.id).with("admin", user.admin), now).await?;
+    let user = administration::create(app, &tx, new, &caller())
+        .await
+        .map_err(|error| failed(error, &action.login))?;
     tx.commit().await?;
     output::print(&format!("{}  {}  {}", user.id, user.status.as_str(), user.login));
     Ok(())
@@ -228,117 +266,141 @@ async fn list(app: &App) -> Result<(), CliError> {
     Ok(())
 }
 
-/// A user inside a transaction, with what was looked up.
-struct Edit<'a> {
-    app: &'a App,
-    tx: Tx,
-    key: LoginKey,
-    user: User,
-    now: OffsetDateTime,
+/// What the command line did, in the system log.
+fn caller() -> Caller {
+    Caller::system("command line")
 }
 
-impl<'a> Edit<'a> {
-    async fn begin(app: &'a App, login: &str) -> Result<Self, CliError> {
-        let key = key(login)?;
-        let tx = app.db.begin_write().await?;
-        let user = store::user::find_by_login_in(&tx, key.as_str())
-            .await?
-            .ok_or_else(|| CliError::NotFound { what: "user", name: login.to_owned() })?;
-        Ok(Self { app, tx, key, user, now: app.now() })
-    }
+/// Begins to change a user.
+async fn edit<'a>(app: &'a App, login: &str, caller: &'a Caller) -> Result<Edit<'a>, CliError> {
+    Edit::begin(app, login, caller).await.map_err(|error| failed(error, login))
+}
 
-    fn change(&mut self, change: Change) -> Result<(), CliError> {
-        let next = lifecycle::next(self.user.status, change)?;
-        if next != self.user.status {
-            self.user.status = next;
-            self.user.status_changed_at = self.now;
-        }
-        Ok(())
-    }
-
-    /// Tokens and sessions made before now are dead.
-    async fn end_everything(&mut self, reason: &str) -> Result<(), CliError> {
-        self.user.not_before = self.now;
-        Ok(farewell::end_everything(self.app, &self.tx, &self.user.id, reason, self.now).await?)
-    }
-
-    async fn log(&self, event: EventType) -> Result<(), CliError> {
-        log(self.app, &self.tx, Event::new(event).user(&self.user.id), self.now).await
-    }
-
-    async fn save(self, event: EventType) -> Result<(), CliError> {
-        self.log(event).await?;
-        store::user::update(&self.tx, &self.user, self.key.as_str()).await?;
-        self.tx.commit().await?;
-        output::print(&format!(
-            "{}  {}  {}",
-            self.user.id,
-            self.user.status_at(self.now).as_str(),
-            self.user.login
-        ));
-        Ok(())
+fn failed(error: AdministrationError, login: &str) -> CliError {
+    match error {
+        AdministrationError::UnknownUser => CliError::NotFound { what: "user", name: login.to_owned() },
+        AdministrationError::LoginTaken => CliError::Usage(format!("the login \"{login}\" is taken")),
+        AdministrationError::Login(error) => CliError::Usage(format!("\"{login}\": {error}")),
+        AdministrationError::Status(error) => error.into(),
+        AdministrationError::Fault(fault) => fault.into(),
+        AdministrationError::UnknownGroup(_)
+        | AdministrationError::Profile(_)
+        | AdministrationError::Administrator
+        | AdministrationError::Changed => CliError::Usage(error.to_string()),
     }
 }
 
-async fn log(app: &App, tx: &Tx, event: Event, now: OffsetDateTime) -> Result<(), CliError> {
-    Ok(event.insert(tx, &Caller::system("command line"), app.random.as_ref(), now).await?)
+/// Says who was changed, and how it stands.
+fn told(app: &App, changed: Result<User, AdministrationError>, login: &str) -> Result<(), CliError> {
+    let user = changed.map_err(|error| failed(error, login))?;
+    output::print(&format!("{}  {}  {}", user.id, user.status_at(app.now()).as_str(), user.login));
+    Ok(())
 }
 
 async fn set_password(app: &App, action: SetPassword) -> Result<(), CliError> {
     // Asked for only when there is somebody to set it for.
-    let login_key = key(&action.login)?;
-    let known = store::user::find_by_login(&app.db, login_key.as_str()).await?;
-    let known = known.ok_or_else(|| CliError::NotFound { what: "user", name: action.login.clone() })?;
+    let known = load(app, &action.login).await?;
     lifecycle::next(known.status, Change::SetPassword)?;
-    let hash = hashed(app, &action.login, action.password).await?;
-    let mut edit = Edit::begin(app, &action.login).await?;
-    edit.change(Change::SetPassword)?;
-    edit.user.password_hash = Some(hash);
-    edit.user.password_changed_at = Some(edit.now);
-    edit.user.lock = lockout::decide(&edit.user.lock, Outcome::Reset, edit.now);
-    edit.end_everything("password_changed").await?;
-    edit.save(EventType::AccountUpdatePassword).await
+    let password =
+        secret_input::read("password", action.password.password, action.password.password_stdin).await?;
+    let rules = policies::of_user(app, &known, None).await?.password;
+    let how = (SetBy::Administrator, RevokeSessions::All, &caller());
+    let unit = password::set(app, &known, &password, &rules, how).await?;
+    finish(app, &known, unit).await
+}
+
+async fn expire_password(app: &App, action: ExpirePassword) -> Result<(), CliError> {
+    let user = load(app, &action.login).await?;
+    if !action.temporary {
+        let unit = password::expire(app, &user, &caller())?;
+        return finish(app, &user, unit).await;
+    }
+    let rules = policies::of_user(app, &user, None).await?.password;
+    let (temporary, unit) =
+        password::expire_with_temporary(app, &user, &rules, RevokeSessions::All, &caller()).await?;
+    finish(app, &user, unit).await?;
+    output::print(temporary.expose());
+    Ok(())
+}
+
+async fn reset_password(app: &App, action: Link) -> Result<(), CliError> {
+    let user = load(app, &action.login).await?;
+    let rules = policies::of_user(app, &user, None).await?.password;
+    let issued = token::reset_password(app, &user, &rules, &caller()).await?;
+    hand_over(app, &user, issued, (RecoveryKind::Password, &rules, action.send_email)).await
+}
+
+async fn invite(app: &App, action: Link) -> Result<(), CliError> {
+    let user = load(app, &action.login).await?;
+    if !recovery::is_possible(app, &user, RecoveryKind::AccountActivation) {
+        let status = user.status.as_str();
+        return Err(CliError::Usage(format!(
+            "only a user who is PROVISIONED can be invited, not one who is {status}"
+        )));
+    }
+    let rules = policies::of_user(app, &user, None).await?.password;
+    let issued = token::issue(app, &user, RecoveryKind::AccountActivation, &rules);
+    hand_over(app, &user, issued, (RecoveryKind::AccountActivation, &rules, action.send_email)).await
+}
+
+/// A link goes to the user or to the screen, never to both.
+async fn hand_over(
+    app: &App,
+    user: &User,
+    issued: Issued,
+    (kind, rules, send_email): (RecoveryKind, &PasswordRules, bool),
+) -> Result<(), CliError> {
+    let Issued { token, unit, .. } = issued;
+    if !send_email {
+        finish(app, user, unit).await?;
+        output::print(&token::link(app, kind, &token));
+        return Ok(());
+    }
+    if contact::mail_addresses(user).is_empty() {
+        return Err(CliError::Usage(format!("the user \"{}\" has no mail address", user.login)));
+    }
+    let unit = token::mail(app, unit, user, &token, (kind, rules))?;
+    finish(app, user, unit).await
+}
+
+async fn load(app: &App, login: &str) -> Result<User, CliError> {
+    let found = store::user::find_by_login(&app.db, key(login)?.as_str()).await?;
+    found.ok_or_else(|| CliError::NotFound { what: "user", name: login.to_owned() })
+}
+
+/// Commits what was decided about a user, and shows the user.
+async fn finish(app: &App, user: &User, unit: Unit) -> Result<(), CliError> {
+    if app.db.writer().commit(unit).await? != Won {
+        return Err(CliError::Usage("the user was changed at the same moment; try again".to_owned()));
+    }
+    let user = load(app, &user.login).await?;
+    output::print(&format!("{}  {}  {}", user.id, user.status_at(app.now()).as_str(), user.login));
+    Ok(())
 }
 
 async fn suspend(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    edit.change(Change::Suspend)?;
-    edit.end_everything("user_suspended").await?;
-    edit.save(EventType::UserSuspend).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.suspend().await, login)
 }
 
 async fn unsuspend(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    edit.change(Change::Unsuspend)?;
-    edit.save(EventType::UserUnsuspend).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.unsuspend().await, login)
 }
 
 async fn unlock(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    // A lock by wrong passwords is no status; unlocking somebody who is not locked changes nothing.
-    if edit.user.status == UserStatus::LockedOut {
-        edit.change(Change::Unlock)?;
-    }
-    edit.user.lock = lockout::decide(&edit.user.lock, Outcome::Reset, edit.now);
-    edit.save(EventType::AccountUnlock).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.unlock().await, login)
 }
 
 async fn delete(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    // Only a deactivated user can be removed; both steps happen in this one transaction.
-    if lifecycle::deletion(edit.user.status) == Deletion::Deactivate {
-        edit.change(Change::Deactivate)?;
-    }
-    edit.end_everything("user_deleted").await?;
-    edit.log(EventType::UserDelete).await?;
-    store::user::delete(&edit.tx, &edit.user.id).await?;
-    edit.tx.commit().await?;
-    output::print(&format!("{}  deleted  {}", edit.user.id, edit.user.login));
+    let caller = caller();
+    let user = edit(app, login, &caller).await?.delete().await.map_err(|error| failed(error, login))?;
+    output::print(&format!("{}  deleted  {}", user.id, user.login));
     Ok(())
 }
 
 async fn revoke_sessions(app: &App, login: &str) -> Result<(), CliError> {
-    let mut edit = Edit::begin(app, login).await?;
-    edit.end_everything("sessions_revoked").await?;
-    edit.save(EventType::SessionClear).await
+    let caller = caller();
+    told(app, edit(app, login, &caller).await?.revoke_sessions().await, login)
 }

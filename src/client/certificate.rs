@@ -3,6 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use keys::ClientKeys;
 use rustls::{
@@ -69,9 +70,9 @@ impl CertificateError {
     }
 }
 
-/// The authorities that may vouch for clients.
+/// The authorities that may vouch for clients. Clones share what [`Self::replace`] puts in.
 #[derive(Clone, Debug)]
-pub struct Authorities(Arc<dyn ClientCertVerifier>);
+pub struct Authorities(Arc<ArcSwap<Arc<dyn ClientCertVerifier>>>);
 
 /// The file of authorities cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -84,6 +85,19 @@ impl Authorities {
     /// # Errors
     /// There is none, or one cannot be read.
     pub fn from_pem(pem: &[u8]) -> Result<Self, AuthoritiesError> {
+        Ok(Self(Arc::new(ArcSwap::from_pointee(Self::verifier(pem)?))))
+    }
+
+    /// Believes these authorities from now on, and no other.
+    ///
+    /// # Errors
+    /// There is none, or one cannot be read: those of before stay.
+    pub fn replace(&self, pem: &[u8]) -> Result<(), AuthoritiesError> {
+        self.0.store(Arc::new(Self::verifier(pem)?));
+        Ok(())
+    }
+
+    fn verifier(pem: &[u8]) -> Result<Arc<dyn ClientCertVerifier>, AuthoritiesError> {
         let unusable = |error: &dyn std::fmt::Display| AuthoritiesError(error.to_string());
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -92,7 +106,7 @@ impl Authorities {
         }
         let provider = Arc::new(ring::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        verifier.map(Self).map_err(|error| unusable(&error))
+        verifier.map_err(|error| unusable(&error))
     }
 
     /// Whether an authority vouches for the certificate now: signatures up to an authority, validity, and that it may
@@ -107,7 +121,7 @@ impl Authorities {
             certificate.intermediates().iter().map(|der| CertificateDer::from(der.as_slice())).collect();
         let seconds = u64::try_from(now.unix_timestamp()).map_err(|_| CertificateError::Untrusted)?;
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
-        match self.0.verify_client_cert(&leaf, &intermediates, now) {
+        match self.0.load().verify_client_cert(&leaf, &intermediates, now) {
             Ok(_) => Ok(()),
             Err(error) => {
                 tracing::info!(%error, "a client certificate is not trusted");

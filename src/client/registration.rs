@@ -35,7 +35,8 @@ use crate::{
 };
 
 /// Members that only an administrator sets: on the command line or in a seed file.
-const ADMINISTRATORS: [&str; 4] = ["consent_method", "introspect", "okta_scopes", "profile"];
+const ADMINISTRATORS: [&str; 5] =
+    ["consent_method", "introspect", "okta_scopes", "profile", "wildcard_redirect"];
 
 /// Why a request about a client was refused.
 #[derive(Debug, thiserror::Error)]
@@ -414,6 +415,7 @@ fn replacement(
     wanted.consent_method = before.consent_method;
     wanted.introspect = before.introspect;
     wanted.profile = before.profile;
+    wanted.wildcard_redirect = before.wildcard_redirect;
     wanted.okta_scopes.clone_from(&before.okta_scopes);
     // RFC 9700 §2.1.1: a client that needs PKCE cannot talk itself out of it, not even by becoming another kind.
     if matches!(registrar, Registrar::Client(..)) && before.requires_pkce() {

@@ -480,6 +480,24 @@ mod tests {
             ("[fetch]\nallow_hosts = [\"https://x/\"]", "fetch.allow_hosts"),
             ("[logs]\nformat = \"xml\"", "logs.format"),
             ("[internal]\naddress = \"0.0.0.0:8443\"", "internal.address"),
+            ("[mail]\nhost = \"mail.example.com\"", "mail.from"),
+            ("[mail]\nfrom = \"a@example.com\"", "mail.host"),
+            ("[mail]\nhost = \"smtp://x/\"\nfrom = \"a@example.com\"", "mail.host"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"nobody\"", "mail.from"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"a@example.com\"\nusername = \"a\"", "mail.password"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"a@example.com\"\ntimeout = \"1m\"", "mail.timeout"),
+            ("[mail]\nhost = \"localhost\"\nfrom = \"a@example.com\"\ntls = \"ssl\"", "mail.tls"),
+            (
+                "[mail]\nhost = \"mail.example.com\"\nfrom = \"a@example.com\"\ntls = \"none\"\nusername = \"a\"\npassword = \"b\"",
+                "mail.tls",
+            ),
+            ("[telephony.hook]\nurl = \"http://hook.example.com/\"\nsecret = \"x\"", "telephony.hook.url"),
+            (
+                "[telephony.hook]\nurl = \"https://a:b@hook.example.com/\"\nsecret = \"x\"",
+                "telephony.hook.url",
+            ),
+            ("[telephony.hook]\nurl = \"https://hook.example.com/\"", "telephony.hook.secret"),
+            ("[telephony.twilio]\naccount_sid = \"../x\"\nauth_token = \"x\"\nfrom = \"+1\"", "account_sid"),
         ] {
             let text = match more {
                 "[listen]\naddresses = [\"localhost\"]" => load(
@@ -580,6 +598,50 @@ mod tests {
         let debugged = format!("{config:?}");
         assert!(!debugged.contains("hunter2") && !debugged.contains(KEY));
         assert!(toml::from_str::<Config>(&printed).is_ok(), "{printed}");
+    }
+
+    #[test]
+    fn messages_leave_as_configured() {
+        let text = "[mail]\nhost = \"smtp.example.com\"\nfrom = \"Example <a@example.com>\"\nusername = \"u\"\n\
+                    password = { env = \"SMTP_PASSWORD\" }\n\
+                    [telephony.hook]\nurl = \"http://127.0.0.1:9/otp\"\nsecret = \"hook-secret\"\n";
+        let config = load(&minimal(text), &[("SMTP_PASSWORD", "hunter2")]).unwrap();
+        let mail = config.mail.options(&config.issuer, None).unwrap();
+        assert_eq!(
+            (mail.host.as_str(), mail.port, mail.domain.as_str()),
+            ("smtp.example.com", 587, "id.example.com")
+        );
+        assert_eq!(mail.credentials.unwrap().1.expose(), "hunter2");
+        assert_eq!(config.telephony.hook_options(&config.issuer).unwrap().header, "Authorization");
+        let printed = config.masked().unwrap();
+        assert!(!printed.contains("hunter2") && !printed.contains("hook-secret"), "{printed}");
+        assert!(toml::from_str::<Config>(&printed).is_ok(), "{printed}");
+        let both =
+            format!("{text}[telephony.twilio]\naccount_sid = \"AC1\"\nauth_token = \"x\"\nfrom = \"+1\"\n");
+        let text = load(&minimal(&both), &[("SMTP_PASSWORD", "hunter2")]).unwrap_err().to_string();
+        assert!(text.contains("choose one"), "{text}");
+        let nothing = load(&minimal(""), &[]).unwrap();
+        assert!(nothing.mail.options(&nothing.issuer, None).is_none() && nothing.telephony.hook.is_none());
+    }
+
+    #[test]
+    fn development_takes_the_messages_sections_from_the_environment() {
+        let variables = [
+            ("STEPGATE_MAIL__HOST", "localhost"),
+            ("STEPGATE_MAIL__TLS", "none"),
+            ("STEPGATE_MAIL__PORT", "1025"),
+            ("STEPGATE_MAIL__FROM", "a@example.com"),
+            ("STEPGATE_TELEPHONY__HOOK__URL", "http://localhost:9/"),
+            ("STEPGATE_TELEPHONY__HOOK__SECRET", "x"),
+            ("STEPGATE_SESSIONS__IDLE", "not looked at"),
+        ];
+        let messages = Messages::from_environment(&env(&variables)).unwrap();
+        assert_eq!((messages.mail.port, messages.mail.tls), (Some(1025), MailTls::None));
+        assert!(messages.telephony.hook.is_some());
+        assert!(Messages::from_environment(&env(&[])).unwrap().mail.host.is_none());
+        let wrong =
+            Messages::from_environment(&env(&[("STEPGATE_MAIL__HOSTT", "x")])).unwrap_err().to_string();
+        assert!(wrong.contains("STEPGATE_MAIL__HOSTT"), "{wrong}");
     }
 
     #[test]

@@ -154,10 +154,8 @@ impl Telephony {
             let problem = "must be country codes without plus sign, like \"49\"";
             return Err(ConfigError::invalid("telephony.countries", problem));
         }
-        if let Some(hook) = &self.hook {
-            if http::HeaderName::try_from(&hook.header).is_err() {
-                return Err(ConfigError::invalid("telephony.hook.header", "is no header"));
-            }
+        if self.hook.as_ref().is_some_and(|hook| http::HeaderName::try_from(&hook.header).is_err()) {
+            return Err(ConfigError::invalid("telephony.hook.header", "is no header"));
         }
         if let Some(account) = &self.twilio {
             let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());

@@ -10,15 +10,19 @@ use crate::{
     model::{
         authorization_server::{ScopeConsent, TokenLifetimes},
         grant::Grant,
+        policy::Access,
         user::User,
     },
     policy::access::{self, Granted},
     protocol::{
+        acr::Acr,
+        amr::Amr,
         client_metadata::ConsentMethod,
         grant_type::GrantType,
         scope::{OFFLINE_ACCESS, ScopeSet},
     },
     store,
+    user::policies::PolicyFacts,
 };
 
 /// The scopes that a request asks for, or the server's defaults; nothing that does not exist here. Grants that nobody
@@ -91,6 +95,71 @@ pub(super) async fn policy(
     };
     access::evaluate(&context.server.config.policies, &facts, context.app.settings.token_lifetimes)
         .map_err(|_| GrantError::AccessDenied)
+}
+
+/// Which policies about signing in are asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SignOn {
+    /// All: the user signs in by this very request.
+    Now,
+    /// That of the application: the user signed in before.
+    Before,
+    /// That of the application, if it wants to be asked again when tokens are refreshed.
+    AtRefresh,
+}
+
+/// Asks the policies about signing in, where nobody can be asked for more: what was proved must do.
+pub(super) async fn sign_on(
+    context: &Context<'_>,
+    when: SignOn,
+    (user, scope): (&User, &ScopeSet),
+    (amr, auth_time): (&[String], Option<OffsetDateTime>),
+) -> Result<(), GrantError> {
+    let insufficient = |reason| match when {
+        // Whoever guesses passwords does not learn here that one was right.
+        SignOn::Now => GrantError::InvalidGrant(reason),
+        SignOn::Before | SignOn::AtRefresh => GrantError::InsufficientAuthentication(reason),
+    };
+    let two_factors = has_two_factors(amr);
+    if when != SignOn::AtRefresh && !two_factors && has_sensitive(context, scope) {
+        return Err(insufficient("mfa_required"));
+    }
+    let facts = PolicyFacts::load(context.app, user).await?;
+    let subject = facts.subject(user, context.caller.ip);
+    let app = facts.set.for_app(&context.client.id, &subject);
+    if when == SignOn::AtRefresh && !app.on_refresh {
+        return Ok(());
+    }
+    let session = facts.set.for_user(&subject).session;
+    let denied = app.access == Access::Deny || (when == SignOn::Now && session.access == Access::Deny);
+    if denied {
+        return Err(insufficient("policy_denied"));
+    }
+    let wanted = app.assurance == Acr::TwoFactorAny || (when == SignOn::Now && session.require_factor);
+    if wanted && !two_factors {
+        return Err(insufficient("mfa_required"));
+    }
+    let fresh = |age| auth_time.is_some_and(|at| context.now - at <= age);
+    if when != SignOn::Now && app.reauthenticate_in.is_some_and(|age| !fresh(age)) {
+        return Err(insufficient("reauthentication_required"));
+    }
+    Ok(())
+}
+
+fn has_two_factors(amr: &[String]) -> bool {
+    amr.iter().any(|method| method == Amr::Mfa.as_str())
+}
+
+fn has_sensitive(context: &Context<'_>, scope: &ScopeSet) -> bool {
+    scope.iter().any(|name| context.server.config.scope(name).is_some_and(|scope| scope.sensitive))
+}
+
+/// Refuses sensitive scopes to whoever acts for a user who signed in with less than two factors.
+pub(super) fn sensitive(context: &Context<'_>, scope: &ScopeSet, amr: &[String]) -> Result<(), GrantError> {
+    if has_sensitive(context, scope) && !has_two_factors(amr) {
+        return Err(GrantError::InsufficientAuthentication("mfa_required"));
+    }
+    Ok(())
 }
 
 /// How a user proved who they are, as far as this server knows: tokens say exactly that.

@@ -55,6 +55,8 @@ pub(super) async fn redeem(
     let claims = verify(context, issuer, &token).await?;
     let (jti, expires_at) = check(context, &claims)?;
     let user = subject(context, issuer, &claims).await?;
+    // An assertion says nothing about factors.
+    decide::sign_on(context, decide::SignOn::Before, (&user, &scope), (&[], Some(context.now))).await?;
     decide::consent(context, &user.id, &scope).await?;
     let granted = decide::policy(context, &user.id, (GrantType::JwtBearer, &scope)).await?;
     let server = &context.server.config.server.id;

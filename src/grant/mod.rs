@@ -68,6 +68,9 @@ pub enum GrantError {
     /// The refresh token is invalid or expired.
     #[error("invalid refresh token: {0}")]
     InvalidRefreshToken(Reason),
+    /// The sign-in behind a grant does not satisfy the policy of the application any more (RFC 9470 §3).
+    #[error("the sign-in does not satisfy policy: {0}")]
+    InsufficientAuthentication(Reason),
     /// A scope is unknown, not the client's to have, or wider than what was granted.
     #[error("invalid scope: {0}")]
     InvalidScope(&'static str),
@@ -245,7 +248,9 @@ pub async fn run(app: &App, request: Request<'_>, token_request: &TokenRequest) 
 /// Writes a refusal to the system log; like ones within a minute are gathered.
 async fn record_refusal(context: &Context<'_>, kind: GrantType, error: &GrantError) -> Result<(), Fault> {
     let reason = match error {
-        GrantError::InvalidGrant(reason) | GrantError::InvalidRefreshToken(reason) => reason,
+        GrantError::InvalidGrant(reason)
+        | GrantError::InvalidRefreshToken(reason)
+        | GrantError::InsufficientAuthentication(reason) => reason,
         GrantError::UnauthorizedClient(_) => "unauthorized_client",
         GrantError::BrowserRefused => "origin_not_allowed",
         GrantError::InvalidScope(_) => "invalid_scope",

@@ -25,6 +25,7 @@ pub(super) async fn redeem(
     decide::consent(context, &user.id, &scope).await?;
     let granted = decide::policy(context, &user.id, (GrantType::Password, &scope)).await?;
     let amr = amr_of(&proof.factors);
+    decide::sign_on(context, decide::SignOn::Now, (&user, &scope), (&amr, Some(context.now))).await?;
     let earned: Vec<Amr> = amr.iter().filter_map(|method| method.parse().ok()).collect();
     let how = decide::Authentication {
         session: None,
@@ -48,7 +49,7 @@ pub(super) async fn redeem(
 /// Unknown user, wrong password and locked user are one (RFC 6749 §5.2).
 fn refused(error: SignInError) -> GrantError {
     match error {
-        SignInError::Refused | SignInError::IllegalStep(_) => GrantError::InvalidGrant("credentials_refused"),
+        SignInError::Refused | SignInError::Incomplete => GrantError::InvalidGrant("credentials_refused"),
         SignInError::Throttled(count) => GrantError::Throttled(count),
         SignInError::Busy => Fault::Overloaded("too many passwords are waiting to be checked").into(),
         SignInError::Fault(fault) => fault.into(),

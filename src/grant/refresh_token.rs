@@ -1,6 +1,6 @@
 //! Refresh (RFC 6749 §6), with rotation that survives lost responses (see [`crate::token::refresh`]).
 
-use super::{Context, GrantError, Redeemed};
+use super::{Context, GrantError, Redeemed, decide};
 use crate::{
     model::grant::Grant,
     protocol::{
@@ -45,6 +45,10 @@ pub(super) async fn redeem(
     };
     check(context, &facts)?;
     let scope = narrowed(&facts.grant.scope, requested)?;
+    if let Some(user) = &facts.user {
+        let how = (facts.grant.amr.as_slice(), facts.grant.auth_time);
+        decide::sign_on(context, decide::SignOn::AtRefresh, (user, &scope), how).await?;
+    }
     if !context.client.rotates_refresh_tokens() {
         return use_static(context, &hash, presented, (token, facts), scope);
     }

@@ -74,7 +74,9 @@ async fn on_behalf_of(context: &Context<'_>, request: &TokenExchange) -> Result<
     let actor = actor(context, &claims)?;
     let scope = scope(context, request.scope.as_ref(), &claims)?;
     let granted = decide::policy(context, &user.id, (GrantType::TokenExchange, &scope)).await?;
-    widened(context, &granted, &scope.difference(&claims.scope))?;
+    let more = scope.difference(&claims.scope);
+    widened(context, &granted, &more)?;
+    decide::sensitive(context, &more, &facts.grant.amr)?;
     let mut grant = facts.grant;
     grant.actor = Some(actor);
     grant.resource.clear();
@@ -195,6 +197,9 @@ async fn native_sso(
     }
     let scope = scope.filtered(|name| name != DEVICE_SSO);
     let user = facts.user.ok_or(GrantError::InvalidGrant("user_gone"))?;
+    // The second application has a policy of its own, which the sign-in at the first must satisfy.
+    let proved = (first.amr.as_slice(), first.auth_time);
+    decide::sign_on(context, decide::SignOn::Before, (&user, &scope), proved).await?;
     decide::consent(context, &user.id, &scope).await?;
     let granted = decide::policy(context, &user.id, (GrantType::TokenExchange, &scope)).await?;
     let how = decide::Authentication {

@@ -16,7 +16,7 @@ pub mod zone;
 use crate::{
     id::ClientId,
     model::{
-        policy::{AppSignOn, UserPolicies},
+        policy::{AppSignOn, PasswordRules, UserPolicies},
         policy_set::{PolicySet, Subject},
     },
 };
@@ -29,6 +29,11 @@ impl PolicySet {
             enroll: mfa_enroll::decide(&self.mfa_enroll, &self.zones, subject),
             password: password::decide(&self.password, &self.zones, subject),
         }
+    }
+
+    /// Whether there may be somebody of whom the password policies say so.
+    pub fn any_password(&self, says: impl Fn(&PasswordRules) -> bool) -> bool {
+        password::any(&self.password, says)
     }
 
     /// What the authentication policy of an application decides for a user.

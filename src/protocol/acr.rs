@@ -22,7 +22,8 @@ wire_enum! {
 }
 
 /// What a sign-in here can reach; metadata lists the same.
-pub const SUPPORTED: [Acr; 2] = [Acr::OneFactorPassword, Acr::OneFactorAny];
+pub const SUPPORTED: [Acr; 4] =
+    [Acr::OneFactorPassword, Acr::OneFactorAny, Acr::TwoFactorAny, Acr::TwoFactorAnyIfPossible];
 
 impl Acr {
     /// Whether the methods used for the session reach this level.

@@ -135,6 +135,11 @@ impl Requested {
         self.0.is_empty()
     }
 
+    /// The names of the claims that are asked for.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// Whether a claim is asked for and this value of it is acceptable.
     pub fn wants(&self, name: &str, value: &Value) -> bool {
         self.get(name).is_some_and(|claim| claim.values.is_empty() || claim.values.contains(value))

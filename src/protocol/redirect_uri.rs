@@ -263,9 +263,10 @@ fn loopback_parts(uri: &str) -> Option<(&'static str, &str)> {
     (tail.is_empty() || tail.starts_with(['/', '?'])).then_some((origin, tail))
 }
 
-/// The web origin of an `http` or `https` URI (RFC 6454 §6.2): for `postMessage`, CORS and `form-action`.
+/// The web origin of an `http` or `https` URI (RFC 6454 §6.2): for `postMessage`, CORS and `form-action`. A pattern
+/// (Okta's `wildcard_redirect`) has none: what may call us or be sent to is never widened by it.
 pub fn origin_of(uri: &str) -> Option<String> {
-    let url = Url::parse(uri).ok()?;
+    let url = Url::parse(uri).ok().filter(|url| !url.host_str().is_some_and(|host| host.contains('*')))?;
     matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
 }
 
@@ -505,6 +506,7 @@ mod tests {
         assert_eq!(origin_of("http://localhost:3000/cb").as_deref(), Some("http://localhost:3000"));
         assert_eq!(origin_of("com.example.app:/cb"), None);
         assert_eq!(origin_of("cb"), None);
+        assert_eq!(origin_of("https://*.example.com/cb"), None);
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         // Not at "/": poem prefers what is nested there over the start page.
         .nest_no_strip("/oauth2", Arc::clone(&api))
         .nest_no_strip("/.well-known", Arc::clone(&api))
+        .nest_no_strip("/api/v1/authn", api::authentication(Arc::clone(&app)))
         .nest_no_strip("/api", api::management(Arc::clone(&app)))
         .at("/v1/keys", api);
     let (bytes, timeout) = app.settings.form;

@@ -17,7 +17,7 @@ use crate::{
     model::{
         authorization_server::{
             AccessPolicy, AccessRule, AuthorizationServer, Claim, PeopleCondition, PolicyClients,
-            RuleConditions, Scope, ServerConfig,
+            RuleConditions, Scope, ServerConfig, ServerSettings,
         },
         client::{Assignment, Client, RegisteredBy},
         user::{PasswordLock, Profile, User, UserStatus},
@@ -32,10 +32,10 @@ use crate::{
     user::login::LoginKey,
 };
 
-struct Apply<'a> {
-    app: &'a App,
-    tx: Tx,
-    now: OffsetDateTime,
+pub(super) struct Apply<'a> {
+    pub(super) app: &'a App,
+    pub(super) tx: Tx,
+    pub(super) now: OffsetDateTime,
 }
 
 pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, SeedError> {
@@ -45,6 +45,8 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
         clients: document.clients.len(),
         authorization_servers: document.servers.len(),
         trusted_origins: document.origins.len(),
+        network_zones: document.policies.zones.len(),
+        policies: document.policies.count(),
     };
     let hashes = hash_passwords(app, &document.users).await?;
     // Groups before users, users and clients before the policies that name them.
@@ -64,6 +66,7 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
     for origin in &document.origins {
         run.origin(origin).await?;
     }
+    run.policies(&document.policies).await?;
     run.log(&applied).await?;
     run.tx.commit().await?;
     app.forget_configuration();
@@ -323,12 +326,29 @@ impl Apply<'_> {
         if let Some(description) = &wanted.description {
             server.description.clone_from(description);
         }
-        let settings = &mut server.settings;
+        self.change_settings(&mut server.settings, &wanted.settings).await?;
+        server.status = wanted.status.unwrap_or(server.status);
+        server.access_token_profile = wanted.access_token_profile.unwrap_or(server.access_token_profile);
+        if *server == before {
+            return Ok(());
+        }
+        if !is_new {
+            server.updated_at = self.now;
+        }
+        Ok(store::server::update(&self.tx, server).await?)
+    }
+
+    async fn change_settings(
+        &self,
+        settings: &mut ServerSettings,
+        wanted: &read::Settings,
+    ) -> Result<(), SeedError> {
         if let Some(algorithms) = &wanted.signing_algorithms {
             settings.signing_algorithms.clone_from(algorithms);
         }
         settings.code_lifetime = wanted.code_lifetime.unwrap_or(settings.code_lifetime);
         settings.id_token_lifetime = wanted.id_token_lifetime.unwrap_or(settings.id_token_lifetime);
+        settings.dpop_nonce_required = wanted.dpop_nonce_required.unwrap_or(settings.dpop_nonce_required);
         if let Some(resources) = &wanted.resources {
             settings.resources.clone_from(resources);
         }
@@ -341,15 +361,7 @@ impl Apply<'_> {
         if let Some(servers) = &wanted.trusted_servers {
             settings.trusted_servers = self.server_ids(servers).await?;
         }
-        server.status = wanted.status.unwrap_or(server.status);
-        server.access_token_profile = wanted.access_token_profile.unwrap_or(server.access_token_profile);
-        if *server == before {
-            return Ok(());
-        }
-        if !is_new {
-            server.updated_at = self.now;
-        }
-        Ok(store::server::update(&self.tx, server).await?)
+        Ok(())
     }
 
     async fn server_ids(&self, servers: &[Reference]) -> Result<Vec<AuthorizationServerId>, SeedError> {
@@ -431,7 +443,7 @@ impl Apply<'_> {
         Ok(store::server::upsert_policy(&self.tx, &config.server.id, &policy).await?)
     }
 
-    async fn people(&self, people: &People) -> Result<PeopleCondition, SeedError> {
+    pub(super) async fn people(&self, people: &People) -> Result<PeopleCondition, SeedError> {
         Ok(PeopleCondition {
             users: self.user_ids(&people.users).await?,
             groups: self.group_ids(&people.groups).await?,
@@ -457,7 +469,7 @@ impl Apply<'_> {
             .ok_or_else(|| name.spot.error(format!("there is no group \"{}\"", name.name)))
     }
 
-    async fn group_ids(&self, names: &[Reference]) -> Result<Vec<GroupId>, SeedError> {
+    pub(super) async fn group_ids(&self, names: &[Reference]) -> Result<Vec<GroupId>, SeedError> {
         let mut ids = Vec::with_capacity(names.len());
         for name in names {
             ids.push(self.group_id(name).await?);
@@ -476,7 +488,7 @@ impl Apply<'_> {
         Ok(ids)
     }
 
-    async fn client_ids(&self, names: &[Reference]) -> Result<Vec<ClientId>, SeedError> {
+    pub(super) async fn client_ids(&self, names: &[Reference]) -> Result<Vec<ClientId>, SeedError> {
         let mut ids = Vec::with_capacity(names.len());
         for name in names {
             let id = ClientId::new(name.name.as_str());

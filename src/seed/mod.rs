@@ -1,10 +1,12 @@
-//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins.
+//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins, network zones and
+//! policies about signing in.
 //!
 //! Objects are matched by their key (`login`, `name`, `client_id`, `id`, `origin`); what the file does not name is left
 //! alone, and applying a file again changes nothing. Passwords and secrets are set when their object is created, later
 //! only with `force: true`. Everything happens in one transaction: a file that is refused changes nothing.
 
 mod apply;
+mod apply_sign_on_policy;
 mod document;
 mod read;
 
@@ -54,14 +56,25 @@ pub struct Applied {
     pub authorization_servers: usize,
     /// Trusted origins.
     pub trusted_origins: usize,
+    /// Network zones.
+    pub network_zones: usize,
+    /// Policies about signing in.
+    pub policies: usize,
 }
 
 impl fmt::Display for Applied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins",
-            self.groups, self.users, self.clients, self.authorization_servers, self.trusted_origins
+            "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins, {} network zones, \
+             {} policies",
+            self.groups,
+            self.users,
+            self.clients,
+            self.authorization_servers,
+            self.trusted_origins,
+            self.network_zones,
+            self.policies
         )
     }
 }
@@ -151,6 +164,44 @@ mod tests {
         assert!(server("settings: {code_lifetime: 601}").contains("from 1 to 600"));
         assert!(server("settings: {signing_algorithms: [HS256]}").contains("signing_algorithms[0]"));
         assert!(refusal("users: [{login: a, status: ENABLED}]").contains("STAGED, PROVISIONED"));
+    }
+
+    /// The public members of a struct, by the source that declares it.
+    fn members<'a>(source: &'a str, name: &str) -> Vec<&'a str> {
+        let declared = source.split_once(&format!("pub struct {name} {{\n")).unwrap().1;
+        let declared = declared.split_once("\n}\n").unwrap().0;
+        let member = |line: &'a str| line.strip_prefix("    pub ")?.split_once(':').map(|(name, _)| name);
+        declared.lines().filter_map(member).collect()
+    }
+
+    #[test]
+    fn every_setting_of_a_server_and_every_member_of_a_client_has_a_key_and_an_explanation() {
+        let settings = members(include_str!("../model/authorization_server.rs"), "ServerSettings");
+        let userinfo = members(include_str!("../model/authorization_server.rs"), "UserinfoSettings");
+        let issuer = members(include_str!("../model/authorization_server.rs"), "TrustedIssuer");
+        let mut metadata = members(include_str!("../protocol/client_metadata/mod.rs"), "ClientMetadata");
+        // Not a member but a family: `client_name#de`.
+        metadata.retain(|member| *member != "localized");
+        assert!(settings.len() >= 8 && userinfo.len() == 2 && issuer.len() == 4 && metadata.len() > 50);
+        let within = |before: &str, key: &str| refusal(&format!("{before}{key}: [[1]]"));
+        let setting = "authorization_servers:\n  - id: default\n    settings:\n      ";
+        for (before, known) in [
+            (setting.to_owned(), &settings),
+            (format!("{setting}userinfo:\n        "), &userinfo),
+            (format!("{setting}trusted_issuers:\n      - "), &issuer),
+            ("clients:\n  - client_id: a\n    ".to_owned(), &metadata),
+        ] {
+            assert!(within(&before, "unheard_of").contains("unknown key"));
+            for key in known {
+                let answer = within(&before, key);
+                assert!(!answer.contains("unknown key"), "{answer}");
+            }
+        }
+        let example = include_str!("../../tests/seed/complete.yaml");
+        let words: Vec<&str> = example.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        for key in settings.iter().chain(&userinfo).chain(&issuer).chain(&metadata) {
+            assert!(words.contains(key), "{key} is not explained in tests/seed/complete.yaml");
+        }
     }
 
     #[test]

@@ -21,12 +21,14 @@ mod connection;
 mod listener;
 mod stall;
 mod tls;
+mod watch;
 
 pub use body::{BodyError, BodyLimit, BodyLimitEndpoint};
 pub use client_certificate::CertificateHeader;
 pub use client_ip::{ClientIp, client_ip};
 pub use listener::Listener;
 pub use tls::{Certificate, TlsError, install_crypto_provider};
+pub use watch::watch_authorities;
 
 use crate::config::{Config, Timeouts};
 use connection::Connection;
@@ -93,7 +95,7 @@ pub fn bind(config: &Config, stop: &CancellationToken) -> std::io::Result<Vec<Li
 }
 
 /// How often certificate files are looked at.
-const RELOAD_EVERY: Duration = Duration::from_secs(1);
+pub const RELOAD_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves the endpoint on all listeners until `stop`, then lets running requests end for as long as
 /// [`Timeouts::shutdown`] says. Every request carries its [`ClientIp`].

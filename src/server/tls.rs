@@ -1,6 +1,6 @@
 //! TLS: certificates that are read again when their files change, and client certificates (RFC 8705).
 
-use std::{io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -16,6 +16,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject};
 use tokio_util::sync::CancellationToken;
 
+use super::watch::Watched;
 use crate::config::TlsFiles;
 
 /// Makes `ring` the process's provider of cryptography for TLS; later calls change nothing.
@@ -61,13 +62,8 @@ impl Certificate {
     /// Looks at the files every so often and takes over new ones, until `stop`. Files that cannot be used
     /// are logged once and the old ones stay in use.
     pub async fn watch(self: Arc<Self>, every: Duration, stop: CancellationToken) {
-        let mut seen = self.stamps().await;
-        while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
-            let now = self.stamps().await;
-            if now == seen {
-                continue;
-            }
-            seen = now;
+        let mut watched = Watched::new([self.files.certificate.clone(), self.files.key.clone()], every).await;
+        while watched.changed(&stop).await {
             let files = self.files.clone();
             match tokio::task::spawn_blocking(move || read(&files)).await {
                 Ok(Ok(key)) => {
@@ -79,24 +75,12 @@ impl Certificate {
             }
         }
     }
-
-    async fn stamps(&self) -> [Option<Stamp>; 2] {
-        [stamp(&self.files.certificate).await, stamp(&self.files.key).await]
-    }
 }
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.current.load_full())
     }
-}
-
-/// Changes whenever a file is replaced or rewritten: inode, size, seconds and nanoseconds.
-type Stamp = (u64, u64, i64, i64);
-
-async fn stamp(path: &Path) -> Option<Stamp> {
-    let metadata = tokio::fs::metadata(path).await.ok()?;
-    Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
 fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {

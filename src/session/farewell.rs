@@ -95,12 +95,63 @@ pub async fn end_everything(
     store::user::end_everything(tx, user, reason, now).await
 }
 
+/// Which of a user's sessions end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending<'a> {
+    /// All.
+    All,
+    /// All but this one, with what was granted in it.
+    AllBut(&'a SessionId),
+}
+
+/// Adds the end of a user's sessions to the unit that causes it: grants and session tokens die, and clients are told.
+///
+/// # Errors
+/// The database failed, or a message could not be sealed.
+pub async fn end_sessions(
+    app: &App,
+    unit: Unit,
+    user: &UserId,
+    ending: Ending<'_>,
+    (reason, now): (&str, OffsetDateTime),
+) -> Result<Unit, Fault> {
+    let mut parties = resolve(app, store::session::logged_in_of_user(&app.db, user).await?).await?;
+    let unit = unit.change(store::user::void_session_tokens(user, now));
+    let unit = match ending {
+        Ending::All => unit
+            .change(store::user::end_sessions(user, now))
+            .change(store::user::revoke_grants(user, reason, now)),
+        Ending::AllBut(kept) => {
+            parties.retain(|party| party.session_id != *kept);
+            unit.change(store::user::end_sessions_but(user, kept, now))
+                .change(store::user::revoke_grants_but(user, kept, reason, now))
+        }
+    };
+    let messages = messages(app, user, &parties, now)?;
+    Ok(messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message))))
+}
+
 /// The messages to all clients at which a user is logged in, over all sessions.
 ///
 /// # Errors
 /// The database failed, or a message could not be sealed.
 pub async fn messages_of_user(app: &App, user: &UserId, now: OffsetDateTime) -> Result<Vec<Message>, Fault> {
     let parties = resolve(app, store::session::logged_in_of_user(&app.db, user).await?).await?;
+    messages(app, user, &parties, now)
+}
+
+/// The same over all sessions but one.
+///
+/// # Errors
+/// The database failed, or a message could not be sealed.
+pub async fn messages_of_user_but(
+    app: &App,
+    user: &UserId,
+    kept: &SessionId,
+    now: OffsetDateTime,
+) -> Result<Vec<Message>, Fault> {
+    let mut parties = resolve(app, store::session::logged_in_of_user(&app.db, user).await?).await?;
+    parties.retain(|party| party.session_id != *kept);
     messages(app, user, &parties, now)
 }
 

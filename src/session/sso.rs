@@ -77,6 +77,7 @@ pub enum FactorPromptMet {
 }
 
 /// A session that is about to exist, with the cookie that opens it.
+#[derive(Debug)]
 pub struct Opened {
     /// The session.
     pub session: Session,

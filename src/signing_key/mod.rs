@@ -69,7 +69,34 @@ pub async fn maintain(
     let policy = &app.settings.keys.rotation;
     let mut changed = false;
     for &algorithm in algorithms {
-        changed |= carry_out(app, server, algorithm, |ring, now| rotation::plan(ring, now, policy)).await?;
+        let ring = Ring { server, algorithm, proviso: Proviso::None };
+        changed |= carry_out(app, ring, |ring, now| rotation::plan(ring, now, policy)).await?;
+    }
+    Ok(changed)
+}
+
+/// Takes keys out of use whose algorithm is configured no more: they sign nothing from now on, and stay published until
+/// the last token that they signed is dead. Returns whether anything changed.
+///
+/// # Errors
+/// The database or a key operation failed.
+pub async fn phase_out(
+    app: &App,
+    server: &AuthorizationServerId,
+    configured: &[Algorithm],
+) -> Result<bool, Fault> {
+    let policy = &app.settings.keys.rotation;
+    let mut unused: Vec<Algorithm> = Vec::new();
+    for key in store::signing_key::list(&app.db, server).await? {
+        let algorithm = key.record.algorithm;
+        if !configured.contains(&algorithm) && !unused.contains(&algorithm) {
+            unused.push(algorithm);
+        }
+    }
+    let mut changed = false;
+    for algorithm in unused {
+        let ring = Ring { server, algorithm, proviso: Proviso::Unconfigured };
+        changed |= carry_out(app, ring, |ring, now| rotation::phase_out(ring, now, policy)).await?;
     }
     Ok(changed)
 }
@@ -85,7 +112,8 @@ pub async fn rotate(
     timing: Timing,
 ) -> Result<bool, Fault> {
     let policy = &app.settings.keys.rotation;
-    carry_out(app, server, algorithm, |ring, now| rotation::rotate_on_demand(ring, now, policy, timing)).await
+    let ring = Ring { server, algorithm, proviso: Proviso::None };
+    carry_out(app, ring, |ring, now| rotation::rotate_on_demand(ring, now, policy, timing)).await
 }
 
 /// Revokes a key in an emergency: it leaves the JWK Set at once.
@@ -96,17 +124,52 @@ pub async fn revoke(app: &App, server: &AuthorizationServerId, kid: &str) -> Res
     let keys = store::signing_key::list(&app.db, server).await?;
     let algorithm =
         keys.iter().find(|key| key.record.kid == kid).ok_or(RevokeError::UnknownKey)?.record.algorithm;
-    carry_out(app, server, algorithm, |ring, _| rotation::revoke(ring, kid)).await?;
+    let ring = Ring { server, algorithm, proviso: Proviso::None };
+    carry_out(app, ring, |ring, _| rotation::revoke(ring, kid)).await?;
     Ok(())
 }
 
 /// Attempts when other nodes change the same ring.
 const ATTEMPTS: u32 = 5;
 
+/// The keys of one server and one algorithm.
+#[derive(Clone, Copy)]
+struct Ring<'a> {
+    server: &'a AuthorizationServerId,
+    algorithm: Algorithm,
+    proviso: Proviso,
+}
+
+/// What must hold when a change is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proviso {
+    /// Nothing beside the ring being what was looked at.
+    None,
+    /// The server is not configured for the algorithm: it may be again since somebody looked.
+    Unconfigured,
+}
+
+impl Proviso {
+    async fn holds(
+        self,
+        tx: &Tx,
+        server: &AuthorizationServerId,
+        algorithm: Algorithm,
+    ) -> Result<bool, Fault> {
+        match self {
+            Self::None => Ok(true),
+            Self::Unconfigured => {
+                let config = store::server::find_in(tx, server).await?;
+                Ok(config
+                    .is_none_or(|config| !config.server.settings.signing_algorithms.contains(&algorithm)))
+            }
+        }
+    }
+}
+
 async fn carry_out(
     app: &App,
-    server: &AuthorizationServerId,
-    algorithm: Algorithm,
+    Ring { server, algorithm, proviso }: Ring<'_>,
     decide: impl Fn(&[KeyRecord], OffsetDateTime) -> Vec<Change>,
 ) -> Result<bool, Fault> {
     let mut fault = Fault::Overloaded("another node keeps changing the same keys");
@@ -125,6 +188,9 @@ async fn carry_out(
         let tx = app.db.begin_write().await?;
         if ring_of(&store::signing_key::list_in(&tx, server).await?, algorithm) != ring {
             continue;
+        }
+        if !proviso.holds(&tx, server, algorithm).await? {
+            return Ok(false);
         }
         match write(app, &tx, server, Due { ring: &ring, changes: &changes, fresh, now }).await {
             Ok(true) => match tx.commit().await {

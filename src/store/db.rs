@@ -110,7 +110,7 @@ impl Database {
     /// No connection became free in time.
     pub async fn begin_write(&self) -> Result<Tx, Fault> {
         let transaction = self.write_pool.begin_with_options(immediate()).await?;
-        Ok(Tx(transaction))
+        Ok(Tx(transaction, self.writer.clone()))
     }
 
     /// Brings the schema to the newest version.
@@ -148,7 +148,7 @@ impl Database {
 }
 
 /// A transaction of an administrative use case.
-pub struct Tx(pub(super) DatabaseTransaction);
+pub struct Tx(pub(super) DatabaseTransaction, Writer);
 
 impl Tx {
     /// Makes everything durable, and tells running processes that configuration changed.
@@ -157,7 +157,10 @@ impl Tx {
     /// The commit failed: nothing was changed.
     pub async fn commit(self) -> Result<(), Fault> {
         super::installation::bump_generation(&self.0).await?;
-        Ok(self.0.commit().await?)
+        self.0.commit().await?;
+        // It may have left a message.
+        self.1.announce_post();
+        Ok(())
     }
 }
 

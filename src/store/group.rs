@@ -3,13 +3,14 @@
 use entity::{group, group_member};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use time::OffsetDateTime;
 
 use super::{
     Database,
     db::{Tx, statement},
-    millis,
+    instant, millis,
 };
 use crate::{
     fault::Fault,
@@ -56,6 +57,63 @@ pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<GroupName>, Fau
 pub async fn find_by_name_in(tx: &Tx, name: &str) -> Result<Option<GroupId>, Fault> {
     let row = group::Entity::find().filter(group::Column::Name.eq(name)).one(&tx.0).await?;
     Ok(row.map(|row| GroupId::new(row.id)))
+}
+
+/// Whether a group exists, inside a transaction.
+///
+/// # Errors
+/// The database failed.
+pub async fn exists_in(tx: &Tx, id: &GroupId) -> Result<bool, Fault> {
+    Ok(group::Entity::find_by_id(id.as_str()).one(&tx.0).await?.is_some())
+}
+
+/// A group as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupDetail {
+    /// `00g…`
+    pub id: GroupId,
+    /// The name.
+    pub name: String,
+    /// What the group is for.
+    pub description: Option<String>,
+    /// When it was created.
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+/// The groups of a user with everything that is known of them, in the order of their ids, after one, at most `limit`.
+///
+/// # Errors
+/// The database failed.
+pub async fn details_of_user(
+    db: &Database,
+    user: &UserId,
+    after: Option<&str>,
+    limit: u64,
+) -> Result<Vec<GroupDetail>, Fault> {
+    let members = group_member::Entity::find()
+        .filter(group_member::Column::UserId.eq(user.as_str()))
+        .all(db.reader())
+        .await?;
+    let ids = members.into_iter().map(|member| member.group_id);
+    let mut query = group::Entity::find()
+        .filter(group::Column::Id.is_in(ids))
+        .order_by_asc(group::Column::Id)
+        .limit(limit);
+    if let Some(after) = after {
+        query = query.filter(group::Column::Id.gt(after));
+    }
+    let detail = |row: group::Model| {
+        Ok(GroupDetail {
+            id: GroupId::new(row.id),
+            name: row.name,
+            description: row.description,
+            created_at: instant(row.created_at)?,
+            updated_at: instant(row.updated_at)?,
+        })
+    };
+    query.all(db.reader()).await?.into_iter().map(detail).collect()
 }
 
 /// All groups by name.

@@ -1,7 +1,7 @@
 //! The rows of the system log.
 
 use entity::log_event;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use time::OffsetDateTime;
 
 use super::{Database, instant, millis, unit::Row};
@@ -91,26 +91,106 @@ pub async fn list(
         .limit(limit)
         .all(db.reader())
         .await?;
-    rows.into_iter()
-        .map(|row| {
-            let event = LogEvent {
-                id: row.id,
-                event_type: row.event_type,
-                severity: row.severity,
-                outcome: row.outcome,
-                reason: row.reason,
-                actor_type: row.actor_type,
-                actor_id: row.actor_id,
-                client_id: row.client_id,
-                user_id: row.user_id,
-                session_id: row.session_id,
-                request_id: row.request_id,
-                ip: row.ip,
-                user_agent: row.user_agent,
-                detail: row.detail,
-                count: u32::try_from(row.count).unwrap_or(0),
-            };
-            Ok((instant(row.published_at)?, event))
-        })
-        .collect()
+    rows.into_iter().map(model).collect()
+}
+
+fn model(row: log_event::Model) -> Result<(OffsetDateTime, LogEvent), Fault> {
+    let event = LogEvent {
+        id: row.id,
+        event_type: row.event_type,
+        severity: row.severity,
+        outcome: row.outcome,
+        reason: row.reason,
+        actor_type: row.actor_type,
+        actor_id: row.actor_id,
+        client_id: row.client_id,
+        user_id: row.user_id,
+        session_id: row.session_id,
+        request_id: row.request_id,
+        ip: row.ip,
+        user_agent: row.user_agent,
+        detail: row.detail,
+        count: u32::try_from(row.count).unwrap_or(0),
+    };
+    Ok((instant(row.published_at)?, event))
+}
+
+/// The order of a list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// The oldest first.
+    Ascending,
+    /// The newest first.
+    Descending,
+}
+
+/// An event, as a place in the log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// When it happened.
+    pub at: OffsetDateTime,
+    /// Which of those that happened then.
+    pub id: String,
+}
+
+/// Which events are read.
+#[derive(Clone, Debug)]
+pub struct Select {
+    /// From this moment on.
+    pub since: OffsetDateTime,
+    /// Before this moment.
+    pub until: OffsetDateTime,
+    /// Behind this event, in the order.
+    pub after: Option<Place>,
+    /// The order.
+    pub order: Order,
+    /// Of this type.
+    pub event_type: Option<String>,
+    /// By this actor.
+    pub actor_id: Option<String>,
+    /// Of this request.
+    pub request_id: Option<String>,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// Reads events.
+///
+/// # Errors
+/// The database failed.
+pub async fn select(db: &Database, select: &Select) -> Result<Vec<(OffsetDateTime, LogEvent)>, Fault> {
+    use log_event::Column;
+    let direction = match select.order {
+        Order::Ascending => sea_orm::Order::Asc,
+        Order::Descending => sea_orm::Order::Desc,
+    };
+    let mut query = log_event::Entity::find()
+        .filter(Column::PublishedAt.gte(millis(select.since)))
+        .filter(Column::PublishedAt.lt(millis(select.until)))
+        .order_by(Column::PublishedAt, direction.clone())
+        .order_by(Column::Id, direction)
+        .limit(select.limit);
+    if let Some(place) = &select.after {
+        let (at, id) = (millis(place.at), place.id.as_str());
+        let same_moment = Condition::all().add(Column::PublishedAt.eq(at));
+        query = query.filter(match select.order {
+            Order::Ascending => {
+                Condition::any().add(Column::PublishedAt.gt(at)).add(same_moment.add(Column::Id.gt(id)))
+            }
+            Order::Descending => {
+                Condition::any().add(Column::PublishedAt.lt(at)).add(same_moment.add(Column::Id.lt(id)))
+            }
+        });
+    }
+    let exact = [
+        (Column::EventType, &select.event_type),
+        (Column::ActorId, &select.actor_id),
+        (Column::RequestId, &select.request_id),
+    ];
+    for (column, value) in exact {
+        if let Some(value) = value {
+            query = query.filter(column.eq(value.as_str()));
+        }
+    }
+    query.all(db.reader()).await?.into_iter().map(model).collect()
 }

@@ -5,6 +5,7 @@
 //! both read. Nothing here hashes, signs or renders, and nothing outside names `sea_orm` or `entity`.
 
 pub mod api_token;
+pub mod authn_transaction;
 pub mod authorization_code;
 pub mod backup_code;
 pub mod client;
@@ -24,10 +25,16 @@ pub mod lease;
 pub mod log_event;
 pub mod outbox;
 pub mod pairwise_subject;
+pub mod password_history;
 pub mod policy;
 pub mod pushed_request;
+pub mod recovery_budget;
+pub mod recovery_code;
+pub mod recovery_question;
+pub mod recovery_token;
 pub mod refresh_token;
 pub mod registration_access_token;
+pub mod remembered_device;
 pub mod server;
 pub mod session;
 pub mod session_token;

@@ -50,6 +50,14 @@ fn idle_millis(lifetime: Duration) -> i64 {
     i64::try_from(lifetime.whole_milliseconds()).unwrap_or(i64::MAX)
 }
 
+/// Finds a session, ended or not; absent once it was swept.
+///
+/// # Errors
+/// The database failed.
+pub async fn find(db: &Database, id: &SessionId) -> Result<Option<Session>, Fault> {
+    session::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
+}
+
 /// Where a session began.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
@@ -157,6 +165,34 @@ pub fn touch(id: &SessionId, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "session" SET "last_seen_at" = $1 WHERE "id" = $2 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Ends the sessions of a user but one.
+pub fn end_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), user.as_str().into(), kept.as_str().into()],
+    )
+}
+
+/// Revokes the grants made in the sessions of a user that hold no offline access; before the sessions end.
+pub fn revoke_online_grants_of_user(user: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
+           WHERE "user_id" = $2 AND "session_id" IS NOT NULL AND "revoked_at" IS NULL
+             AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,
+        vec![millis(now).into(), user.as_str().into()],
+    )
+}
+
+/// The same for all sessions but one.
+pub fn revoke_online_grants_of_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
+           WHERE "user_id" = $2 AND "session_id" <> $3 AND "revoked_at" IS NULL
+             AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,
+        vec![millis(now).into(), user.as_str().into(), kept.as_str().into()],
     )
 }
 

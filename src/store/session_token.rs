@@ -22,7 +22,14 @@ pub enum BoundTo {
     Client(ClientId),
     /// The pages of an origin.
     Origin(String),
+    /// A program that is no page, and that anybody may run.
+    Program,
+    /// An application that holds an API token, and hands the session token to whom it likes.
+    TrustedApplication,
 }
+
+const PROGRAM: &str = "public";
+const TRUSTED_APPLICATION: &str = "trusted";
 
 /// What a session token stands for.
 #[derive(Clone, Debug)]
@@ -33,6 +40,8 @@ pub struct SessionToken {
     pub factors: Vec<VerifiedFactor>,
     /// For whom it was issued.
     pub bound_to: BoundTo,
+    /// The version of the global session policy whose factor a remembered device stood for.
+    pub remembered: Option<String>,
     /// When it was issued.
     pub created_at: OffsetDateTime,
     /// When it dies.
@@ -44,9 +53,11 @@ pub struct SessionToken {
 /// # Errors
 /// The factors cannot be written as JSON.
 pub fn row(hash: &TokenHash, token: &SessionToken) -> Result<Row, Fault> {
-    let (client_id, origin) = match &token.bound_to {
-        BoundTo::Client(client) => (Some(client.to_string()), None),
-        BoundTo::Origin(origin) => (None, Some(origin.clone())),
+    let (client_id, origin, program) = match &token.bound_to {
+        BoundTo::Client(client) => (Some(client.to_string()), None, None),
+        BoundTo::Origin(origin) => (None, Some(origin.clone()), None),
+        BoundTo::Program => (None, None, Some(PROGRAM)),
+        BoundTo::TrustedApplication => (None, None, Some(TRUSTED_APPLICATION)),
     };
     Ok(session_token::Model {
         token_hash: hash.encoded(),
@@ -54,6 +65,8 @@ pub fn row(hash: &TokenHash, token: &SessionToken) -> Result<Row, Fault> {
         factors: serde_json::to_string(&token.factors)?,
         client_id,
         origin,
+        program: program.map(ToOwned::to_owned),
+        remembered: token.remembered.clone(),
         created_at: millis(token.created_at),
         expires_at: millis(token.expires_at),
         consumed_at: None,
@@ -76,15 +89,18 @@ pub async fn find(
         .one(db.reader())
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let bound_to = match (row.client_id, row.origin) {
-        (Some(client), None) => BoundTo::Client(ClientId::new(client)),
-        (None, Some(origin)) => BoundTo::Origin(origin),
+    let bound_to = match (row.client_id, row.origin, row.program.as_deref()) {
+        (Some(client), None, None) => BoundTo::Client(ClientId::new(client)),
+        (None, Some(origin), None) => BoundTo::Origin(origin),
+        (None, None, Some(PROGRAM)) => BoundTo::Program,
+        (None, None, Some(TRUSTED_APPLICATION)) => BoundTo::TrustedApplication,
         _ => return Err(Fault::stored("session_token.client_id")),
     };
     Ok(Some(SessionToken {
         user_id: UserId::new(row.user_id),
         factors: serde_json::from_str(&row.factors)?,
         bound_to,
+        remembered: row.remembered,
         created_at: instant(row.created_at)?,
         expires_at: instant(row.expires_at)?,
     }))

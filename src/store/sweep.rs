@@ -13,6 +13,10 @@ pub const BATCH: u64 = 500;
 pub enum Expired {
     /// Pending authorization requests.
     Flows,
+    /// Authentication transactions.
+    AuthnTransactions,
+    /// Remembered devices.
+    RememberedDevices,
     /// Pushed authorization requests; kept for a day, longer than any flow that they began.
     PushedRequests,
     /// Device authorization requests; kept for an hour, so that a late poll is told why.
@@ -41,14 +45,22 @@ pub enum Expired {
     RevokedJtis,
     /// Used `jti`s that may be forgotten.
     UsedJtis,
+    /// Tokens of recovery, unlocking and activation; kept for a day, so that a late click is told why.
+    RecoveryTokens,
+    /// Codes of recovery by phone; kept for an hour, so that another can be sent in their place.
+    RecoveryCodes,
+    /// Budgets of recovery whose window is over.
+    RecoveryBudgets,
     /// System log events past their retention.
     LogEvents,
 }
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Flows,
+        Self::AuthnTransactions,
+        Self::RememberedDevices,
         Self::PushedRequests,
         Self::DeviceCodes,
         Self::AuthorizationCodes,
@@ -62,6 +74,9 @@ impl Expired {
         Self::ApiTokens,
         Self::RevokedJtis,
         Self::UsedJtis,
+        Self::RecoveryTokens,
+        Self::RecoveryCodes,
+        Self::RecoveryBudgets,
         Self::LogEvents,
         Self::Grants,
     ];
@@ -70,6 +85,14 @@ impl Expired {
         match self {
             Self::Flows => {
                 r#"DELETE FROM "flow" WHERE "id" IN (SELECT "id" FROM "flow" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::AuthnTransactions => {
+                r#"DELETE FROM "authn_transaction" WHERE "id" IN
+                   (SELECT "id" FROM "authn_transaction" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::RememberedDevices => {
+                r#"DELETE FROM "remembered_device" WHERE ("user_id", "device_hash") IN
+                   (SELECT "user_id", "device_hash" FROM "remembered_device" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::PushedRequests => {
                 r#"DELETE FROM "pushed_request" WHERE "request_hash" IN
@@ -128,6 +151,18 @@ impl Expired {
             Self::UsedJtis => {
                 r#"DELETE FROM "used_jti" WHERE "key" IN
                    (SELECT "key" FROM "used_jti" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::RecoveryTokens => {
+                r#"DELETE FROM "recovery_token" WHERE "token_hash" IN
+                   (SELECT "token_hash" FROM "recovery_token" WHERE "expires_at" <= $1 - 86400000 LIMIT $2)"#
+            }
+            Self::RecoveryCodes => {
+                r#"DELETE FROM "recovery_code" WHERE "transaction_id" IN
+                   (SELECT "transaction_id" FROM "recovery_code" WHERE "expires_at" <= $1 - 3600000 LIMIT $2)"#
+            }
+            Self::RecoveryBudgets => {
+                r#"DELETE FROM "recovery_budget" WHERE "subject" IN
+                   (SELECT "subject" FROM "recovery_budget" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::LogEvents => {
                 r#"DELETE FROM "log_event" WHERE "id" IN

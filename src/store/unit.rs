@@ -69,6 +69,17 @@ impl Unit {
         self
     }
 
+    /// Adds all of another unit, after what is here.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.claims.extend(other.claims);
+        self.changes.extend(other.changes);
+        self.rows.extend(other.rows);
+        self.denial_changes.extend(other.denial_changes);
+        self.denial_rows.extend(other.denial_rows);
+        self
+    }
+
     /// Adds a change that may concern any number of rows.
     #[must_use]
     pub fn change(mut self, change: Change) -> Self {
@@ -158,6 +169,22 @@ pub(super) enum Applied {
     Spoiled,
 }
 
+/// Runs a unit inside the transaction of an administrator, which commits it. A unit that is lost leaves its denial there.
+///
+/// # Errors
+/// The database failed: the transaction is good for nothing more.
+pub async fn run_in(tx: &super::db::Tx, unit: Unit) -> Result<Outcome, Fault> {
+    match unit.apply(&tx.0, Undo::BySavepoint).await? {
+        Applied::Ended(outcome, rows) => {
+            let mut batch = Batch::default();
+            rows.into_iter().for_each(|row| batch.add(row));
+            batch.insert(&tx.0).await?;
+            Ok(outcome)
+        }
+        Applied::Spoiled => Err(Fault::stored("a unit with savepoints was spoiled")),
+    }
+}
+
 /// How a unit ended; both ways it is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -207,6 +234,8 @@ rows! {
     Session(session);
     /// A pending authorization request.
     Flow(flow);
+    /// An authentication transaction.
+    AuthnTransaction(authn_transaction);
     /// A pushed authorization request.
     PushedRequest(pushed_request);
     /// A grant.
@@ -223,6 +252,8 @@ rows! {
     SessionToken(session_token);
     /// A message that will be delivered.
     Outbox(outbox);
+    /// An earlier password.
+    PasswordHistory(password_history);
 }
 
 /// Inserts in chunks of powers of two, so that few statement texts exist and all stay prepared.

@@ -3,14 +3,14 @@
 use entity::{known_device, user};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, SqlErr, sea_query::LikeExpr,
 };
 use time::OffsetDateTime;
 
 use super::{Database, db::Tx, instant, instant_opt, millis, unit::Change};
 use crate::{
     fault::Fault,
-    id::UserId,
+    id::{SessionId, UserId},
     model::user::{PasswordLock, Profile, User, UserStatus},
     secret::{Secret, TokenHash},
 };
@@ -90,7 +90,98 @@ pub async fn find_by_login(db: &Database, login_key: &str) -> Result<Option<User
 /// # Errors
 /// The database failed.
 pub async fn find_by_login_in(tx: &Tx, login_key: &str) -> Result<Option<User>, Fault> {
-    user::Entity::find().filter(user::Column::LoginKey.eq(login_key)).one(&tx.0).await?.map(model).transpose()
+    // Locked where the database locks rows: what is written back is what was read.
+    let user = user::Entity::find().filter(user::Column::LoginKey.eq(login_key)).lock_exclusive();
+    user.one(&tx.0).await?.map(model).transpose()
+}
+
+/// Finds a user, inside a transaction.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_in(tx: &Tx, id: &UserId) -> Result<Option<User>, Fault> {
+    user::Entity::find_by_id(id.as_str()).lock_exclusive().one(&tx.0).await?.map(model).transpose()
+}
+
+/// Finds the user whose login is this before its `@`, if there is only one.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_short_name(db: &Database, name: &str) -> Result<Option<User>, Fault> {
+    let escaped: String = name
+        .chars()
+        .flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c]))
+        .collect();
+    let begins = LikeExpr::new(format!("{escaped}@%")).escape('\\');
+    let found =
+        user::Entity::find().filter(user::Column::LoginKey.like(begins)).limit(2).all(db.reader()).await?;
+    match <[user::Model; 1]>::try_from(found) {
+        Ok([only]) => model(only).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Which users are read.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Those whose ids come after this one.
+    pub after: Option<String>,
+    /// The one with this id.
+    pub id: Option<String>,
+    /// The one with this login.
+    pub login_key: Option<String>,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// Users in the order of their ids.
+///
+/// # Errors
+/// The database failed.
+pub async fn page(db: &Database, page: &Page) -> Result<Vec<User>, Fault> {
+    let mut query = user::Entity::find().order_by_asc(user::Column::Id).limit(page.limit);
+    if let Some(after) = &page.after {
+        query = query.filter(user::Column::Id.gt(after.as_str()));
+    }
+    if let Some(id) = &page.id {
+        query = query.filter(user::Column::Id.eq(id.as_str()));
+    }
+    if let Some(key) = &page.login_key {
+        query = query.filter(user::Column::LoginKey.eq(key.as_str()));
+    }
+    query.all(db.reader()).await?.into_iter().map(model).collect()
+}
+
+/// The users with these ids.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_all(db: &Database, ids: &[&str]) -> Result<Vec<User>, Fault> {
+    let query = user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied()));
+    query.all(db.reader()).await?.into_iter().map(model).collect()
+}
+
+/// Whether a user was inserted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Inserted {
+    /// It was.
+    Yes,
+    /// Somebody else has the login; the transaction is good for nothing more.
+    LoginTaken,
+}
+
+/// Inserts a user, unless somebody else took the login since it was looked for.
+///
+/// # Errors
+/// The database failed.
+pub async fn insert_unless_taken(tx: &Tx, user: &User, login_key: &str) -> Result<Inserted, Fault> {
+    match row(user, login_key)?.into_active_model().insert(&tx.0).await {
+        Ok(_) => Ok(Inserted::Yes),
+        Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            Ok(Inserted::LoginTaken)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Users in the order of their logins, after a login key, at most `limit`.
@@ -164,6 +255,88 @@ pub fn cut(id: &UserId, now: OffsetDateTime) -> Change {
     )
 }
 
+/// Ends all sessions of a user but one.
+pub fn end_sessions_but(id: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into(), kept.as_str().into()],
+    )
+}
+
+/// Revokes all grants of a user but those made in one session.
+pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2
+           WHERE "user_id" = $3 AND ("session_id" IS NULL OR "session_id" <> $4) AND "revoked_at" IS NULL"#,
+        vec![millis(now).into(), reason.into(), id.as_str().into(), kept.as_str().into()],
+    )
+}
+
+/// Makes all session tokens of a user void.
+pub fn void_session_tokens(id: &UserId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "session_token" SET "consumed_at" = $1 WHERE "user_id" = $2 AND "consumed_at" IS NULL"#,
+        vec![millis(now).into(), id.as_str().into()],
+    )
+}
+
+/// Forgets the browsers that a user is known in.
+pub fn forget_devices(id: &UserId) -> Change {
+    Change::new(r#"DELETE FROM "known_device" WHERE "user_id" = $1"#, vec![id.as_str().into()])
+}
+
+/// Sets the password and the status that follows, and lifts any lock; lost when password or status have changed since
+/// the user was read.
+pub fn set_password(before: &User, hash: &Secret<String>, status: UserStatus, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_hash" = $1, "password_changed_at" = $2, "status" = $3,
+             "status_changed_at" = CASE WHEN "status" = $3 THEN "status_changed_at" ELSE $2 END,
+             "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0, "locked_until" = NULL
+           WHERE "id" = $4 AND "status" = $5 AND "password_hash" IS NOT DISTINCT FROM $6"#,
+        vec![
+            hash.expose().as_str().into(),
+            millis(now).into(),
+            status.as_str().into(),
+            before.id.as_str().into(),
+            before.status.as_str().into(),
+            before.password_hash.as_ref().map(|hash| hash.expose().clone()).into(),
+        ],
+    )
+}
+
+/// Moves a user from one status to another; lost when the status has changed since the user was read.
+pub fn set_status(before: &User, status: UserStatus, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "status" = $1,
+             "status_changed_at" = CASE WHEN "status" = $1 THEN "status_changed_at" ELSE $2 END
+           WHERE "id" = $3 AND "status" = $4"#,
+        vec![
+            status.as_str().into(),
+            millis(now).into(),
+            before.id.as_str().into(),
+            before.status.as_str().into(),
+        ],
+    )
+}
+
+/// Forgets wrong passwords.
+pub fn forgive(id: &UserId) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0,
+             "locked_until" = NULL WHERE "id" = $1"#,
+        vec![id.as_str().into()],
+    )
+}
+
+/// Lifts a lock that time would lift too; what was counted in all, up to the lock that only a reset ends, stays.
+pub fn lift_lock(id: &UserId, until_reset: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_failures" = 0, "locked_until" = NULL
+           WHERE "id" = $1 AND ("locked_until" IS NULL OR "locked_until" < $2)"#,
+        vec![id.as_str().into(), millis(until_reset).into()],
+    )
+}
+
 /// Ends all sessions of a user and revokes all grants.
 ///
 /// # Errors
@@ -213,6 +386,16 @@ pub fn claim_attempt(id: &UserId, charge: &Charge<'_>) -> Change {
                WHEN "lockouts" = 6 THEN $12 WHEN "lockouts" = 7 THEN $13 ELSE $14 END
            WHERE "id" = $1 AND ("locked_until" IS NULL OR "locked_until" <= $2)"#,
         values,
+    )
+}
+
+/// Charges an attempt that is looked at while the user is locked; lost when there is no lock, or one that only a reset ends.
+pub fn claim_locked_attempt(id: &UserId, (cap, until_reset): (u32, OffsetDateTime)) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "password_failures_total" = "password_failures_total" + 1,
+             "locked_until" = CASE WHEN "password_failures_total" + 1 >= $1 THEN $2 ELSE "locked_until" END
+           WHERE "id" = $3 AND "password_failures_total" < $1"#,
+        vec![i64::from(cap).into(), millis(until_reset).into(), id.as_str().into()],
     )
 }
 

@@ -48,12 +48,17 @@ impl Writer {
         let outcome = self.submit(unit).await;
         metrics::histogram!("database_latency_seconds").record(started.elapsed());
         if posts && matches!(outcome, Ok(Outcome::Won)) {
-            self.posted.send_replace(());
+            self.announce_post();
         }
         outcome
     }
 
-    /// Changes whenever a unit that is committed here leaves a message to deliver.
+    /// Wakes whoever delivers messages.
+    pub(super) fn announce_post(&self) {
+        self.posted.send_replace(());
+    }
+
+    /// Changes whenever what is committed here leaves a message to deliver.
     pub fn posts(&self) -> watch::Receiver<()> {
         self.posted.subscribe()
     }

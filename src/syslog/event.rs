@@ -16,6 +16,8 @@ use crate::{
 pub enum EventType {
     /// A sign-in attempt with a password.
     SessionStart,
+    /// A user proved everything that was asked for; a session may follow.
+    Authenticated,
     /// A session was ended by its user.
     SessionEnd,
     /// An administrator ended a user's sessions.
@@ -28,10 +30,26 @@ pub enum EventType {
     AccountLock,
     /// An account was unlocked by an administrator.
     AccountUnlock,
+    /// A user lifted the own lock.
+    AccountUnlockByUser,
+    /// A user was given a way to lift the own lock.
+    AccountUnlockToken,
     /// A password was set.
     AccountUpdatePassword,
+    /// A way back for a forgotten password was given.
+    AccountResetPassword,
+    /// A password must be changed at the next sign-in.
+    AccountExpirePassword,
+    /// A token of recovery, unlocking or activation, or its code or question, was presented.
+    AccountUseToken,
     /// A user was created.
     UserCreate,
+    /// A user was activated.
+    UserActivate,
+    /// The activation of a user was started anew.
+    UserReactivate,
+    /// A user was deactivated.
+    UserDeactivate,
     /// A user was changed.
     UserUpdateProfile,
     /// A user was suspended.
@@ -146,14 +164,23 @@ impl EventType {
     fn name(self, org: bool) -> &'static str {
         match (self, org) {
             (Self::SessionStart, _) => "user.session.start",
+            (Self::Authenticated, _) => "user.authentication.verify",
             (Self::SessionEnd, _) => "user.session.end",
             (Self::SessionClear, _) => "user.session.clear",
             (Self::SingleLogout, _) => "user.authentication.slo",
             (Self::UniversalLogout, _) => "user.authentication.universal_logout",
             (Self::AccountLock, _) => "user.account.lock",
             (Self::AccountUnlock, _) => "user.account.unlock_by_admin",
+            (Self::AccountUnlockByUser, _) => "user.account.unlock",
+            (Self::AccountUnlockToken, _) => "user.account.unlock_token",
+            (Self::AccountResetPassword, _) => "user.account.reset_password",
+            (Self::AccountExpirePassword, _) => "user.account.expire_password",
+            (Self::AccountUseToken, _) => "user.account.use_token",
             (Self::AccountUpdatePassword, _) => "user.account.update_password",
             (Self::UserCreate, _) => "user.lifecycle.create",
+            (Self::UserActivate, _) => "user.lifecycle.activate",
+            (Self::UserReactivate, _) => "user.lifecycle.reactivate",
+            (Self::UserDeactivate, _) => "user.lifecycle.deactivate",
             (Self::UserUpdateProfile, _) => "user.account.update_profile",
             (Self::UserSuspend, _) => "user.lifecycle.suspend",
             (Self::UserUnsuspend, _) => "user.lifecycle.unsuspend",

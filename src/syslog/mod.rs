@@ -3,7 +3,11 @@
 
 pub mod caller;
 pub mod event;
+pub mod query;
 pub mod repeats;
+
+mod catalogue;
+mod user_agent;
 
 use crate::{app::App, fault::Fault, store::unit::Unit};
 

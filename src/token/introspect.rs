@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    AccessTokenClaims, access, binding,
+    AccessTokenClaims, access, binding, id,
     may_issue::{SessionRule, may_issue},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         token_response::TokenType,
     },
     secret::TokenHash,
+    session::sso,
     store::{self, grant::GrantFacts},
 };
 
@@ -261,9 +262,12 @@ async fn id_token(
     caller: &Client,
     token: &str,
 ) -> Result<Option<ActiveToken>, Fault> {
-    let Some(hint) = super::id::verify_hint(server, token) else { return Ok(None) };
+    let Some(hint) = id::verify_hint(server, token) else { return Ok(None) };
     let exp = hint.claims.get("exp").and_then(Value::as_i64).unwrap_or(0);
     if !may_know(caller, hint.client.as_str()) || exp <= app.now().unix_timestamp() {
+        return Ok(None);
+    }
+    if !session_lives(app, &hint).await? {
         return Ok(None);
     }
     let client = app.clients.find(&app.db, &hint.client).await?;
@@ -282,4 +286,12 @@ async fn id_token(
         claims: hint.claims,
         ..ActiveToken::default()
     }))
+}
+
+/// Whether the session that an ID token speaks of (`sid`) still is one: who signed in there is signed in no more once it
+/// has ended, whatever other tokens outlive it. As a hint the token goes on to say whose it was.
+async fn session_lives(app: &App, hint: &id::Hint) -> Result<bool, Fault> {
+    let Some(id) = &hint.session else { return Ok(true) };
+    let session = store::session::find(&app.db, id).await?;
+    Ok(session.is_some_and(|session| sso::is_live(&session, app.settings.session.idle, app.now())))
 }

@@ -22,6 +22,8 @@ pub struct ConsentPage {
     pub switch_account_href: Option<String>,
     /// What is asked for.
     pub scopes: Vec<ConsentScope>,
+    /// What is asked for about the user beside that, in words (Core §5.5).
+    pub claims: Vec<String>,
     /// The host that receives the answer, so that a look-alike name can be told.
     pub return_host: Option<String>,
     /// Where the form goes; its fields are `flow_id`, `csrf`, `decision` and one `scope` per ticked optional scope.
@@ -74,6 +76,7 @@ pub fn consent(page: &ConsentPage) -> Markup {
                     @if let Some(href) = &page.switch_account_href { a href=(href) { "Not you?" } }
                 }
                 (scopes(&page.scopes))
+                @if !page.claims.is_empty() { (claims(&page.claims)) }
                 p.fine {
                     "Your choice is remembered."
                     @if let Some(host) = &page.return_host { " You return to " strong { bdi { (host) } } "." }
@@ -94,6 +97,20 @@ pub(super) fn scopes(scopes: &[ConsentScope]) -> Markup {
             h2.label id="consent-scopes" { "This includes" }
             ul.scopes aria-labelledby="consent-scopes" {
                 @for (index, scope) in scopes.iter().enumerate() { (item(index, scope)) }
+            }
+        }
+    }
+}
+
+/// The claims that are asked for one by one: none of them can be left out alone.
+fn claims(claims: &[String]) -> Markup {
+    html! {
+        div {
+            h2.label id="consent-claims" { "And this about you" }
+            ul.scopes aria-labelledby="consent-claims" {
+                @for claim in claims {
+                    li { (icon::tick(20)) div.text { span { (claim) } } }
+                }
             }
         }
     }
@@ -147,6 +164,7 @@ mod tests {
             user: Person { display_name: text.to_owned(), login: format!("{text}@example.com") },
             switch_account_href: Some(format!("/accounts?flow_id={text}")),
             scopes: vec![scope(ScopeChoice::Required), scope(ScopeChoice::Optional)],
+            claims: vec![text.to_owned()],
             return_host: Some(text.to_owned()),
             form: form(text),
         }
@@ -163,5 +181,8 @@ mod tests {
         assert_ids(&html, &[id::CONSENT_PAGE, id::CONSENT_ACCEPT, id::CONSENT_DENY]);
         assert_eq!(html.matches("type=\"checkbox\"").count(), 1);
         assert!(html.contains("<label for=\"scope-1\">"));
+        assert!(html.contains("And this about you"));
+        let without = consent(&ConsentPage { claims: Vec::new(), ..page("Acme") }).into_string();
+        assert!(!without.contains("consent-claims"));
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod check_session;
+pub mod claim;
 pub mod consent;
 pub mod cookie;
 pub mod csrf;

@@ -12,6 +12,9 @@ pub(super) fn trials() -> Vec<Test> {
     trials![plain:
         a_suspended_user_is_out_at_once_and_back_after_unsuspension,
         a_new_password_ends_what_the_old_one_began,
+        a_reset_password_opens_nothing_and_a_link_is_printed_once,
+        an_expired_password_can_be_replaced_by_a_temporary_one,
+        only_users_without_a_password_are_invited,
         revoked_sessions_end_sign_in_and_tokens,
         an_unlocked_user_may_try_again,
         clients_are_disabled_enabled_and_get_new_secrets,
@@ -103,6 +106,60 @@ fn a_new_password_ends_what_the_old_one_began() {
         assert!(dev.tokens(&mut Browser::new(), APP, ANN).await.is_none());
         assert!(dev.tokens(&mut Browser::new(), APP, (ANN.0, "Battery-staple-9")).await.is_some());
     });
+}
+
+/// What a command about a user prints.
+fn said(place: &Place, action: &[&str]) -> String {
+    place.run_with(&[&["user", "--data", "data"], action].concat(), "").succeeded()
+}
+
+/// The token of a link to a page.
+#[track_caller]
+fn linked<'a>(out: &'a str, page: &str) -> &'a str {
+    let (_, token) = out.split_once(&format!("{page}?token=")).unwrap_or_else(|| panic!("no link: {out}"));
+    token.trim()
+}
+
+fn a_reset_password_opens_nothing_and_a_link_is_printed_once() {
+    let (place, dev) = with_users();
+    block_on(async {
+        let (mut browser, tokens) = signed_in(&dev).await;
+        let out = said(&place, &["reset-password", ANN.0]);
+        assert!(out.contains("RECOVERY"), "{out}");
+        let token = linked(&out, "/signin/reset-password");
+        assert_eq!(token.len(), 43, "{out}");
+        seen_within_a_second("the reset", async || is_out(&dev, &mut browser, &tokens).await).await;
+        assert!(dev.tokens(&mut Browser::new(), APP, ANN).await.is_none());
+        // A second link is another one; and none is printed that was mailed.
+        let again = said(&place, &["reset-password", ANN.0]);
+        assert_ne!(linked(&again, "/signin/reset-password"), token);
+        let refused =
+            place.run_with(&["user", "--data", "data", "reset-password", ANN.0, "--send-email"], "");
+        assert!(!refused.out.contains("token="), "{refused:?}");
+        user(&place, &["set-password", ANN.0, "--password-stdin"], "Battery-staple-9\n");
+        assert!(dev.tokens(&mut Browser::new(), APP, (ANN.0, "Battery-staple-9")).await.is_some());
+    });
+}
+
+fn an_expired_password_can_be_replaced_by_a_temporary_one() {
+    let (place, dev) = with_users();
+    block_on(async {
+        let out = said(&place, &["expire-password", ANN.0]);
+        assert!(out.contains("PASSWORD_EXPIRED") && out.lines().count() == 1, "{out}");
+        let out = said(&place, &["expire-password", ANN.0, "--temporary"]);
+        let temporary = out.lines().last().unwrap();
+        assert!(out.lines().count() == 2 && temporary.len() >= 16, "{out}");
+        assert!(dev.tokens(&mut Browser::new(), APP, ANN).await.is_none());
+    });
+}
+
+fn only_users_without_a_password_are_invited() {
+    let (place, _dev) = with_users();
+    said(&place, &["add", "new@example.com", "--no-password"]);
+    linked(&said(&place, &["invite", "new@example.com"]), "/welcome");
+    let refused = place.run_with(&["user", "--data", "data", "invite", ANN.0], "");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("PROVISIONED") && !refused.out.contains("token="), "{refused:?}");
 }
 
 fn revoked_sessions_end_sign_in_and_tokens() {

@@ -63,7 +63,7 @@ fn the_documented_example_is_applied_and_again_changes_nothing() {
     let place = installation();
     let out = place.run(&["apply", EXAMPLE]).succeeded();
     assert!(
-        out.contains("2 groups, 3 users, 5 clients, 2 authorization servers, 1 trusted origins"),
+        out.contains("2 groups, 3 users, 5 clients, 2 authorization servers, 1 trusted origins, 1 network zones, 5 policies"),
         "{out}"
     );
     let users = place.run(&["user", "list"]).succeeded();
@@ -83,11 +83,23 @@ fn the_documented_example_is_applied_and_again_changes_nothing() {
 
     let database = place.path("state/stepgate.db");
     let first = dump(&database);
-    for table in
-        ["user", "group_member", "client", "client_secret", "claim", "access_policy_rule", "trusted_origin"]
-    {
+    for table in [
+        "user",
+        "group_member",
+        "client",
+        "client_secret",
+        "claim",
+        "access_policy_rule",
+        "trusted_origin",
+        "zone",
+        "policy",
+        "policy_rule",
+        "policy_mapping",
+    ] {
         assert!(!first[table].is_empty(), "{table}");
     }
+    let settings = &first["authorization_server"];
+    assert!(settings.iter().any(|row| row.contains("\"dpop_nonce_required\":true")), "{settings:?}");
     place.run(&["apply", EXAMPLE]).succeeded();
     let second = dump(&database);
     for (table, rows) in &first {

@@ -481,7 +481,7 @@ async fn oidc_a11_acr_is_reported_and_a_voluntary_request_never_fails(app: TestA
         ("urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
         ("urn:okta:loa:1fa:pwd urn:okta:loa:1fa:any", "urn:okta:loa:1fa:pwd"),
         ("phr urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
-        ("phr", "urn:okta:loa:1fa:pwd"),
+        ("urn:okta:loa:2fa:any:ifpossible", "urn:okta:loa:1fa:pwd"),
         ("unknown 1 2", "urn:okta:loa:1fa:pwd"),
     ] {
         let code = app.code_in(&mut browser, "default", WEB, &[("acr_values", requested)], ALICE).await;

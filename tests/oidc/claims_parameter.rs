@@ -1,10 +1,18 @@
 //! The `claims` parameter: OpenID Connect Core §5.5.
 
 use serde_json::{Value, json};
+use stepgate::{
+    id::{AuthorizationServerId, ClaimId},
+    model::{
+        Status,
+        authorization_server::{Claim, ClaimType, ClaimValue},
+    },
+    store,
+};
 
 use crate::support::{
     Test, TestApp,
-    fixtures::{self, ALICE, BOB, REDIRECT_URI, SECRET, WEB},
+    fixtures::{self, ALICE, ASKING, BOB, REDIRECT_URI, SECRET, WEB},
     http::Browser,
     op::{answer, claims, sign_in_on},
 };
@@ -17,6 +25,7 @@ pub(crate) fn trials() -> Vec<Test> {
             oidc_a12_a_claim_with_a_value_is_returned_with_that_value_only,
             oidc_a12_without_openid_it_is_not_followed,
             oidc_a12_metadata_says_that_it_is_read,
+            oidc_a12_the_consent_page_names_claims_in_words,
             oidc_a12_the_subject_asked_for_or_nobody,
             oidc_a12_the_subject_is_not_contradicted,
             oidc_a11_an_essential_acr_that_is_out_of_reach_is_unmet,
@@ -116,6 +125,52 @@ async fn oidc_a12_metadata_says_that_it_is_read(app: TestApp) {
     assert_eq!(metadata["claims_parameter_supported"], true);
 }
 
+/// Core §3.1.2.4: the user agrees to what is told. What a scope brings is told by the scope; what is asked for one by
+/// one (§5.5) is named beside it, unless nobody here has it.
+async fn oidc_a12_the_consent_page_names_claims_in_words(app: TestApp) {
+    let random = app.app.random.as_ref();
+    let custom = |name: &str, claim_type| Claim {
+        id: ClaimId::generate(random),
+        name: name.to_owned(),
+        claim_type,
+        value: ClaimValue::Attribute("department".to_owned()),
+        always_include: false,
+        scopes: vec![],
+        status: Status::Active,
+    };
+    let tx = app.app.db.begin_write().await.unwrap();
+    for claim in [custom("department", ClaimType::Identity), custom("resource_plan", ClaimType::Resource)] {
+        let server = AuthorizationServerId::new("default");
+        store::server::upsert_claim(&tx, &server, &claim).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    app.app.forget_configuration();
+    let request = json!({
+        "userinfo": {"birthdate": {"essential": true}, "phone_number": null, "phone_number_verified": null, "gone": null},
+        "id_token": {"birthdate": null, "acr": null, "department": null, "resource_plan": null, "zoneinfo": null},
+    })
+    .to_string();
+    let more = [("scope", "openid phone"), ("claims", request.as_str())];
+    let mut browser = Browser::new();
+    let page = app.sign_in(&mut browser, &app.authorize_url(ASKING, &more), ALICE).await;
+    let words = page.words();
+    assert!(page.body_contains("consent-form"), "{words}");
+    for told in ["And this about you", "Your date of birth", "Your time zone", "department"] {
+        assert_eq!(words.matches(told).count(), 1, "{told}: {words}");
+    }
+    // The scope says it already; nobody has it; it is about the sign-in; it is for access tokens.
+    for untold in ["Whether your phone number", "gone", "acr", "resource_plan", "birthdate"] {
+        assert!(!words.contains(untold), "{untold}: {words}");
+    }
+    browser.submit(&page.form("consent-form").press("accept")).await;
+    let tokens = app.redeem(ASKING, &answer(&browser)["code"]).await.json();
+    assert_eq!(userinfo(&app, &tokens).await["birthdate"], "1990-04-01");
+    // Without such claims there is no such list.
+    let url = app.authorize_url(ASKING, &[("scope", "openid phone"), ("prompt", "consent")]);
+    let page = browser.open(&url).await;
+    assert!(page.body_contains("consent-form") && !page.body_contains("consent-claims"), "{}", page.words());
+}
+
 /// Core §5.5.1, §3.1.2.2: `sub` with a value is answered for that user or not at all.
 async fn oidc_a12_the_subject_asked_for_or_nobody(app: TestApp) {
     let subject = async |login| id_token(&app.tokens(WEB, "openid", login).await)["sub"].clone();
@@ -162,7 +217,7 @@ async fn oidc_a12_the_subject_is_not_contradicted(app: TestApp) {
 /// Requirements §2 names the error. Nobody is asked for a password first.
 async fn oidc_a11_an_essential_acr_that_is_out_of_reach_is_unmet(app: TestApp) {
     for acr in [
-        json!({"essential": true, "value": "urn:okta:loa:2fa:any"}),
+        json!({"essential": true, "value": "phr"}),
         json!({"essential": true, "values": ["phr", "unknown", 1]}),
     ] {
         let request = json!({"id_token": {"acr": acr}}).to_string();

@@ -12,7 +12,7 @@ use stepgate::{
 
 use crate::support::{
     Test, TestApp,
-    fixtures::{ALICE, BOB, MACHINE, OKTA, OTHER, REDIRECT_URI, SECRET, SERVICE, SPA, WEB, WEB_POST},
+    fixtures::{self, ALICE, BOB, MACHINE, OKTA, OTHER, REDIRECT_URI, SECRET, SERVICE, SPA, WEB, WEB_POST},
     http::{Browser, Response},
     op::{VERIFIER, claims},
 };
@@ -25,6 +25,8 @@ pub(crate) fn trials() -> Vec<Test> {
         sqlite:
             a_refresh_token_is_described,
             an_id_token_is_described,
+            an_id_token_dies_with_its_session,
+            an_id_token_dies_when_its_session_runs_out,
             a_token_of_a_machine_is_described_without_a_user,
             a_hint_is_only_a_hint,
             sec_k02_anonymous_callers_are_refused,
@@ -103,6 +105,53 @@ async fn an_id_token_is_described(app: TestApp) {
     assert_eq!(ask(&app, OTHER, token).await.text(), INACTIVE);
     app.clock.advance(3601);
     assert_eq!(ask(&app, WEB, token).await.text(), INACTIVE);
+}
+
+/// RFC 7662 §2.2: an ID token says that somebody is signed in; after logout nobody is. Offline access outlives it, other
+/// sessions go on, and as a hint it still says whose it was (RP-Initiated Logout §4, Core §3.1.2.2).
+async fn an_id_token_dies_with_its_session(app: TestApp) {
+    let mut browser = Browser::new();
+    let more = [("scope", "openid offline_access")];
+    let code = app.code_in(&mut browser, "default", WEB, &more, ALICE).await;
+    let tokens = app.redeem(WEB, &code).await.json();
+    let elsewhere = app.tokens(WEB, "openid offline_access", ALICE).await;
+    let [id_token, refresh_token] = ["id_token", "refresh_token"].map(|name| tokens[name].as_str().unwrap());
+    assert_eq!(ask(&app, WEB, id_token).await.json()["active"], true);
+    let logout = app.url(&format!("/oauth2/default/v1/logout?id_token_hint={id_token}"));
+    browser.open(&logout).await;
+    assert!(app.logged("user.session.end", None).await);
+    for client in [WEB, SERVICE] {
+        assert_eq!(ask(&app, client, id_token).await.text(), INACTIVE);
+    }
+    assert_eq!(ask(&app, WEB, elsewhere["id_token"].as_str().unwrap()).await.json()["active"], true);
+    assert_eq!(ask(&app, WEB, refresh_token).await.json()["active"], true);
+    // What a refresh tells of the old session is no more alive than it.
+    let refreshed = app.refresh(WEB, refresh_token).await.json();
+    let again = refreshed["id_token"].as_str().unwrap();
+    assert_eq!(claims(again)["sid"], claims(id_token)["sid"]);
+    assert_eq!(ask(&app, WEB, again).await.text(), INACTIVE);
+    assert_eq!(ask(&app, WEB, refreshed["access_token"].as_str().unwrap()).await.json()["active"], true);
+    let hinted = app.authorize_url(WEB, &[("id_token_hint", id_token), ("prompt", "none")]);
+    browser.open(&hinted).await;
+    assert!(browser.url().as_str().contains("error=login_required"), "{}", browser.url());
+}
+
+/// The same where nobody ended it: two hours without use, twelve at most.
+async fn an_id_token_dies_when_its_session_runs_out(app: TestApp) {
+    fixtures::settings(&app.app, "default", |settings| settings.id_token_lifetime = 86_400).await;
+    let tokens = app.tokens(WEB, "openid", ALICE).await;
+    let token = tokens["id_token"].as_str().unwrap();
+    app.clock.advance(2 * 3600 - 5);
+    assert_eq!(ask(&app, WEB, token).await.json()["active"], true);
+    app.clock.advance(10);
+    assert_eq!(ask(&app, WEB, token).await.text(), INACTIVE);
+    // Swept away it is over just the same.
+    let fresh = app.tokens(WEB, "openid", ALICE).await;
+    let fresh = fresh["id_token"].as_str().unwrap();
+    assert_eq!(ask(&app, WEB, fresh).await.json()["active"], true);
+    let beyond = app.app.now() + time::Duration::days(2);
+    store::sweep::sweep(&app.app.db, store::sweep::Expired::Sessions, beyond).await.unwrap();
+    assert_eq!(ask(&app, WEB, fresh).await.text(), INACTIVE);
 }
 
 /// RFC 7662 §2.2: `username` is a person's; a machine is its own subject.
@@ -228,7 +277,7 @@ async fn sec_k02_a_public_client_sees_its_own_tokens_only(app: TestApp) {
         "grant_types": ["authorization_code"], "response_types": ["code"],
         "token_endpoint_auth_method": "none", "introspect": "own",
     });
-    crate::support::fixtures::client(&app.app, SPA, metadata, None).await;
+    fixtures::client(&app.app, SPA, metadata, None).await;
     let code = app.code(SPA, "openid", ALICE).await;
     let form = [
         ("grant_type", "authorization_code"),

@@ -30,6 +30,7 @@ pub(crate) fn trials() -> Vec<Test> {
         storage: sec_m05_an_assertion_is_used_once;
         sqlite:
             a_trusted_issuer_speaks_for_a_user_and_tokens_say_no_more_than_that,
+            policy_that_wants_two_factors_believes_no_assertion,
             the_subject_is_a_login_or_an_id_as_agreed,
             only_assertions_that_hold_buy_tokens,
             only_trusted_issuers_are_believed,
@@ -112,6 +113,27 @@ async fn a_trusted_issuer_speaks_for_a_user_and_tokens_say_no_more_than_that(app
         let active = app.introspect(token).await;
         assert_eq!((&active["active"], &active["username"]), (&json!(true), &json!(ALICE)));
     }
+}
+
+/// An assertion says nothing of factors: where two are wanted, or nobody at all, it buys nothing.
+async fn policy_that_wants_two_factors_believes_no_assertion(app: TestApp) {
+    let key = trust(&app, TrustedSubject::Login).await;
+    let ask = async || {
+        let signed = key.sign_jwt(None, &assertion(&app, &json!({}))).unwrap();
+        present(&app, &signed, "car:drive").await
+    };
+    for rule in ["factor_mode: 2FA", "access: DENY"] {
+        app.seed(&format!(
+            "authentication_policies: [{{name: B, clients: [{BRIDGE}], rules: [{{name: All, {rule}}}]}}]\n"
+        ))
+        .await;
+        refused(&ask().await, "invalid_grant");
+    }
+    app.seed("authentication_policies: [{name: B, clients: [], rules: []}]\n").await;
+    assert_eq!(ask().await.status, 200);
+    app.seed("authorization_servers: [{id: default, scopes: [{name: \"car:drive\", sensitive: true}]}]\n")
+        .await;
+    refused(&ask().await, "invalid_grant");
 }
 
 /// What `sub` is was agreed with the issuer: a login is no id.

@@ -30,6 +30,7 @@ mod revoke;
 mod session_management;
 mod session_token;
 mod sessions;
+mod sign_on_policy;
 mod signed_userinfo;
 mod step_up;
 mod token;
@@ -73,6 +74,7 @@ pub(crate) fn trials() -> Vec<Test> {
         session_management::trials(),
         session_token::trials(),
         sessions::trials(),
+        sign_on_policy::trials(),
         signed_userinfo::trials(),
         step_up::trials(),
         token::trials(),

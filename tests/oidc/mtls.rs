@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Test> {
     trials![sqlite:
         oidc_m1_a_certificate_of_an_authority_authenticates,
         oidc_m1_a_registered_certificate_authenticates,
+        authorities_are_taken_over_when_their_file_changes,
         oidc_m2_tokens_are_bound_to_the_certificate,
         certificates_are_offered_only_where_they_are_asked_for,
         the_second_host_is_for_clients_only,
@@ -56,6 +57,42 @@ async fn oidc_m1_a_certificate_of_an_authority_authenticates(app: TestApp) {
         let refused = client(&node, &authority, wrong.as_ref()).post_form(TOKEN, &form).await;
         assert_eq!((refused.status, refused.json()["error"].clone()), (401, json!("invalid_client")));
     }
+}
+
+/// RFC 8705 §2.1: authorities come and go; the server goes on. A file that is none changes nothing.
+async fn authorities_are_taken_over_when_their_file_changes(app: TestApp) {
+    let (first, second) = (Authority::new(), Authority::new());
+    let node = app.mtls_node(&first).await;
+    let metadata = json!({
+        "application_type": "service",
+        "token_endpoint_auth_method": "tls_client_auth",
+        "tls_client_auth_san_dns": "machine.example.com",
+    });
+    fixtures::client(&app.app, "tls", metadata, None).await;
+    let form = [&MACHINE_GRANT[..], &[("client_id", "tls")]].concat();
+    let (of_first, of_second) = (first.issue("machine.example.com"), second.issue("machine.example.com"));
+    let status = async |own: &Issued| client(&node, &first, Some(own)).post_form(TOKEN, &form).await.status;
+    assert_eq!((status(&of_first).await, status(&of_second).await), (200, 401));
+
+    let authorities = node.app.settings.client_certificates.authorities.clone().unwrap();
+    assert!(authorities.replace(b"broken").is_err() && authorities.replace(b"").is_err());
+    assert_eq!((status(&of_first).await, status(&of_second).await), (200, 401));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("authorities.pem");
+    std::fs::write(&file, first.pem()).unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let every = std::time::Duration::from_millis(10);
+    let watching = stepgate::server::watch_authorities(file.clone(), authorities, every, stop.clone());
+    let watching = tokio::spawn(watching);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while status(&of_second).await != 200 {
+        assert!(std::time::Instant::now() < deadline, "the new authorities were not taken over");
+        // Written each time: the first time may be before anybody looks.
+        std::fs::write(&file, second.pem()).unwrap();
+    }
+    assert_eq!(status(&of_first).await, 401, "the old ones count no more");
+    stop.cancel();
+    watching.await.unwrap();
 }
 
 /// RFC 8705 §2.2

@@ -5,6 +5,7 @@ use stepgate::model::authorization_server::UserinfoSettings;
 
 use crate::support::{
     Test, TestApp,
+    assurance::TWO_FACTORS,
     fixtures::{self, ALICE, WEB},
     http::{Browser, Response},
     op::{claims, sign_in_on},
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_t08_a_sign_in_that_is_too_old_is_challenged_and_renewed,
             sec_t08_an_authentication_that_is_too_weak_is_challenged,
             sec_t08_a_refresh_does_not_renew_the_sign_in,
+            sec_t08_the_challenge_for_a_second_factor_is_answered,
             by_default_nothing_is_asked,
     ]
 }
@@ -88,6 +90,38 @@ async fn sec_t08_an_authentication_that_is_too_weak_is_challenged(app: TestApp) 
     app.clock.advance(3601);
     let response = userinfo(&app, &tokens).await;
     assert!(response.header("www-authenticate").unwrap().contains(r#"error="invalid_token""#));
+}
+
+/// RFC 9470 §3–6: the client takes the challenge to the authorization endpoint, the user proves what is missing, and the new
+/// access token does; the one from before says what it said, and still does not do.
+async fn sec_t08_the_challenge_for_a_second_factor_is_answered(app: TestApp) {
+    ask_for(&app, &[TWO_FACTORS], None).await;
+    let mut browser = Browser::new();
+    let code = app.code_in(&mut browser, "default", WEB, &[], ALICE).await;
+    let old = app.redeem(WEB, &code).await.json();
+    assert_challenged(&userinfo(&app, &old).await, &[r#"acr_values="urn:okta:loa:2fa:any""#]);
+    app.clock.advance(100);
+    let page = browser.open(&app.authorize_url(WEB, &[("acr_values", TWO_FACTORS)])).await;
+    assert!(page.url.path().starts_with("/signin"), "{}", page.url);
+    app.step_up_by(&mut browser, "otp").await;
+    browser.open(&app.authorize_url(WEB, &[("acr_values", TWO_FACTORS)])).await;
+    let code = crate::support::op::answer(&browser)["code"].clone();
+    let new = app.redeem(WEB, &code).await.json();
+    assert_eq!(userinfo(&app, &new).await.status, 200);
+    assert_challenged(&userinfo(&app, &old).await, &[r#"acr_values="urn:okta:loa:2fa:any""#]);
+    for (tokens, acr, amr) in
+        [(&new, TWO_FACTORS, json!(["pwd", "otp", "mfa"])), (&old, "urn:okta:loa:1fa:pwd", json!(["pwd"]))]
+    {
+        for token in ["access_token", "id_token"] {
+            let claims = claims(tokens[token].as_str().unwrap());
+            assert_eq!(claims["acr"], acr, "{token}");
+            assert!(claims.get("amr").is_none_or(|told| *told == amr), "{claims}");
+        }
+        assert_eq!(app.introspect(tokens["access_token"].as_str().unwrap()).await["acr"], acr);
+    }
+    let auth_time =
+        |tokens: &Value| claims(tokens["id_token"].as_str().unwrap())["auth_time"].as_i64().unwrap();
+    assert!(auth_time(&new) >= auth_time(&old) + 100);
 }
 
 /// RFC 9470 §6.1, Core §12.2: `auth_time` is that of the sign-in, however young the token.

@@ -1,6 +1,6 @@
 //! X1, X2, X5, X6: what can be smuggled in by text, line ends, repetition and size (ASVS 5.0 §1.2, §2.2, §4.2).
 //!
-//! X7 to X10 and X12 are tested where the code is.
+//! X7 to X10 are tested where the code is, X12 in `framing`; too much of everything at every address in `limits`.
 
 use std::time::{Duration, Instant};
 

@@ -40,6 +40,7 @@ pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage:
             sec_v01_a_key_is_published_before_it_signs_and_after_it_signed,
+            sec_v01_keys_of_an_algorithm_that_is_used_no_more_leave_after_their_last_token,
             sec_v03_two_nodes_that_rotate_at_once_leave_one_active_key,
             sec_v03_two_nodes_that_begin_at_once_make_one_key,
             sec_v04_a_revoked_key_leaves_at_once_and_its_tokens_are_refused,
@@ -158,6 +159,52 @@ async fn sec_v01_a_key_is_published_before_it_signs_and_after_it_signed(app: Tes
     assert_eq!(kid(&app.app, KeyState::Retired).await, None);
     assert!(app.logged("app.oauth2.as.key.rollover", None).await);
     assert!(app.logged("app.oauth2.key.rollover", None).await);
+}
+
+/// RETIRED ≥ the longest token lifetime and the skew, also where nothing succeeds a key: the algorithm was taken out of
+/// the configuration. Then it is gone, and does not verify for ever.
+async fn sec_v01_keys_of_an_algorithm_that_is_used_no_more_leave_after_their_last_token(app: TestApp) {
+    let metadata = json!({
+        "redirect_uris": [REDIRECT_URI],
+        "grant_types": ["authorization_code"],
+        "response_types": ["code"],
+        "id_token_signed_response_alg": "ES256",
+    });
+    fixtures::client(&app.app, WEB, metadata, Some(SECRET)).await;
+    let id_token = async || {
+        let tokens = app.tokens(WEB, "openid", ALICE).await;
+        tokens["id_token"].as_str().unwrap().to_owned()
+    };
+    assert!(job_after(&app, 46 * DAY).await, "there is a successor");
+    let es256 = async || ring(&app.app, "default", Algorithm::Es256).await;
+    let signed = id_token().await;
+    let kid = kid_of(&signed);
+    let next = es256().await.into_iter().find(|key| key.record.state == KeyState::Next).unwrap().record.kid;
+    assert!(kids(&app).await.is_superset(&BTreeSet::from([kid.clone(), next.clone()])));
+
+    sign_with(&app, &[Algorithm::Rs256]).await;
+    assert!(job_after(&app, 0).await);
+    assert!(!job_after(&app, 0).await, "it is done once");
+    let set = kids(&app).await;
+    assert!(set.contains(&kid) && !set.contains(&next), "what never signed leaves at once: {set:?}");
+    assert!(verifies(&signed, &published(&app, "default").await) && is_active(&app, &signed).await);
+    assert_eq!(header(&id_token().await)["alg"], "RS256", "nothing is signed with it any more");
+
+    // The longest lifetime is a day, the skew a minute.
+    assert!(!job_after(&app, DAY + 50).await);
+    assert!(kids(&app).await.contains(&kid));
+    assert!(job_after(&app, 20).await);
+    assert!(!kids(&app).await.contains(&kid) && es256().await.is_empty());
+    let algorithms: BTreeSet<String> =
+        published(&app, "default").await.iter().map(|key| key["alg"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(algorithms, BTreeSet::from(["RS256".to_owned()]));
+
+    // Configured again it begins anew.
+    sign_with(&app, &ALGORITHMS).await;
+    assert!(job_after(&app, 0).await);
+    let anew = id_token().await;
+    assert!(header(&anew)["alg"] == "ES256" && ![kid, next].contains(&kid_of(&anew)));
+    assert!(verifies(&anew, &published(&app, "default").await));
 }
 
 fn max_age(response: &Response) -> i64 {
@@ -380,9 +427,9 @@ async fn published_by(app: &TestApp, base: &str) -> Response {
 }
 
 /// One active key a ring, and one successor at most, whoever wins.
-async fn assert_one_of_each(app: &App) {
+async fn assert_one_of_each(app: &App, algorithms: &[Algorithm]) {
     for id in SERVERS {
-        for algorithm in ALGORITHMS {
+        for &algorithm in algorithms {
             let ring = ring(app, id, algorithm).await;
             let count = |state| ring.iter().filter(|key| key.record.state == state).count();
             assert_eq!(count(KeyState::Active), 1, "{id} {algorithm:?}: {ring:?}");
@@ -406,7 +453,7 @@ async fn sec_v03_two_nodes_that_rotate_at_once_leave_one_active_key(app: TestApp
         let (here, there) = (job(&app.app), job(&node.app));
         let (here, there) = (here.await.unwrap().unwrap(), there.await.unwrap().unwrap());
         assert!(here || there, "{round}: something was due");
-        assert_one_of_each(&app.app).await;
+        assert_one_of_each(&app.app, &[Algorithm::Es256]).await;
         // The two of them together did what one would have done.
         assert!(!setup::maintain_keys(&app.app).await.unwrap(), "{round}");
         for app in [&app.app, &node.app] {
@@ -426,7 +473,7 @@ async fn sec_v03_two_nodes_that_rotate_at_once_leave_one_active_key(app: TestApp
     for order in orders {
         order.await.unwrap().unwrap();
     }
-    assert_one_of_each(&app.app).await;
+    assert_one_of_each(&app.app, &[Algorithm::Es256]).await;
 }
 
 /// A new algorithm on two nodes: whoever is first makes the key, the other one takes it.
@@ -501,7 +548,7 @@ async fn sec_v04_a_revoked_key_leaves_at_once_and_its_tokens_are_refused(app: Te
     let refreshed = app.refresh(WEB, tokens["refresh_token"].as_str().unwrap()).await;
     assert_eq!(refreshed.status, 200, "{}", refreshed.text());
     assert_eq!(app.userinfo(refreshed.json()["access_token"].as_str().unwrap()).await.status, 200);
-    assert_one_of_each(&app.app).await;
+    assert_one_of_each(&app.app, &ALGORITHMS).await;
     // It is on record, and the private half is no longer kept.
     let events = store::log_event::list(&app.app.db, OffsetDateTime::UNIX_EPOCH, 1000).await.unwrap();
     assert!(events.iter().any(|(_, event)| {

@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_t07_a_hint_never_switches_the_user;
     sqlite:
         sec_m01_an_empty_password_is_no_attempt_and_tells_nothing,
+        sec_m06_a_lock_is_told_to_nobody_who_did_not_prove_the_password,
         sec_t04_refreshing_keeps_the_authentication,
         sec_t06_prompt_none_answers_without_a_page,
         sec_t07_only_an_id_token_of_ours_for_this_client_is_a_hint,
@@ -106,6 +107,48 @@ async fn sec_m01_every_refused_password_looks_alike(app: TestApp) {
     assert!(browser.url().as_str().contains("code="), "the right password still signs in");
 }
 
+/// Whoever could see that a login is locked would see that it exists, and could tell the last guess from the one before.
+/// While a lock holds no password is looked at, so nobody can prove one then and nobody is told: the log knows, and the
+/// owner signs in when it is over.
+async fn sec_m06_a_lock_is_told_to_nobody_who_did_not_prove_the_password(app: TestApp) {
+    let (_, wrong) = attempt(&app, ALICE, "wrong").await;
+    let expected = shape(&wrong, ALICE);
+    // The guess that locks looks like those before and after it.
+    for number in 1..=13 {
+        let (_, answer) = attempt(&app, BOB, "wrong").await;
+        assert_eq!(shape(&answer, BOB), expected, "{number}");
+        assert_eq!(app.logged("user.account.lock", None).await, number >= 10, "{number}");
+        assert_eq!(app.logged("user.session.start", Some("locked_out")).await, number > 10, "{number}");
+    }
+    let (mut browser, right) = attempt(&app, BOB, PASSWORD).await;
+    assert_eq!(shape(&right, BOB), expected, "the right password proves nothing while the lock holds");
+    for text in ["locked", "Locked", "unlock", "Too many attempts"] {
+        assert!(!right.body_contains(text), "{text}: {}", right.words());
+    }
+    // Nor do the other ways to present a password, or to ask without one.
+    let metadata = json!({
+        "application_type": "native",
+        "grant_types": ["password"],
+        "token_endpoint_auth_method": "client_secret_basic",
+    });
+    fixtures::client(&app.app, "own-app", metadata, Some(fixtures::SECRET)).await;
+    let password_grant = async |login: &str, password: &str| {
+        let form =
+            [("grant_type", "password"), ("username", login), ("password", password), ("scope", "openid")];
+        let response = app.token("own-app", &form).await;
+        (response.status, response.text().to_owned())
+    };
+    let unknown = password_grant("nobody@example.com", PASSWORD).await;
+    assert_eq!(unknown.0, 400);
+    assert_eq!(password_grant(BOB, "wrong").await, unknown);
+    assert_eq!(password_grant(BOB, PASSWORD).await, unknown);
+    browser.open(&app.authorize_url(WEB, &[("prompt", "none"), ("login_hint", BOB)])).await;
+    assert_eq!(answer(&browser)["error"], "login_required");
+    app.clock.advance(15 * 60 + 1);
+    let (browser, _) = attempt(&app, BOB, PASSWORD).await;
+    assert!(browser.url().as_str().contains("code="), "the owner signs in when the lock is over");
+}
+
 /// An empty field is told before anything is looked up: it is no guess, so it is charged to nobody.
 async fn sec_m01_an_empty_password_is_no_attempt_and_tells_nothing(app: TestApp) {
     let before = app.log().await.len();
@@ -133,8 +176,7 @@ async fn sec_t01_amr_and_acr_are_what_was_earned(app: TestApp) {
         ("-", "urn:okta:loa:1fa:pwd"),
         ("urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
         ("urn:okta:loa:2fa:any urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
-        ("urn:okta:loa:2fa:any", "urn:okta:loa:1fa:pwd"),
-        ("phr phrh", "urn:okta:loa:1fa:pwd"),
+        ("phr urn:okta:loa:1fa:any", "urn:okta:loa:1fa:any"),
         ("urn:okta:loa:2fa:any:ifpossible", "urn:okta:loa:1fa:pwd"),
         ("gold", "urn:okta:loa:1fa:pwd"),
     ] {

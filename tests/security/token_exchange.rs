@@ -39,6 +39,7 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_k05_the_target_is_this_server,
             sec_k05_neither_scope_nor_lifetime_grows,
             sec_k05_actors_are_nested_and_their_number_is_limited,
+            sec_t03_the_second_application_has_a_policy_of_its_own,
             sec_k05_native_sso_needs_the_id_token_of_the_same_sign_in,
             a_second_application_signs_in_with_the_device_secret,
             a_device_secret_is_for_native_applications_that_stay_signed_in,
@@ -490,6 +491,32 @@ async fn a_device_secret_is_for_native_applications_that_stay_signed_in(app: Tes
     let org = app.client().get("/.well-known/openid-configuration").await.json();
     assert!(!org["scopes_supported"].as_array().unwrap().contains(&json!("device_sso")));
     assert!(!org["grant_types_supported"].as_array().unwrap().contains(&json!(EXCHANGE)));
+}
+
+/// T3: what was proved at the first application must satisfy the policy of the second.
+async fn sec_t03_the_second_application_has_a_policy_of_its_own(app: TestApp) {
+    natives(&app).await;
+    let mut browser = Browser::new();
+    let tokens = first(&app, &mut browser, SSO, ALICE).await;
+    for rule in ["factor_mode: 2FA", "access: DENY", "reauthenticate_in_minutes: 1"] {
+        app.seed(&format!(
+            "authentication_policies: [{{name: Two, clients: [two], rules: [{{name: All, {rule}}}]}}]\n"
+        ))
+        .await;
+        app.clock.advance(61);
+        let refused = second(&app, &tokens["id_token"], &tokens["device_secret"], "openid").await;
+        assert_refused(&refused, 400, "invalid_grant");
+    }
+    app.seed(
+        "authentication_policies: [{name: Two, clients: [two], rules: [{name: All, factor_mode: 2FA}]}]\n",
+    )
+    .await;
+    app.step_up_by(&mut browser, "otp").await;
+    let tokens = first(&app, &mut browser, SSO, ALICE).await;
+    let response = second(&app, &tokens["id_token"], &tokens["device_secret"], "openid").await;
+    assert_eq!(response.status, 200, "{}", response.text());
+    let told = claims(response.json()["id_token"].as_str().unwrap());
+    assert_eq!(told["amr"], json!(["pwd", "otp", "mfa"]));
 }
 
 /// Native SSO §4.3: secret and ID token are of one sign-in; neither is worth anything without the other.

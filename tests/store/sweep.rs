@@ -297,6 +297,44 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 let row = |(key, expires_at)| entity::used_jti::Model { key, expires_at };
                 insert::<entity::used_jti::Entity>(&database, numbered(at).map(row).collect()).await;
             }
+            Expired::RecoveryTokens => {
+                // Kept for a day, so that a late click is told why.
+                let row = |(token_hash, expires_at): (String, i64)| entity::recovery_token::Model {
+                    user_id: alice.clone(),
+                    kind: token_hash.clone(),
+                    token_hash,
+                    email: None,
+                    password_changed_at: None,
+                    created_at: 0,
+                    expires_at,
+                    consumed_at: None,
+                };
+                let rows = numbered(at - DAY).map(row).collect();
+                insert::<entity::recovery_token::Entity>(&database, rows).await;
+            }
+            Expired::RecoveryCodes => {
+                // Kept for an hour, so that another can be sent in its place.
+                let row = |(transaction_id, expires_at)| entity::recovery_code::Model {
+                    transaction_id,
+                    subject: "s".to_owned(),
+                    user_id: None,
+                    kind: "PASSWORD".to_owned(),
+                    channel: "SMS".to_owned(),
+                    code_mac: "m".to_owned(),
+                    tries: 0,
+                    password_changed_at: None,
+                    sent_at: 0,
+                    expires_at,
+                    consumed_at: None,
+                };
+                let rows = numbered(at - 3_600_000).map(row).collect();
+                insert::<entity::recovery_code::Entity>(&database, rows).await;
+            }
+            Expired::RecoveryBudgets => {
+                let row =
+                    |(subject, expires_at)| entity::recovery_budget::Model { subject, used: 1, expires_at };
+                insert::<entity::recovery_budget::Entity>(&database, numbered(at).map(row).collect()).await;
+            }
             Expired::LogEvents => {
                 let row = |(id, published_at)| entity::log_event::Model {
                     id,
@@ -351,6 +389,9 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
         (Expired::Grants, count::<entity::grant::Entity>(database).await),
         (Expired::RevokedJtis, count::<entity::revoked_jti::Entity>(database).await),
         (Expired::UsedJtis, count::<entity::used_jti::Entity>(database).await),
+        (Expired::RecoveryTokens, count::<entity::recovery_token::Entity>(database).await),
+        (Expired::RecoveryCodes, count::<entity::recovery_code::Entity>(database).await),
+        (Expired::RecoveryBudgets, count::<entity::recovery_budget::Entity>(database).await),
         (Expired::LogEvents, count::<entity::log_event::Entity>(database).await),
     ]
 }
@@ -372,6 +413,9 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
         Expired::Grants => ("grant", "id"),
         Expired::RevokedJtis => ("revoked_jti", "jti"),
         Expired::UsedJtis => ("used_jti", "key"),
+        Expired::RecoveryTokens => ("recovery_token", "token_hash"),
+        Expired::RecoveryCodes => ("recovery_code", "transaction_id"),
+        Expired::RecoveryBudgets => ("recovery_budget", "subject"),
         Expired::LogEvents => ("log_event", "id"),
     };
     let sql = format!(r#"SELECT 1 FROM "{table}" WHERE "{key}" = '{id}'"#);

@@ -9,6 +9,7 @@ mod trial;
 pub(crate) mod api_token;
 pub(crate) mod app;
 pub(crate) mod assertion;
+pub(crate) mod assurance;
 pub(crate) mod browser;
 pub(crate) mod certificate;
 pub(crate) mod database;

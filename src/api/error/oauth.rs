@@ -103,6 +103,13 @@ impl From<GrantError> for OAuthFailure {
                 // Okta's browser library recognises a dead refresh token by this very text.
                 OAuthError::invalid_grant("The refresh token is invalid or expired.").into()
             }
+            GrantError::InsufficientAuthentication(reason) => {
+                tracing::info!(reason, "policy asks for another sign-in");
+                OAuthError::invalid_grant(
+                    "The sign-in behind the grant does not satisfy the policy of the application: the user has to sign in again.",
+                )
+                .into()
+            }
             GrantError::InvalidScope(text) => OAuthError::invalid_scope(text).into(),
             GrantError::ConsentRequired => {
                 OAuthError::new(ErrorCode::ConsentRequired, "A requested scope needs the consent of a user.")

@@ -90,6 +90,12 @@ impl Envelope {
         Self::new(StatusCode::BAD_REQUEST, "E0000003", "The request body was not well-formed.")
     }
 
+    /// E0000021: the body is of another media type.
+    pub fn media_type() -> Self {
+        let text = "Bad request. Accept and/or Content-Type headers likely do not match supported values.";
+        Self::new(StatusCode::BAD_REQUEST, "E0000021", text)
+    }
+
     /// E0000004: nobody was authenticated; it is not told why.
     pub fn authentication_failed() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "E0000004", "Authentication failed")

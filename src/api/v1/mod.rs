@@ -1,5 +1,18 @@
 //! Okta's management API (`/api/v1/…`).
 
 pub mod administrator;
+pub mod logs;
 pub mod sessions;
 pub mod user_factors;
+pub mod users;
+
+mod query;
+mod user_document;
+mod user_view;
+
+use poem::Response;
+
+/// What an endpoint answers, whichever way it got there.
+fn either(answer: Result<Response, Response>) -> Response {
+    answer.unwrap_or_else(|refusal| refusal)
+}

@@ -8,6 +8,7 @@ use poem::{Body, Request, Response, web::Data};
 use poem_openapi::{Object, OpenApi, types::Any};
 use serde_json::{Value, json};
 
+use super::{administrator, either};
 use crate::{
     api::{
         error::{oauth::json_response, okta::Envelope},
@@ -144,23 +145,9 @@ impl Sessions {
     }
 }
 
-/// What an endpoint answers, whichever way it got there.
-fn either(answer: Result<Response, Response>) -> Response {
-    answer.unwrap_or_else(|refusal| refusal)
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(fault: Fault) -> Response {
-    match fault {
-        Fault::Overloaded(what) => {
-            tracing::warn!(what, "overloaded");
-            Envelope::unavailable().respond()
-        }
-        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
-            tracing::error!(%fault, "a request failed");
-            Envelope::internal().respond()
-        }
-    }
+    administrator::failed(&fault)
 }
 
 impl Sessions {

@@ -38,6 +38,14 @@ fn check_acr(essential: &[&str]) -> Result<(), OAuthError> {
     if essential.is_empty() || essential.iter().any(reachable) { Ok(()) } else { Err(unmet()) }
 }
 
+/// The same for `acr_values`: Okta's clients expect an error where none of its levels can be reached. Values that are not
+/// known ask for nothing.
+pub(super) fn check_acr_values(values: &[String]) -> Result<(), OAuthError> {
+    let known: Vec<&str> =
+        values.iter().map(String::as_str).filter(|value| value.parse::<Acr>().is_ok()).collect();
+    check_acr(&known)
+}
+
 /// The essential `acr` cannot be reached (Unmet Authentication Requirements §2).
 pub(in crate::authorize) fn unmet() -> OAuthError {
     OAuthError::new(

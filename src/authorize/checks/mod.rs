@@ -49,7 +49,7 @@ pub struct ValidRequest {
     pub prompt: Option<String>,
     /// The greatest age of the sign-in in seconds.
     pub max_age: Option<u32>,
-    /// What `claims` prefers for `acr`, then `acr_values`; without either, the client's defaults.
+    /// `acr_values`; where neither they nor `claims` ask for an `acr`, the client's defaults.
     pub acr_values: Vec<String>,
     /// `login_hint`.
     pub login_hint: Option<String>,
@@ -152,11 +152,11 @@ pub fn validate(
     for (check, _) in CHECKS.iter().filter(|(_, entries)| entries.contains(&entry)) {
         check(&facts, &mut draft)?;
     }
-    let mut acr_values: Vec<String> =
-        draft.claims.acr_values().into_iter().chain(request.acr_values()).map(ToOwned::to_owned).collect();
-    if acr_values.is_empty() {
+    let mut acr_values: Vec<String> = request.acr_values().into_iter().map(ToOwned::to_owned).collect();
+    if acr_values.is_empty() && draft.claims.acr_values().is_empty() {
         acr_values.clone_from(&client.metadata.default_acr_values);
     }
+    claims::check_acr_values(&acr_values)?;
     Ok(ValidRequest {
         server_id: server.config.server.id.clone(),
         client_id: client.id.clone(),

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod localized;
+mod redirect;
 mod sector;
 mod validate;
 
@@ -14,6 +15,7 @@ use crate::protocol::error::{ErrorCode, OAuthError};
 use crate::protocol::grant_type::GrantType;
 use crate::protocol::okta_scope::OktaScope;
 use crate::protocol::response_type::ResponseType;
+use crate::protocol::wildcard_redirect::WildcardRedirect;
 use crate::protocol::wire_enum::wire_enum;
 
 wire_enum! {
@@ -230,6 +232,8 @@ pub struct ClientMetadata {
     pub backchannel_logout_uri: Option<String>,
     /// `backchannel_logout_session_required` (Back-Channel Logout §2.2).
     pub backchannel_logout_session_required: bool,
+    /// `wildcard_redirect`: whether `*` in `redirect_uris` is a wildcard; not unless an administrator says so (Okta).
+    pub wildcard_redirect: WildcardRedirect,
     /// `consent_method` (Okta).
     pub consent_method: ConsentMethod,
     /// `pkce_required` (Okta).

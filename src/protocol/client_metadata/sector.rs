@@ -8,7 +8,10 @@ impl ClientMetadata {
     /// The sector identifier: the host of `sector_identifier_uri`, or the one host of all redirect URIs; absent when
     /// there is none or more than one.
     pub fn sector(&self) -> Option<String> {
-        let host = |uri: &str| Url::parse(uri).ok()?.host_str().map(str::to_owned);
+        // A wildcard stands for many hosts.
+        let host = |uri: &str| {
+            Url::parse(uri).ok()?.host_str().filter(|host| !host.contains('*')).map(str::to_owned)
+        };
         if let Some(uri) = &self.sector_identifier_uri {
             return host(uri);
         }
@@ -37,6 +40,7 @@ mod tests {
         let two = ["https://a.example/x", "https://b.example/x"];
         assert_eq!(sector(None, &one).as_deref(), Some("a.example"));
         assert_eq!(sector(None, &two), None);
+        assert_eq!(sector(None, &["https://*.a.example/x"]), None);
         assert_eq!(sector(None, &[]), None);
         assert_eq!(sector(None, &["com.example.app:/callback"]), None);
         assert_eq!(sector(None, &["https://a.example/x", "com.example.app:/callback"]), None);

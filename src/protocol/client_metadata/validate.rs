@@ -13,6 +13,7 @@ use crate::protocol::{
     grant_type::GrantType,
     redirect_uri::{RedirectUriKind, RegisteredRedirectUri},
     response_type::ResponseType,
+    wildcard_redirect::{RedirectUriPattern, WildcardRedirect, is_pattern},
 };
 
 /// The longest URI, in characters.
@@ -100,6 +101,13 @@ impl ClientMetadata {
             for (index, uri) in list.iter().enumerate() {
                 let first = list.iter().position(|known| known == uri);
                 ensure(first == Some(index), member, "has an entry twice")?;
+                // Okta: patterns are for sign-in, not for logout.
+                let wildcard = self.wildcard_redirect == WildcardRedirect::Subdomain;
+                if wildcard && member == "redirect_uris" && is_pattern(uri) {
+                    let reason = "has a wildcard that is not in the lowest label of an https URI below a domain of one's own";
+                    ensure(RedirectUriPattern::parse(uri).is_ok(), member, reason)?;
+                    continue;
+                }
                 let Ok(uri) = RegisteredRedirectUri::parse(uri) else {
                     return refuse(member, "has an entry that is not allowed as a redirect URI");
                 };
@@ -362,6 +370,9 @@ impl ClientMetadata {
         let code = self.response_types.iter().all(|known| *known == ResponseType::Code);
         ensure(code, "response_types", "must be code only in the profile fapi2")?;
         ensure(self.pkce_required != Some(false), "pkce_required", "must be true in the profile fapi2")?;
+        // FAPI 2.0 Security Profile §5.3.2.2: redirect URIs are compared exactly.
+        let exact = self.wildcard_redirect == WildcardRedirect::Disabled;
+        ensure(exact, "wildcard_redirect", "must be DISABLED in the profile fapi2")?;
         for (member, alg) in [
             ("token_endpoint_auth_signing_alg", &self.token_endpoint_auth_signing_alg),
             ("request_object_signing_alg", &self.request_object_signing_alg),

@@ -73,6 +73,7 @@ const METADATA: &[&str] = &[
     "frontchannel_logout_session_required",
     "backchannel_logout_uri",
     "backchannel_logout_session_required",
+    "wildcard_redirect",
     "consent_method",
     "pkce_required",
     "refresh_token",

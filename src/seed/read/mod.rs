@@ -3,6 +3,7 @@
 mod client;
 mod policy;
 mod server;
+pub(super) mod sign_on_policy;
 mod user;
 
 use serde_json::Value;
@@ -10,10 +11,10 @@ use serde_json::Value;
 pub(super) use self::{
     client::Client,
     policy::Policy,
-    server::{Claim, Scope, Server},
+    server::{Claim, Scope, Server, Settings},
     user::{Password, User},
 };
-use self::{client::client, server::server, user::user};
+use self::{client::client, server::server, sign_on_policy::Policies, user::user};
 use super::{
     SeedError,
     document::{Members, Node, Place, Reference},
@@ -26,6 +27,7 @@ pub(super) struct Document {
     pub(super) clients: Vec<Client>,
     pub(super) servers: Vec<Server>,
     pub(super) origins: Vec<Origin>,
+    pub(super) policies: Policies,
 }
 
 pub(super) struct Group {
@@ -50,7 +52,7 @@ pub(super) struct Origin {
 
 pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, SeedError> {
     let known = ["force", "groups", "users", "clients", "authorization_servers", "trusted_origins"];
-    let root = root.read(file).members(&known)?;
+    let root = root.read(file).members(&[&known[..], &sign_on_policy::KEYS[..]].concat())?;
     let force = root.flag("force")?.unwrap_or(false);
     Ok(Document {
         groups: list(&root, "groups", "name", group)?,
@@ -58,6 +60,7 @@ pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, 
         clients: list(&root, "clients", "client_id", |place| client(place, force))?,
         servers: list(&root, "authorization_servers", "id", server)?,
         origins: list(&root, "trusted_origins", "origin", origin)?,
+        policies: sign_on_policy::policies(&root)?,
     })
 }
 

@@ -107,7 +107,7 @@ fn rule(place: &Place<'_>, index: usize) -> Result<Rule, SeedError> {
     })
 }
 
-fn priority(members: &Members<'_>, index: usize) -> Result<i32, SeedError> {
+pub(super) fn priority(members: &Members<'_>, index: usize) -> Result<i32, SeedError> {
     let given = members.opt("priority", |place| place.integer(1..=100_000))?;
     let given = given.map_or_else(|| i32::try_from(index.saturating_add(1)), i32::try_from);
     given.map_err(|_| members.place.error("the list is too long"))

@@ -31,16 +31,23 @@ pub(in crate::seed) struct Server {
     pub(in crate::seed) audience: Option<(String, Spot)>,
     pub(in crate::seed) status: Option<Status>,
     pub(in crate::seed) access_token_profile: Option<AccessTokenProfile>,
+    pub(in crate::seed) settings: Settings,
+    pub(in crate::seed) scopes: Vec<Scope>,
+    pub(in crate::seed) claims: Vec<Claim>,
+    pub(in crate::seed) policies: Vec<Policy>,
+}
+
+/// What is said of the settings; what is not stays as it is.
+#[derive(Default)]
+pub(in crate::seed) struct Settings {
     pub(in crate::seed) signing_algorithms: Option<Vec<::keys::Algorithm>>,
     pub(in crate::seed) code_lifetime: Option<u32>,
     pub(in crate::seed) id_token_lifetime: Option<u32>,
+    pub(in crate::seed) dpop_nonce_required: Option<bool>,
     pub(in crate::seed) resources: Option<Vec<String>>,
     pub(in crate::seed) userinfo: Option<UserinfoSettings>,
     pub(in crate::seed) trusted_issuers: Option<Vec<TrustedIssuer>>,
     pub(in crate::seed) trusted_servers: Option<Vec<Reference>>,
-    pub(in crate::seed) scopes: Vec<Scope>,
-    pub(in crate::seed) claims: Vec<Claim>,
-    pub(in crate::seed) policies: Vec<Policy>,
 }
 
 pub(in crate::seed) struct Scope {
@@ -83,21 +90,6 @@ pub(super) fn server(place: &Place<'_>) -> Result<Server, SeedError> {
     if text.len() > 100 || !text.chars().all(allowed) || text == "v1" {
         return Err(id.error("has at most 100 letters, digits, `-` or `_`, and is not `v1`"));
     }
-    let settings = members.opt("settings", |place| {
-        place.members(&[
-            "signing_algorithms",
-            "code_lifetime",
-            "id_token_lifetime",
-            "resources",
-            "userinfo",
-            "trusted_issuers",
-            "trusted_servers",
-        ])
-    })?;
-    let settings = settings.as_ref();
-    let lifetime = |key: &str, most: u32| {
-        settings.map_or(Ok(None), |settings| settings.opt(key, |place| place.integer(1..=most)))
-    };
     Ok(Server {
         id: text,
         spot: place.spot(),
@@ -106,18 +98,7 @@ pub(super) fn server(place: &Place<'_>) -> Result<Server, SeedError> {
         audience: members.opt("audience", |place| Ok((place.text()?, place.spot())))?,
         status: status(&members)?,
         access_token_profile: members.opt("access_token_profile", |place| place.word("okta, rfc9068"))?,
-        signing_algorithms: settings
-            .map_or(Ok(None), |settings| settings.opt("signing_algorithms", |place| algorithms(&place)))?,
-        code_lifetime: lifetime("code_lifetime", 600)?,
-        id_token_lifetime: lifetime("id_token_lifetime", 86_400)?,
-        resources: settings
-            .map_or(Ok(None), |settings| settings.opt("resources", |place| resources(&place)))?,
-        userinfo: settings.map_or(Ok(None), |settings| settings.opt("userinfo", |place| userinfo(&place)))?,
-        trusted_issuers: settings.map_or(Ok(None), |settings| {
-            settings.opt("trusted_issuers", |_| list(settings, "trusted_issuers", "issuer", trusted_issuer))
-        })?,
-        trusted_servers: settings
-            .map_or(Ok(None), |settings| settings.opt("trusted_servers", |place| place.references()))?,
+        settings: members.opt("settings", |place| settings(&place))?.unwrap_or_default(),
         scopes: list(&members, "scopes", "name", scope)?,
         claims: list(&members, "claims", "name", claim)?,
         policies: list(&members, "policies", "name", |place| Ok(place.clone()))?
@@ -125,6 +106,30 @@ pub(super) fn server(place: &Place<'_>) -> Result<Server, SeedError> {
             .enumerate()
             .map(|(index, place)| policy(&place, index))
             .collect::<Result<_, _>>()?,
+    })
+}
+
+fn settings(place: &Place<'_>) -> Result<Settings, SeedError> {
+    let members = place.members(&[
+        "signing_algorithms",
+        "code_lifetime",
+        "id_token_lifetime",
+        "dpop_nonce_required",
+        "resources",
+        "userinfo",
+        "trusted_issuers",
+        "trusted_servers",
+    ])?;
+    Ok(Settings {
+        signing_algorithms: members.opt("signing_algorithms", |place| algorithms(&place))?,
+        code_lifetime: members.opt("code_lifetime", |place| place.integer(1..=600))?,
+        id_token_lifetime: members.opt("id_token_lifetime", |place| place.integer(1..=86_400))?,
+        dpop_nonce_required: members.flag("dpop_nonce_required")?,
+        resources: members.opt("resources", |place| resources(&place))?,
+        userinfo: members.opt("userinfo", |place| userinfo(&place))?,
+        trusted_issuers: members
+            .opt("trusted_issuers", |_| list(&members, "trusted_issuers", "issuer", trusted_issuer))?,
+        trusted_servers: members.opt("trusted_servers", |place| place.references())?,
     })
 }
 

@@ -3,13 +3,19 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    model::user::UserStatus,
+    model::{
+        policy::PasswordRules,
+        user::{Profile, UserStatus},
+    },
     secret::Secret,
     seed::{
         SeedError,
         document::{Members, Place, Reference},
     },
-    user::{credentials::MAX_PASSWORD_BYTES, login::LoginKey},
+    user::{
+        login::LoginKey,
+        password_policy::{self, Owner},
+    },
 };
 
 pub(in crate::seed) struct User {
@@ -78,7 +84,7 @@ pub(super) fn user(place: &Place<'_>, force: bool) -> Result<User, SeedError> {
         login: login.text()?,
         key,
         profile: profile(&members)?,
-        password: password(&members)?,
+        password: password(&members, &login.text()?)?,
         force: members.flag("force")?.unwrap_or(force),
         status: members.opt("status", |place| {
             UserStatus::parse(&place.text()?).ok_or_else(|| {
@@ -113,7 +119,7 @@ fn profile(members: &Members<'_>) -> Result<Map<String, Value>, SeedError> {
     Ok(profile)
 }
 
-fn password(members: &Members<'_>) -> Result<Option<Password>, SeedError> {
+fn password(members: &Members<'_>, login: &str) -> Result<Option<Password>, SeedError> {
     let hash = members.opt("password_hash", |place| {
         let hash = place.text()?;
         if hash.starts_with("$argon2id$") && hash.split('$').count() == 6 {
@@ -124,8 +130,11 @@ fn password(members: &Members<'_>) -> Result<Option<Password>, SeedError> {
     })?;
     let clear = members.opt("password", |place| {
         let password = place.text()?;
-        if password.len() > MAX_PASSWORD_BYTES {
-            return Err(place.error("is longer than 1024 bytes"));
+        let owner = Owner { login, profile: &Profile::default() };
+        let lacks = password_policy::check(&password, owner, &PasswordRules::default());
+        if !lacks.is_empty() {
+            let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+            return Err(place.error(lacks.join(", ")));
         }
         if hash.is_some() {
             return Err(place.error("and `password_hash` exclude each other"));

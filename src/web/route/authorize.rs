@@ -97,6 +97,10 @@ pub(crate) async fn post(
             return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None);
         }
     };
+    // What cannot be read is refused before it is written: it would be on the GET that follows.
+    if let Err(error) = parse(encoded.as_bytes()) {
+        return unreadable(visit, &error);
+    }
     let parked = match park(&app, &encoded, &caller).await {
         Ok(parked) => parked,
         Err(error) => return flow_error(visit, error),

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     app::App,
     authorize::dispatch::{Journey, deny, dispatch},
-    model::user::User,
+    claims::by_scope::claims_of,
+    model::{Status, authorization_server::ClaimType, user::User},
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
@@ -24,6 +25,7 @@ use crate::{
     store,
     syslog::Caller,
     web::{
+        claim,
         consent::{ConsentPage, ConsentScope, DECISION_ACCEPT, ScopeChoice, consent},
         headers,
         layout::Person,
@@ -64,6 +66,7 @@ fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
         user: signed_in_as(user),
         switch_account_href: Some(format!("/accounts?flow={}", waiting.flow.id)),
         scopes: asked_for(waiting),
+        claims: claims_asked_for(waiting),
         return_host: url::Url::parse(&request.destination.redirect_uri)
             .ok()
             .and_then(|url| url.host_str().map(ToOwned::to_owned)),
@@ -103,6 +106,31 @@ pub(super) fn asked_for(waiting: &Waiting) -> Vec<ConsentScope> {
             }
         })
         .collect()
+}
+
+/// The claims that the request asks for one by one (Core §5.5) and that no scope of it brings anyway: standard claims in
+/// words, those of the authorization server by their names.
+fn claims_asked_for(waiting: &Waiting) -> Vec<String> {
+    let request = &waiting.flow.pending.request;
+    let brought: Vec<&str> = request.scope.iter().flat_map(claims_of).copied().collect();
+    let custom = |name: &str| {
+        let claims = &waiting.server.config.claims;
+        claims.iter().any(|claim| {
+            claim.name == name && claim.claim_type == ClaimType::Identity && claim.status == Status::Active
+        })
+    };
+    let mut told = Vec::new();
+    for name in request.claims.userinfo.names().chain(request.claims.id_token.names()) {
+        let words = match claim::in_words(name) {
+            Some(words) if !brought.contains(&name) => words,
+            None if custom(name) => name,
+            Some(_) | None => continue,
+        };
+        if !told.iter().any(|known| known == words) {
+            told.push(words.to_owned());
+        }
+    }
+    told
 }
 
 /// What a form agrees to. What was asked for is in the frozen request: a form can only leave optional scopes out.

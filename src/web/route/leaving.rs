@@ -42,6 +42,7 @@ pub(crate) async fn step_for(
         Ok(Step::Respond(response)) => deliver_to(visit, client, *response, method).await,
         Ok(
             Step::SignIn(_)
+            | Step::Factor(_)
             | Step::ChooseAccount(_)
             | Step::Consent(_)
             | Step::ConfirmDevice(_)

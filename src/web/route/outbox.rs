@@ -42,7 +42,10 @@ pub(crate) async fn get_json(
     app: Data<&Arc<App>>,
     caller: Data<&Arc<Caller>>,
 ) -> Response {
-    let visit = Visit::without_cookies(&app, &caller);
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&app, &caller, &fault),
+    };
     if !app.settings.dev || is_cross_site(request, &app.settings.issuer) {
         return nothing_here(visit);
     }
@@ -60,7 +63,10 @@ pub(crate) async fn get_mail(
     app: Data<&Arc<App>>,
     caller: Data<&Arc<Caller>>,
 ) -> Response {
-    let visit = Visit::without_cookies(&app, &caller);
+    let visit = match Visit::begin(&app, &caller, request.headers()).await {
+        Ok(visit) => visit,
+        Err(fault) => return no_visit(&app, &caller, &fault),
+    };
     let found = request.raw_path_param("message_id").and_then(|id| app.dev_outbox.find(id));
     let Some(ShownMessage { rendered: Rendered::Mail(mail), .. }) = found.filter(|_| app.settings.dev) else {
         return nothing_here(visit);

@@ -216,9 +216,8 @@ async fn signed_in_as(mut visit: Visit<'_>, mut waiting: Waiting, signed_in: ser
         display_name: signed_in.user.profile.full_name().unwrap_or_else(|| signed_in.user.login.clone()),
     });
     visit.save_accounts();
+    waiting.flow.pending.progress.signed_in(&signed_in.user.id, &signed_in.opened.session.factors);
     visit.open_session(signed_in.opened.session, signed_in.opened.cookie.expose());
-    waiting.flow.pending.progress.authenticated = Some(signed_in.user.id.clone());
-    waiting.flow.pending.progress.chosen = Some(signed_in.user.id);
     if let Err(error) = waiting.save(app).await {
         return flow_error(visit, error);
     }
@@ -231,12 +230,11 @@ async fn signed_in_as(mut visit: Visit<'_>, mut waiting: Waiting, signed_in: ser
 fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, refusal: Refusal) -> Response {
     let now = visit.app.now();
     let (status, error, wait) = match refusal {
-        Refusal::Refused => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
+        Refusal::Refused | Refusal::Incomplete => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
         Refusal::Throttled(count) => {
             (StatusCode::TOO_MANY_REQUESTS, SignInError::TooManyAttempts, Some(retry_after(&count, now)))
         }
         Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, SignInError::Busy, Some(2)),
-        Refusal::IllegalStep(_) => (StatusCode::BAD_REQUEST, SignInError::Expired, None),
         Refusal::Fault(fault) => return fault_page(visit, &fault),
     };
     let mut response = page(visit, waiting, Some(identifier), (status, Some(error)));

@@ -1,0 +1,179 @@
+//! Factors in a transaction: enrolling, activating, proving, sending again.
+
+use std::sync::Arc;
+
+use poem::{Request, Response, web::Data};
+use poem_openapi::{OpenApi, param::Path, types::Any};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Asked, Served, TransactionDoc, either, invalid,
+    schema::{EnrollBody, StateTokenBody, VerifyBody},
+};
+use crate::{
+    api::{
+        error::oauth::json_response,
+        json_body::JsonBody,
+        payload::{Answer, Documentation},
+    },
+    authn::{
+        service::factors::{self, Given},
+        transaction::Remember,
+    },
+    factor::{UpdatePhone, question::QUESTIONS},
+    id::FactorId,
+    model::factor::FactorKind,
+    secret::Secret,
+    syslog::Caller,
+};
+
+/// The endpoints.
+pub struct Factors(pub(super) Served);
+
+struct QuestionsDoc;
+
+impl Documentation for QuestionsDoc {
+    const STATUSES: &'static [(u16, &'static str)] = &[(200, "The questions")];
+    type Schema = Any<Value>;
+}
+
+#[OpenApi]
+impl Factors {
+    /// The questions that can be answered (Okta Authentication API)
+    #[oai(path = "/api/v1/authn/factors/questions", method = "get", operation_id = "listAuthnQuestions")]
+    async fn questions(&self) -> Answer<QuestionsDoc> {
+        let all = QUESTIONS.map(|(question, text)| json!({ "question": question, "questionText": text }));
+        Answer::new(json_response(http::StatusCode::OK, &all))
+    }
+
+    /// Enrol a factor (Okta Authentication API)
+    #[oai(path = "/api/v1/authn/factors", method = "post", operation_id = "enrollFactorInAuthn")]
+    async fn enroll(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        body: JsonBody<EnrollBody>,
+    ) -> Answer<TransactionDoc> {
+        Answer::new(either(self.enrol(request, &caller, &body).await))
+    }
+
+    /// Prove a factor that was enrolled (Okta Authentication API)
+    #[oai(
+        path = "/api/v1/authn/factors/:factor_id/lifecycle/activate",
+        method = "post",
+        operation_id = "activateFactorInAuthn"
+    )]
+    async fn activate(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        factor_id: Path<String>,
+        body: JsonBody<VerifyBody>,
+    ) -> Answer<TransactionDoc> {
+        let answer = async {
+            let asked = Asked::read(&self.0, request, &caller, &body).await?;
+            let (token, code) = (asked.state_token()?, asked.secret("passCode")?);
+            let factor = FactorId::new(factor_id.0);
+            asked.answer(factors::activate(asked.app, &asked.visitor(), token, (&factor, code)).await)
+        };
+        Answer::new(either(answer.await))
+    }
+
+    /// Have the code of an enrolment sent again (Okta Authentication API)
+    #[oai(
+        path = "/api/v1/authn/factors/:factor_id/lifecycle/resend",
+        method = "post",
+        operation_id = "resendActivationInAuthn"
+    )]
+    async fn resend_activation(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        factor_id: Path<String>,
+        body: JsonBody<StateTokenBody>,
+    ) -> Answer<TransactionDoc> {
+        let answer = async {
+            let asked = Asked::read(&self.0, request, &caller, &body).await?;
+            let factor = FactorId::new(factor_id.0);
+            let token = asked.state_token()?;
+            asked.answer(factors::resend_activation(asked.app, &asked.visitor(), token, &factor).await)
+        };
+        Answer::new(either(answer.await))
+    }
+
+    /// Choose or prove a factor (Okta Authentication API)
+    #[oai(
+        path = "/api/v1/authn/factors/:factor_id/verify",
+        method = "post",
+        operation_id = "verifyFactorInAuthn"
+    )]
+    async fn verify(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        factor_id: Path<String>,
+        body: JsonBody<VerifyBody>,
+    ) -> Answer<TransactionDoc> {
+        let answer = async {
+            let asked = Asked::read(&self.0, request, &caller, &body).await?;
+            let given = match (asked.text("passCode")?, asked.text("answer")?) {
+                (Some(code), _) => Given::PassCode(Secret::new(code.to_owned())),
+                (None, Some(answer)) => Given::Answer(Secret::new(answer.to_owned())),
+                (None, None) => Given::Nothing,
+            };
+            let remember = if asked.flag("rememberDevice") { Remember::Yes } else { Remember::No };
+            let factor = FactorId::new(factor_id.0);
+            let token = asked.state_token()?;
+            let visitor = asked.visitor();
+            let step = factors::verify(asked.app, &visitor, token, (&factor, given), remember);
+            asked.answer(step.await)
+        };
+        Answer::new(either(answer.await))
+    }
+
+    /// Have the code of a factor sent again (Okta Authentication API)
+    #[oai(
+        path = "/api/v1/authn/factors/:factor_id/verify/resend",
+        method = "post",
+        operation_id = "resendChallengeInAuthn"
+    )]
+    async fn resend(
+        &self,
+        request: &Request,
+        caller: Data<&Arc<Caller>>,
+        factor_id: Path<String>,
+        body: JsonBody<StateTokenBody>,
+    ) -> Answer<TransactionDoc> {
+        let answer = async {
+            let asked = Asked::read(&self.0, request, &caller, &body).await?;
+            let factor = FactorId::new(factor_id.0);
+            let token = asked.state_token()?;
+            asked.answer(factors::resend(asked.app, &asked.visitor(), token, &factor).await)
+        };
+        Answer::new(either(answer.await))
+    }
+}
+
+impl Factors {
+    async fn enrol(
+        &self,
+        request: &Request,
+        caller: &Caller,
+        body: &JsonBody<EnrollBody>,
+    ) -> Result<Response, Response> {
+        let asked = Asked::read(&self.0, request, caller, body).await?;
+        let token = asked.state_token()?;
+        let factor_type = asked.required("factorType")?;
+        let kind = FactorKind::parse(factor_type, asked.text("provider")?)
+            .ok_or_else(|| invalid("factorType", "is not a factor that can be enrolled here"))?;
+        let profile = match asked.members.get("profile") {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(profile)) => profile.clone(),
+            Some(_) => return Err(invalid("profile", "must be an object")),
+        };
+        let update = if asked.flag("updatePhone") { UpdatePhone::Replace } else { UpdatePhone::Keep };
+        let visitor = asked.visitor();
+        let step = factors::enroll(asked.app, &visitor, token, (kind, profile), update);
+        asked.answer(step.await)
+    }
+}

@@ -1,0 +1,427 @@
+//! Okta's Authentication API (`/api/v1/authn…`): one file for each group of endpoints, and [`view`], which tells a
+//! transaction in Okta's JSON. The machine behind it is [`crate::authn`].
+//!
+//! Who sends `Authorization: SSWS` is a trusted application: it names the device of its user, gets recovery tokens, and hands
+//! session tokens to whom it likes. Everybody else is public.
+
+pub mod credentials;
+pub mod factors;
+pub mod navigation;
+pub mod primary;
+pub mod recovery;
+
+mod schema;
+mod view;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use poem::{Request, Response};
+use poem_openapi::types::{Any, Type};
+use serde_json::{Map, Value};
+
+use crate::{
+    api::{
+        error::{
+            oauth::json_response,
+            okta::{Envelope, rate_limit_headers},
+        },
+        json_body::JsonBody,
+        payload::Documentation,
+        v1::administrator::trusted_application,
+    },
+    app::App,
+    authn::{
+        service::{AuthnError, Face, Reply, Visitor},
+        session_token::BoundTo,
+    },
+    factor::FactorError,
+    fault::Fault,
+    model::{
+        factor::FactorKind,
+        recovery::{PhoneChannel, RecoveryKind},
+    },
+    secret::{Secret, opaque_token},
+    syslog::Caller,
+    user::{password::PasswordError, recovery::RecoveryError},
+    web::{
+        cookie::{Cookie, Lifetime},
+        route::cookies,
+    },
+};
+
+/// The longest name that a trusted application gives a device.
+const MAX_DEVICE_TOKEN: usize = 32;
+/// The longest `relayState`.
+const MAX_RELAY_STATE: usize = 2048;
+/// The longest text of any other member.
+const MAX_TEXT: usize = 4096;
+/// How long a browser is known by its cookie.
+const DEVICE_LIFETIME: time::Duration = time::Duration::days(400);
+
+/// The application behind a group of endpoints; absent where they only document themselves.
+#[derive(Clone)]
+pub struct Served(Option<Arc<App>>);
+
+impl Served {
+    /// Endpoints that serve an application.
+    pub fn new(app: Arc<App>) -> Self {
+        Self(Some(app))
+    }
+
+    /// Endpoints that only document themselves.
+    pub fn detached() -> Self {
+        Self(None)
+    }
+
+    fn app(&self) -> Result<&App, Response> {
+        self.0.as_deref().ok_or_else(|| Envelope::internal().respond())
+    }
+}
+
+/// All groups of endpoints.
+pub type Endpoints = (
+    primary::Primary,
+    factors::Factors,
+    credentials::Credentials,
+    recovery::Recovery,
+    navigation::Navigation,
+);
+
+/// All groups of endpoints, for one application or for documentation alone.
+pub fn endpoints(served: &Served) -> Endpoints {
+    (
+        primary::Primary(served.clone()),
+        factors::Factors(served.clone()),
+        credentials::Credentials(served.clone()),
+        recovery::Recovery(served.clone()),
+        navigation::Navigation(served.clone()),
+    )
+}
+
+/// What answers to a transaction mean.
+struct TransactionDoc;
+
+impl Documentation for TransactionDoc {
+    const STATUSES: &'static [(u16, &'static str)] = &[
+        (200, "Where the transaction stands"),
+        (400, "The request cannot be read, or a member is wrong"),
+        (401, "The credentials or the token are not valid"),
+        (403, "The step is not allowed now, or the code, answer or password is not accepted"),
+        (429, "Too many requests"),
+    ];
+    type Schema = schema::TransactionObject;
+}
+
+/// What an answer without a transaction means.
+struct EmptyDoc;
+
+impl Documentation for EmptyDoc {
+    const STATUSES: &'static [(u16, &'static str)] = &[
+        (200, "The transaction is over"),
+        (400, "The request cannot be read"),
+        (401, "The state token is not valid"),
+    ];
+    type Schema = Any<Value>;
+}
+
+/// A request that was read.
+struct Asked<'a> {
+    app: &'a App,
+    caller: Caller,
+    members: Map<String, Value>,
+    query: crate::protocol::params::Params,
+    bound_to: BoundTo,
+    device: Option<String>,
+    /// A cookie that makes the browser known, where it had none.
+    set_cookie: Option<HeaderValue>,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads a request: who sends it, from where, and what.
+    async fn read<T: Type>(
+        served: &'a Served,
+        request: &Request,
+        caller: &Caller,
+        body: &JsonBody<T>,
+    ) -> Result<Self, Response> {
+        let app = served.app()?;
+        let trusted = trusted_application(app, request).await?;
+        let members = body.members().map_err(|_| Envelope::malformed().respond())?;
+        let query = crate::protocol::params::Params::parse_query(request.uri().query().unwrap_or_default())
+            .map_err(|_| Envelope::invalid(StatusCode::BAD_REQUEST, "query").respond())?;
+        let origin = text_header(request.headers(), &header::ORIGIN);
+        let bound_to = match (&trusted, origin) {
+            (Some(_), _) => BoundTo::TrustedApplication,
+            (None, Some(origin)) => BoundTo::Origin(origin.to_owned()),
+            (None, None) => BoundTo::Program,
+        };
+        let caller = trusted.map_or_else(|| caller.clone(), |trusted| trusted.caller().clone());
+        let mut asked = Self { app, caller, members, query, bound_to, device: None, set_cookie: None };
+        asked.device = asked.device(request)?;
+        Ok(asked)
+    }
+
+    /// What tells the device apart. Only a trusted application may say it; a browser has its cookie, which it is given when
+    /// it asks to be remembered.
+    fn device(&mut self, request: &Request) -> Result<Option<String>, Response> {
+        if self.bound_to == BoundTo::TrustedApplication {
+            let context = self.members.get("context").and_then(Value::as_object);
+            let Some(token) = context.and_then(|context| context.get("deviceToken")) else {
+                return Ok(None);
+            };
+            let token = token.as_str().filter(|token| !token.is_empty() && token.len() <= MAX_DEVICE_TOKEN);
+            let token =
+                token.ok_or_else(|| invalid("context.deviceToken", "must have 1 to 32 characters"))?;
+            // Never the value of a cookie of ours.
+            return Ok(Some(format!("device-token:{token}")));
+        }
+        let sent = request.headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies = cookies(self.app);
+        if let Some(known) = cookies.find(sent, Cookie::Browser) {
+            return Ok(Some(known.to_owned()));
+        }
+        if !self.flag("rememberDevice") || !matches!(self.bound_to, BoundTo::Origin(_)) {
+            return Ok(None);
+        }
+        let fresh = opaque_token(self.app.random.as_ref());
+        let cookie = cookies.set(Cookie::Browser, fresh.expose(), Lifetime::MaxAge(DEVICE_LIFETIME));
+        self.set_cookie = HeaderValue::from_str(&cookie).ok();
+        Ok(Some(fresh.expose().clone()))
+    }
+
+    /// Who takes the step.
+    fn visitor(&self) -> Visitor<'_> {
+        Visitor { caller: &self.caller, device: self.device.as_deref(), face: Face::Api(&self.bound_to) }
+    }
+
+    /// Whether a query parameter is `true`.
+    fn flag(&self, name: &str) -> bool {
+        self.query.one(name) == Some("true")
+    }
+
+    /// A member that is text, if it is there.
+    fn text(&self, name: &'static str) -> Result<Option<&str>, Response> {
+        let limit = if name == "relayState" { MAX_RELAY_STATE } else { MAX_TEXT };
+        match self.members.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.len() <= limit => Ok(Some(text)),
+            Some(Value::String(_)) => Err(invalid(name, "is too long")),
+            Some(_) => Err(invalid(name, "must be a string")),
+        }
+    }
+
+    /// A member that must be there.
+    fn required(&self, name: &'static str) -> Result<&str, Response> {
+        let given = self.text(name)?.filter(|text| !text.is_empty());
+        given.ok_or_else(|| invalid(name, "The field cannot be left blank"))
+    }
+
+    /// A secret that must be there.
+    fn secret(&self, name: &'static str) -> Result<Secret<String>, Response> {
+        Ok(Secret::new(self.required(name)?.to_owned()))
+    }
+
+    /// The state token; without one there is no transaction.
+    fn state_token(&self) -> Result<&str, Response> {
+        self.text("stateToken")?.ok_or_else(|| Envelope::invalid_token().respond())
+    }
+
+    /// A member that is true or false; absent: false.
+    fn truth(&self, name: &'static str) -> Result<bool, Response> {
+        match self.members.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(given)) => Ok(*given),
+            Some(_) => Err(invalid(name, "must be true or false")),
+        }
+    }
+
+    /// What is asked for at the beginning (Okta `options`).
+    fn options(&self) -> Result<crate::authn::rules::Options, Response> {
+        let options = match self.members.get("options") {
+            None | Some(Value::Null) => return Ok(crate::authn::rules::Options::default()),
+            Some(Value::Object(options)) => options,
+            Some(_) => return Err(invalid("options", "must be an object")),
+        };
+        let flag = |name: &str| options.get(name).is_some_and(|value| *value == Value::Bool(true));
+        Ok(crate::authn::rules::Options {
+            multi_optional_factor_enroll: flag("multiOptionalFactorEnroll"),
+            warn_before_password_expired: flag("warnBeforePasswordExpired"),
+        })
+    }
+
+    /// Tells where a step led.
+    fn answer(&self, reply: Result<Reply, AuthnError>) -> Result<Response, Response> {
+        let reply = reply.map_err(|error| refused(&error))?;
+        let mut response = json_response(StatusCode::OK, &view::reply(self.app, &reply));
+        if let Some(cookie) = &self.set_cookie {
+            response.headers_mut().append(header::SET_COOKIE, cookie.clone());
+        }
+        Ok(response)
+    }
+}
+
+fn text_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// What an endpoint answers, whichever way it got there.
+fn either(answer: Result<Response, Response>) -> Response {
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+/// E0000001 about one member.
+fn invalid(member: &str, problem: &str) -> Response {
+    Envelope::validation(member, [format!("{member}: {problem}")]).respond()
+}
+
+/// The fault of a request, which is ours.
+fn failed(fault: &Fault) -> Response {
+    match fault {
+        Fault::Overloaded(what) => {
+            tracing::warn!(what, "overloaded");
+            Envelope::unavailable().respond()
+        }
+        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+            tracing::error!(%fault, "a request failed");
+            Envelope::internal().respond()
+        }
+    }
+}
+
+/// Why a step was not taken, in Okta's codes.
+fn refused(error: &AuthnError) -> Response {
+    let envelope = match error {
+        // What policy cannot be satisfied by is told like a wrong password: who may not sign in learns no rule.
+        AuthnError::Refused | AuthnError::Unreachable => Envelope::authentication_failed(),
+        AuthnError::Throttled(count) => {
+            let mut response = Envelope::rate_limit().respond();
+            rate_limit_headers(response.headers_mut(), count);
+            return response;
+        }
+        AuthnError::Busy => Envelope::rate_limit(),
+        AuthnError::Token => Envelope::invalid_token(),
+        AuthnError::Locked => locked(),
+        AuthnError::NotAllowed => not_allowed(),
+        AuthnError::Factor(error) => return factor_refused(error),
+        AuthnError::Password(error) => return password_refused(error),
+        AuthnError::Recovery(error) => return recovery_refused(error, RecoveryKind::Password),
+        AuthnError::Fault(fault) => return failed(fault),
+    };
+    envelope.respond()
+}
+
+fn envelope(status: u16, code: &'static str, summary: &str) -> Envelope {
+    Envelope::new(StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN), code, summary)
+}
+
+/// E0000079: what is not published is refused.
+fn not_allowed() -> Envelope {
+    const SUMMARY: &str = "This operation is not allowed in the current authentication state.";
+    envelope(403, "E0000079", SUMMARY).because(SUMMARY)
+}
+
+fn locked() -> Envelope {
+    envelope(403, "E0000069", "User Locked")
+}
+
+fn wrong(cause: &str) -> Envelope {
+    envelope(403, "E0000068", "Invalid Passcode/Answer").because(cause)
+}
+
+fn sent_recently(kind: FactorKind) -> Envelope {
+    match kind {
+        FactorKind::Sms => envelope(
+            429,
+            "E0000109",
+            "A text message was sent recently. Wait 30 seconds before trying again.",
+        ),
+        FactorKind::Call => {
+            envelope(429, "E0000133", "A call was made recently. Wait 30 seconds before trying again.")
+        }
+        FactorKind::Email
+        | FactorKind::Question
+        | FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom => {
+            envelope(429, "E0000118", "A mail was sent recently. Wait 5 seconds before trying again.")
+        }
+    }
+}
+
+fn factor_refused(error: &FactorError) -> Response {
+    let envelope = match error {
+        FactorError::Wrong => wrong("The passcode or answer does not match. Try again."),
+        FactorError::Replayed => wrong("The passcode was used before. Wait for the next one."),
+        FactorError::OutsideWindow => {
+            envelope(403, "E0000083", "The passcode is valid but outside of its time.")
+        }
+        FactorError::Locked => locked(),
+        FactorError::TooManyAttempts | FactorError::TooManyMessages => Envelope::rate_limit(),
+        FactorError::SentRecently(kind) => sent_recently(*kind),
+        FactorError::Invalid { member, problem } => return invalid(member, problem),
+        FactorError::PhoneNumber => envelope(400, "E0000098", "Invalid phone number."),
+        FactorError::PhoneExtension => envelope(400, "E0000121", "Invalid phone extension."),
+        FactorError::Country => envelope(403, "E0000099", "No messages are sent to this country."),
+        FactorError::NotAllowed => Envelope::forbidden(),
+        FactorError::Unknown | FactorError::WrongStatus => not_allowed(),
+        FactorError::Fault(fault) => return failed(fault),
+    };
+    envelope.respond()
+}
+
+fn password_refused(error: &PasswordError) -> Response {
+    let not_updated =
+        |cause: String| envelope(403, "E0000014", "Update of credentials failed").because(cause);
+    let envelope = match error {
+        PasswordError::NotAllowed => envelope(403, "E0000035", "Change password not allowed."),
+        PasswordError::WrongPassword => {
+            not_updated("oldPassword: The credentials provided were incorrect.".to_owned())
+        }
+        PasswordError::Locked => locked(),
+        PasswordError::TooYoung { .. } | PasswordError::Weak(_) => not_updated(format!("password: {error}")),
+        PasswordError::Status(_) => {
+            envelope(403, "E0000038", "This operation is not allowed in the user's current status.")
+        }
+        PasswordError::Busy => Envelope::rate_limit(),
+        PasswordError::Fault(fault) => return failed(fault),
+    };
+    envelope.respond()
+}
+
+fn recovery_refused(error: &RecoveryError, kind: RecoveryKind) -> Response {
+    let envelope = match error {
+        RecoveryError::Throttled(count) => {
+            let mut response = Envelope::rate_limit().respond();
+            rate_limit_headers(response.headers_mut(), count);
+            return response;
+        }
+        RecoveryError::NotAllowed if kind == RecoveryKind::Unlock => {
+            envelope(403, "E0000032", "Unlock is not allowed for this user.")
+        }
+        RecoveryError::NotAllowed => {
+            envelope(403, "E0000034", "Forgot password not allowed on specified user.")
+        }
+        RecoveryError::UnknownUser => envelope(403, "E0000095", "Recovery not allowed for unknown user."),
+        RecoveryError::Unknown => Envelope::invalid_token(),
+        RecoveryError::Spent => envelope(
+            403,
+            "E0000105",
+            "You have accessed a link that has expired or has been previously used.",
+        ),
+        RecoveryError::WrongCode => wrong("The token does not match. Try again."),
+        RecoveryError::WrongAnswer => {
+            envelope(403, "E0000087", "The recovery question answer did not match our records.")
+        }
+        RecoveryError::Locked => locked(),
+        RecoveryError::SentRecently(PhoneChannel::Sms) => sent_recently(FactorKind::Sms),
+        RecoveryError::SentRecently(PhoneChannel::Call) => sent_recently(FactorKind::Call),
+        RecoveryError::TooManyMessages | RecoveryError::Busy => Envelope::rate_limit(),
+        RecoveryError::Invalid { member, problem } => return invalid(member, problem),
+        RecoveryError::Status(_) => {
+            envelope(403, "E0000038", "This operation is not allowed in the user's current status.")
+        }
+        RecoveryError::Fault(fault) => return failed(fault),
+    };
+    envelope.respond()
+}

@@ -1,0 +1,145 @@
+//! What is known of the user of a transaction, loaded anew for every request, and the rules that follow.
+
+use std::net::IpAddr;
+
+use super::{
+    remember,
+    rules::{Demand, Evidence, RecoveryQuestion, Rules, Standing, Usable},
+    state::Purpose,
+    transaction::Transaction,
+};
+use crate::{
+    app::App,
+    factor::service,
+    fault::Fault,
+    id::{FactorId, UserId},
+    model::{
+        assurance::{AuthenticationRequirement, Freshness},
+        factor::{Factor, FactorKind, FactorStatus},
+        policy::{MfaEnroll, Requirement, UserPolicies},
+        user::User,
+    },
+    protocol::acr::Acr,
+    session::sso::FactorPromptMet,
+    user::{password, policies, recovery::question},
+};
+
+/// What is known.
+#[derive(Debug)]
+pub struct Facts {
+    /// The user; absent: nobody, which nobody outside learns.
+    pub user: Option<User>,
+    /// What policies decide.
+    pub policies: UserPolicies,
+    /// The factors, those that wait for activation too, the last used first.
+    pub factors: Vec<Factor>,
+    /// The recovery question, where it is asked.
+    pub question: Option<String>,
+    /// What must be proved and done.
+    pub rules: Rules,
+    /// What answers the prompt for a factor, as it stands.
+    pub(super) prompt: FactorPromptMet,
+}
+
+impl Facts {
+    /// What is known of nobody.
+    pub(super) fn of_nobody() -> Self {
+        Self {
+            user: None,
+            policies: UserPolicies::default(),
+            factors: Vec::new(),
+            question: None,
+            rules: Rules::default(),
+            prompt: FactorPromptMet::ByFactors,
+        }
+    }
+
+    /// What is known of a user.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) async fn load(
+        app: &App,
+        user: User,
+        transaction: &Transaction,
+        (device, ip): (Option<&str>, Option<IpAddr>),
+    ) -> Result<Self, Fault> {
+        let policies = policies::of_user(app, &user, ip).await?;
+        let factors = service::list(app, &user.id).await?;
+        let remembered = remember::stands(app, &user, &policies.session, device).await?;
+        let recovers = matches!(transaction.position.purpose, Purpose::Recovery(_));
+        let question = if recovers && policies.password.recovery_question {
+            question::find(app, &user.id).await?
+        } else {
+            None
+        };
+        let mut demands = vec![Demand::level(Acr::OneFactorAny)];
+        if policies.session.require_factor && !remembered {
+            demands.push(Demand::beside_password());
+        }
+        demands.extend(wanted(&transaction.context.requirement, transaction));
+        let rules = Rules {
+            demands,
+            factors: factors.iter().filter(|factor| factor.is_active()).map(Usable::from).collect(),
+            enrollable: enrollable(&policies.enroll, &factors),
+            prompt: policies.enroll.prompt,
+            password: standing(app, &user, &policies),
+            options: transaction.context.options,
+            question: if question.is_some() { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
+        };
+        let prompt =
+            if remembered { FactorPromptMet::ByRememberedDevice } else { FactorPromptMet::ByFactors };
+        Ok(Self { user: Some(user), policies, factors, question, rules, prompt })
+    }
+
+    /// A factor of the user.
+    pub fn factor(&self, id: &FactorId) -> Option<&Factor> {
+        self.factors.iter().find(|factor| factor.id == *id)
+    }
+
+    /// The user's id.
+    pub fn user_id(&self) -> Option<&UserId> {
+        self.user.as_ref().map(|user| &user.id)
+    }
+}
+
+/// What the caller wants, as demands on what is proved in, or brought into, the transaction.
+fn wanted<'a>(
+    requirement: &'a AuthenticationRequirement,
+    transaction: &'a Transaction,
+) -> impl Iterator<Item = Demand> + 'a {
+    requirement.all().iter().map(|assurance| Demand {
+        evidence: Evidence::Level(assurance.acr),
+        since: match assurance.fresh {
+            Freshness::Session => None,
+            Freshness::Since(moment) => Some(moment),
+            Freshness::Now => Some(transaction.began_at),
+        },
+    })
+}
+
+/// What the user may still enrol. A factor that is suspended is no reason to get another of its kind.
+fn enrollable(policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
+    let has = |kind: FactorKind| {
+        factors.iter().any(|factor| factor.kind == kind && factor.status != FactorStatus::PendingActivation)
+    };
+    FactorKind::ALL
+        .into_iter()
+        // Custom tokens are handed out by administrators (Okta Factors API).
+        .filter(|kind| *kind != FactorKind::HotpCustom && !has(*kind))
+        .map(|kind| (kind, policy.requirement(kind)))
+        .filter(|(_, requirement)| *requirement != Requirement::NotAllowed)
+        .collect()
+}
+
+fn standing(app: &App, user: &User, policies: &UserPolicies) -> Standing {
+    match password::standing(user, &policies.password, app.now()) {
+        password::PasswordStanding::Fine => Standing::Fine,
+        password::PasswordStanding::Warn { days } if policies.password.allow_change => {
+            Standing::Warn { days }
+        }
+        // There is nothing that the user could do about it.
+        password::PasswordStanding::Warn { .. } => Standing::Fine,
+        password::PasswordStanding::Expired => Standing::Expired,
+    }
+}

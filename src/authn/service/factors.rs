@@ -1,0 +1,212 @@
+//! Factors in a sign-in: choosing, proving, enrolling, activating, sending again.
+
+use super::{AuthnError, Effect, Reply, Step, Visitor, load, settle};
+use crate::{
+    app::App,
+    authn::{action::Action, event::Event as Fact, state::State, transaction::Remember},
+    factor::{Activate, Answer, Enrolment, FactorError, Proof, Purpose, UpdatePhone, service},
+    id::FactorId,
+    model::{
+        factor::{Factor, FactorKind},
+        session::VerifiedFactor,
+    },
+    secret::Secret,
+    store::unit::Unit,
+};
+
+/// What is given for a factor.
+#[derive(Clone, Debug)]
+pub enum Given {
+    /// Nothing: it is chosen, and what it needs is sent.
+    Nothing,
+    /// A one-time password.
+    PassCode(Secret<String>),
+    /// The answer to a question.
+    Answer(Secret<String>),
+}
+
+impl Given {
+    /// The answer in the words of factors, which a kind understands.
+    fn answer(self, kind: FactorKind) -> Option<Answer> {
+        match (self, kind) {
+            (Self::Nothing, _) => None,
+            // Okta's clients know one field for what is typed, too.
+            (Self::PassCode(text) | Self::Answer(text), FactorKind::Question) => Some(Answer::Text(text)),
+            (
+                Self::PassCode(code) | Self::Answer(code),
+                FactorKind::Sms
+                | FactorKind::Call
+                | FactorKind::Email
+                | FactorKind::TotpOkta
+                | FactorKind::TotpGoogle
+                | FactorKind::HotpCustom,
+            ) => Some(Answer::PassCode(code)),
+        }
+    }
+}
+
+/// Chooses a factor, or proves it. Where a link was mailed, asking without a code tells whether it was followed.
+///
+/// # Errors
+/// The factor is not asked for, or what was given is wrong.
+pub async fn verify(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    (factor, given): (&FactorId, Given),
+    remember: Remember,
+) -> Result<Reply, AuthnError> {
+    let mut step = load(app, visitor, state_token).await?;
+    step.check(&Action::Verify(factor.clone()))?;
+    let factor = known(&step, factor)?;
+    step.transaction.context.remember = remember;
+    match given.answer(factor.kind) {
+        Some(answer) => {
+            let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+            let proof = service::verify(app, step.user()?, &factor, &answer, purpose).await?;
+            proved(app, visitor, step, proof).await
+        }
+        None => choose(app, visitor, step, factor).await,
+    }
+}
+
+async fn choose(
+    app: &App,
+    visitor: &Visitor<'_>,
+    mut step: Step,
+    factor: Factor,
+) -> Result<Reply, AuthnError> {
+    let chosen = matches!(&step.position().state, State::MfaChallenge { .. });
+    if chosen && factor.kind == FactorKind::Email {
+        let purpose = (&step.transaction.id, visitor.caller);
+        match service::verify_link(app, step.user()?, &factor, purpose).await? {
+            Some(proof) => return proved(app, visitor, step, proof).await,
+            None => {
+                super::navigation::touch(app, &mut step).await?;
+                return Ok(step.pending());
+            }
+        }
+    }
+    send(app, visitor, step, &factor).await
+}
+
+/// Sends the code of the chosen factor again.
+///
+/// # Errors
+/// The factor was not chosen, or it is too early.
+pub async fn resend(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    factor: &FactorId,
+) -> Result<Reply, AuthnError> {
+    let step = load(app, visitor, state_token).await?;
+    step.check(&Action::ResendChallenge(factor.clone()))?;
+    let factor = known(&step, factor)?;
+    send(app, visitor, step, &factor).await
+}
+
+/// Chooses a factor, and sends what it needs.
+async fn send(app: &App, visitor: &Visitor<'_>, step: Step, factor: &Factor) -> Result<Reply, AuthnError> {
+    let unit = if factor.kind.is_sent() {
+        let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+        service::challenge(app, step.user()?, factor, purpose).await?
+    } else {
+        Unit::new()
+    };
+    let fact = Fact::FactorChosen { factor: factor.id.clone(), kind: factor.kind };
+    let lost = FactorError::SentRecently(factor.kind).into();
+    settle(app, visitor, step, Effect { fact, unit, lost }).await
+}
+
+async fn proved(
+    app: &App,
+    visitor: &Visitor<'_>,
+    step: Step,
+    Proof { verified, unit }: Proof,
+) -> Result<Reply, AuthnError> {
+    let fact = Fact::FactorVerified { proof: verified };
+    settle(app, visitor, step, Effect { fact, unit, lost: FactorError::Replayed.into() }).await
+}
+
+/// Enrols a factor. One that needs no more than what was given is proved thereby.
+///
+/// # Errors
+/// The kind cannot be enrolled now, or not like that.
+pub async fn enroll(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    (kind, profile): (FactorKind, serde_json::Map<String, serde_json::Value>),
+    update_phone: UpdatePhone,
+) -> Result<Reply, AuthnError> {
+    let mut step = load(app, visitor, state_token).await?;
+    step.check(&Action::Enroll(kind))?;
+    let enrolment = Enrolment {
+        kind,
+        profile,
+        factor_profile_id: None,
+        activate: Activate::ByUser,
+        update_phone,
+        token_lifetime: None,
+    };
+    let purpose = Purpose::Transaction(&step.transaction.id);
+    let enrolled = service::enroll(app, step.user()?, enrolment, purpose, visitor.caller).await?;
+    let factor = enrolled.factor;
+    let fact = if factor.is_active() {
+        Fact::FactorEnrolled { kind, proof: VerifiedFactor::factor(&factor, app.now()) }
+    } else {
+        Fact::EnrolmentBegun { factor: factor.id.clone(), kind }
+    };
+    // What is enrolled again takes the place of what was not completed.
+    step.facts.factors.retain(|other| other.kind != kind || other.is_active());
+    step.facts.factors.push(factor);
+    step.activation = enrolled.activation;
+    let lost = FactorError::already_set_up().into();
+    settle(app, visitor, step, Effect { fact, unit: enrolled.unit, lost }).await
+}
+
+/// Proves the factor that was enrolled.
+///
+/// # Errors
+/// Nothing was enrolled, or the proof does not count.
+pub async fn activate(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    (factor, code): (&FactorId, Secret<String>),
+) -> Result<Reply, AuthnError> {
+    let step = load(app, visitor, state_token).await?;
+    step.check(&Action::Activate(factor.clone()))?;
+    let factor = known(&step, factor)?;
+    let answer = Answer::PassCode(code);
+    let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+    let Proof { verified, unit } = service::activate(app, step.user()?, &factor, &answer, purpose).await?;
+    let fact = Fact::FactorEnrolled { kind: factor.kind, proof: verified };
+    settle(app, visitor, step, Effect { fact, unit, lost: FactorError::Replayed.into() }).await
+}
+
+/// Sends the code of an enrolment again.
+///
+/// # Errors
+/// Nothing was enrolled that codes are sent for, or it is too early.
+pub async fn resend_activation(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    factor: &FactorId,
+) -> Result<Reply, AuthnError> {
+    let step = load(app, visitor, state_token).await?;
+    step.check(&Action::ResendActivation(factor.clone()))?;
+    let factor = known(&step, factor)?;
+    let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+    let unit = service::challenge(app, step.user()?, &factor, purpose).await?;
+    let fact = Fact::EnrolmentBegun { factor: factor.id.clone(), kind: factor.kind };
+    let lost = FactorError::SentRecently(factor.kind).into();
+    settle(app, visitor, step, Effect { fact, unit, lost }).await
+}
+
+/// A factor of the user that the transaction speaks of.
+fn known(step: &Step, id: &FactorId) -> Result<Factor, AuthnError> {
+    step.facts.factor(id).cloned().ok_or(AuthnError::NotAllowed)
+}

@@ -1,0 +1,480 @@
+//! Authentication as a use case: load the state, check that the step is allowed, do the effect, state the fact, take the
+//! transition, save and log. Pages and the Authentication API call only this. It does not know that OAuth exists.
+//!
+//! Whatever an effect consumes is claimed by the unit that saves the transaction, or ends it and writes what it buys: a step
+//! happens once or not at all. Of two requests that take a step from the same state, one wins.
+
+pub mod credentials;
+pub mod factors;
+pub mod navigation;
+pub mod primary;
+pub mod recovery;
+
+use super::{
+    action::{Action, allowed},
+    event::Event as Fact,
+    facts::Facts,
+    remember,
+    rules::Options,
+    session_token::{self, BoundTo},
+    state::{Position, Purpose, RecoveryKind, State},
+    transaction::{Browser, Context, Remember, Transaction},
+    transition::{StepError, next},
+};
+use crate::{
+    app::App,
+    cache::Count,
+    factor::{Activation, FactorError},
+    fault::Fault,
+    id::{TransactionId, UserId},
+    model::{
+        assurance::AuthenticationRequirement,
+        policy::Access,
+        session::{Session, VerifiedFactor},
+        user::{User, UserStatus},
+    },
+    secret::{Secret, TokenHash, opaque_token},
+    session::sso::{self, FactorPromptMet, Opened, Opening},
+    store::{
+        self,
+        unit::{Outcome, Unit},
+    },
+    syslog::{Caller, Event, EventType},
+    user::{password::PasswordError, recovery::RecoveryError, unlock},
+};
+
+pub use primary::{PasswordAttempt, Proof, SignInError, SignedIn, password, password_alone};
+
+/// Who takes a step, and through which face.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    /// Who sent the request.
+    pub caller: &'a Caller,
+    /// What tells browsers and devices apart, where there is something: the cookie of a browser, or what a trusted
+    /// application calls the device.
+    pub device: Option<&'a str>,
+    /// The face.
+    pub face: Face<'a>,
+}
+
+/// What somebody who has signed in gets.
+#[derive(Clone, Copy, Debug)]
+pub enum Face<'a> {
+    /// A page: a session in this browser, which goes on from a live one.
+    Page(Option<&'a Session>),
+    /// A program: a session token for whom it is meant.
+    Api(&'a BoundTo),
+}
+
+impl Visitor<'_> {
+    /// Whether it is an application that administrators trust.
+    fn is_trusted(&self) -> bool {
+        matches!(self.face, Face::Api(BoundTo::TrustedApplication))
+    }
+}
+
+/// How a transaction begins.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// What the caller can show.
+    pub options: Options,
+    /// What the caller wants proved beyond what policy does.
+    pub requirement: AuthenticationRequirement,
+    /// What the caller wants to be told at the end.
+    pub relay_state: Option<String>,
+    /// The state token to use; absent: a fresh one. What was left unfinished under it ends.
+    pub token: Option<Secret<String>>,
+}
+
+/// What a step led to.
+#[derive(Debug)]
+pub enum Reply {
+    /// There is more to do.
+    Pending(Box<Pending>),
+    /// It is over, and well.
+    Success(Box<Success>),
+    /// The user is locked, which only somebody who gave the right password is told (security rule M6).
+    LockedOut,
+}
+
+/// What is to be done next, and what is needed to show it.
+#[derive(Debug)]
+pub struct Pending {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// What is known of its user.
+    pub facts: Facts,
+    /// What the user needs to activate the factor that was enrolled by this very step; shown once.
+    pub activation: Option<Activation>,
+}
+
+impl Pending {
+    /// What may be done now.
+    pub fn actions(&self) -> Vec<Action> {
+        allowed(&self.transaction.position, &self.facts.rules)
+    }
+}
+
+/// How a transaction ended.
+#[derive(Debug)]
+pub struct Success {
+    /// The user.
+    pub user: User,
+    /// What was proved.
+    pub proven: Vec<VerifiedFactor>,
+    /// What the user got.
+    pub gain: Gain,
+    /// What the caller wanted to be told.
+    pub relay_state: Option<String>,
+}
+
+/// What an authentication was good for.
+#[derive(Debug)]
+pub enum Gain {
+    /// A session in the browser of a page.
+    Session(Box<Opened>),
+    /// A one-time token that opens a session.
+    SessionToken(Secret<String>),
+    /// A password, or the end of a lock; no session (security rule S3).
+    Recovered(RecoveryKind),
+}
+
+/// Why a step was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthnError {
+    /// Whatever was wrong with the credentials: it is not told (E0000004).
+    #[error("the sign-in was refused")]
+    Refused,
+    /// Too many attempts (E0000047).
+    #[error("too many attempts")]
+    Throttled(Count),
+    /// Too many passwords are waiting to be checked (E0000047).
+    #[error("too many sign-ins at once")]
+    Busy,
+    /// The state token is unknown, has expired, or its user may no longer sign in (E0000011).
+    #[error("the state token is invalid")]
+    Token,
+    /// The user was locked meanwhile (E0000069).
+    #[error("the user is locked")]
+    Locked,
+    /// The step is not offered in this state, or another request was faster (E0000079).
+    #[error("the step is not allowed now")]
+    NotAllowed,
+    /// What must be proved cannot be: the user has no factor for it and may enrol none (E0000004).
+    #[error("what is demanded cannot be reached")]
+    Unreachable,
+    /// A factor did not do what was asked.
+    #[error(transparent)]
+    Factor(#[from] FactorError),
+    /// A password was not set.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// A recovery does not go on.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<StepError> for AuthnError {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Illegal { .. } => Self::NotAllowed,
+            StepError::Unreachable => Self::Unreachable,
+        }
+    }
+}
+
+/// A transaction with what is known of its user: what every step begins with.
+struct Step {
+    transaction: Transaction,
+    facts: Facts,
+    activation: Option<Activation>,
+}
+
+/// What a step has established, and what consumes it.
+struct Effect {
+    fact: Fact,
+    unit: Unit,
+    /// What it means when the unit is lost.
+    lost: AuthnError,
+}
+
+impl Effect {
+    /// Something that consumes nothing.
+    fn of(fact: Fact) -> Self {
+        Self { fact, unit: Unit::new(), lost: AuthnError::NotAllowed }
+    }
+}
+
+impl Step {
+    fn position(&self) -> &Position {
+        &self.transaction.position
+    }
+
+    fn user(&self) -> Result<&User, AuthnError> {
+        self.facts.user.as_ref().ok_or(AuthnError::NotAllowed)
+    }
+
+    /// What is not offered is refused.
+    fn check(&self, action: &Action) -> Result<(), AuthnError> {
+        let offered = allowed(self.position(), &self.facts.rules).contains(action);
+        if offered { Ok(()) } else { Err(AuthnError::NotAllowed) }
+    }
+
+    fn pending(self) -> Reply {
+        let Self { transaction, facts, activation } = self;
+        Reply::Pending(Box::new(Pending { transaction, facts, activation }))
+    }
+}
+
+/// A transaction that begins, with nobody in it yet.
+fn begin(app: &App, start: Start) -> Transaction {
+    let now = app.now();
+    let token = start.token.unwrap_or_else(|| opaque_token(app.random.as_ref()));
+    let context = Context {
+        options: start.options,
+        requirement: start.requirement,
+        relay_state: start.relay_state,
+        browser: Browser::Unknown,
+        remember: Remember::No,
+        counts_from: now,
+    };
+    Transaction::new(TransactionId::generate(app.random.as_ref()), token, context, now)
+}
+
+/// Adds what is known of a user to a transaction. Whom policy does not let in goes no further.
+async fn step_of(
+    app: &App,
+    visitor: &Visitor<'_>,
+    transaction: Transaction,
+    user: User,
+) -> Result<Step, AuthnError> {
+    let facts = Facts::load(app, user, &transaction, (visitor.device, visitor.caller.ip)).await?;
+    Ok(Step { transaction, facts, activation: None })
+}
+
+/// Loads the transaction of a state token.
+async fn load(app: &App, visitor: &Visitor<'_>, token: &str) -> Result<Step, AuthnError> {
+    let now = app.now();
+    let stored = store::authn_transaction::find(&app.db, &TokenHash::of(token), now).await?;
+    let stored = stored.ok_or(AuthnError::Token)?;
+    let transaction = Transaction::open(&stored, token, now)?.ok_or(AuthnError::Token)?;
+    let Some(id) = &transaction.position.user_id else {
+        return Ok(Step { transaction, facts: Facts::of_nobody(), activation: None });
+    };
+    let user = store::user::find(&app.db, id).await?;
+    match standing(app, &transaction, user.as_ref()) {
+        Standing::Good => {}
+        refused @ (Standing::Cut | Standing::Locked) => {
+            // N4: what ends the user's sign-ins ends the ones that are under way.
+            let unit = Unit::new().change(store::authn_transaction::remove(&transaction.id));
+            app.db.writer().commit(unit).await?;
+            let locked = refused == Standing::Locked;
+            return Err(if locked { AuthnError::Locked } else { AuthnError::Token });
+        }
+    }
+    let step = step_of(app, visitor, transaction, user.ok_or(AuthnError::Token)?).await?;
+    if step.position().purpose == Purpose::SignIn && step.facts.policies.session.access == Access::Deny {
+        return Err(AuthnError::Refused);
+    }
+    Ok(step)
+}
+
+/// Whether the user of a transaction may go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Good,
+    Locked,
+    Cut,
+}
+
+fn standing(app: &App, transaction: &Transaction, user: Option<&User>) -> Standing {
+    let Some(user) = user else { return Standing::Cut };
+    let (position, context) = (&transaction.position, &transaction.context);
+    let changed = user.password_changed_at.is_some_and(|at| at > context.counts_from);
+    if changed || user.not_before >= context.counts_from {
+        return Standing::Cut;
+    }
+    match position.purpose {
+        Purpose::SignIn => {
+            let activates = matches!(position.state, State::PasswordReset { .. });
+            let locked = user.lock.locked_until.is_some_and(|until| until > app.now());
+            if !(may_sign_in(user) || activates && user.status == UserStatus::Provisioned) {
+                Standing::Cut
+            } else if locked && context.browser == Browser::Unknown {
+                Standing::Locked
+            } else {
+                Standing::Good
+            }
+        }
+        Purpose::Recovery(_) => match user.status {
+            UserStatus::Active
+            | UserStatus::PasswordExpired
+            | UserStatus::Recovery
+            | UserStatus::LockedOut => Standing::Good,
+            UserStatus::Staged
+            | UserStatus::Provisioned
+            | UserStatus::Suspended
+            | UserStatus::Deprovisioned => Standing::Cut,
+        },
+    }
+}
+
+/// Whether a password of the user is looked at. Whoever must change it signs in to do so.
+fn may_sign_in(user: &User) -> bool {
+    matches!(user.status, UserStatus::Active | UserStatus::PasswordExpired)
+}
+
+/// Takes the step from what was established: saves the transaction, or ends it.
+async fn settle(
+    app: &App,
+    visitor: &Visitor<'_>,
+    mut step: Step,
+    effect: Effect,
+) -> Result<Reply, AuthnError> {
+    let now = app.now();
+    let before = std::mem::take(&mut step.transaction.position);
+    let position = match next(before, effect.fact, &step.facts.rules, now) {
+        Ok(position) => position,
+        Err(error) => {
+            if error == StepError::Unreachable {
+                unreachable(app, visitor, step.facts.user_id()).await?;
+            }
+            return Err(error.into());
+        }
+    };
+    let over = position.state.is_over();
+    step.transaction.position = position;
+    if !over {
+        let unit = step.transaction.save(effect.unit, now)?;
+        commit(app, &step.transaction, unit, effect.lost).await?;
+        step.transaction.saved();
+        return Ok(step.pending());
+    }
+    finish(app, visitor, step, (effect.unit, effect.lost)).await
+}
+
+async fn unreachable(app: &App, visitor: &Visitor<'_>, user: Option<&UserId>) -> Result<(), Fault> {
+    let event = Event::failure(EventType::SessionStart, "no_factor");
+    let event = match user {
+        Some(user) => event.user(user),
+        None => event,
+    };
+    let row = event.row(visitor.caller, app.random.as_ref(), app.now());
+    app.db.writer().commit(Unit::new().row(row)).await?;
+    Ok(())
+}
+
+/// Commits the unit of a step. The transaction itself is claimed first, if it was saved before.
+async fn commit(
+    app: &App,
+    transaction: &Transaction,
+    unit: Unit,
+    lost: AuthnError,
+) -> Result<(), AuthnError> {
+    match app.db.writer().commit(unit).await? {
+        Outcome::Won => Ok(()),
+        Outcome::Lost(0) if transaction.is_saved() => Err(AuthnError::NotAllowed),
+        Outcome::Lost(_) => Err(lost),
+    }
+}
+
+/// Ends a transaction and hands out what it was good for, in one unit with what its last step consumes.
+async fn finish(
+    app: &App,
+    visitor: &Visitor<'_>,
+    step: Step,
+    (unit, lost): (Unit, AuthnError),
+) -> Result<Reply, AuthnError> {
+    let now = app.now();
+    let Step { transaction, facts, .. } = step;
+    let position = &transaction.position;
+    if position.state == State::LockedOut {
+        commit(app, &transaction, transaction.complete(unit), lost).await?;
+        return Ok(Reply::LockedOut);
+    }
+    let user = facts.user.ok_or(AuthnError::NotAllowed)?;
+    let (unit, gain) = match position.purpose {
+        Purpose::Recovery(kind) => {
+            let unit = match kind {
+                RecoveryKind::Unlock => unit.and(unlock::by_user(app, &user, visitor.caller)),
+                // The new password is in the unit already.
+                RecoveryKind::Password | RecoveryKind::AccountActivation => unit,
+            };
+            (unit, Gain::Recovered(kind))
+        }
+        Purpose::SignIn => {
+            let unit = known(unit, &user, &transaction.context, (visitor.device, now));
+            let proved = position.proven.iter().any(|proof| proof.factor_id.is_some());
+            let wish = transaction.context.remember == Remember::Yes && proved;
+            let device = visitor.device.filter(|_| wish);
+            let remembered =
+                device.and_then(|device| remember::remember(&user, &facts.policies.session, device, now));
+            let unit = remembered.into_iter().fold(unit, Unit::change);
+            let prompt = if proved { FactorPromptMet::ByFactors } else { facts.prompt };
+            match visitor.face {
+                Face::Page(previous) => {
+                    let opening = Opening {
+                        user: &user.id,
+                        factors: position.proven.clone(),
+                        policy: &facts.policies.session,
+                        prompt,
+                        previous,
+                        caller: visitor.caller,
+                    };
+                    let (unit, opened) = sso::open(app, unit, opening).await?;
+                    let event =
+                        Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
+                    let row = event.row(visitor.caller, app.random.as_ref(), now);
+                    (unit.row(row), Gain::Session(Box::new(opened)))
+                }
+                Face::Api(bound_to) => {
+                    let remembered = (prompt == FactorPromptMet::ByRememberedDevice)
+                        .then(|| facts.policies.session.version.clone());
+                    let token = session_token::Issue {
+                        user: &user.id,
+                        factors: position.proven.clone(),
+                        bound_to: bound_to.clone(),
+                        remembered,
+                    };
+                    let (token, unit) = session_token::add(app, unit, token)?;
+                    let event = Event::new(EventType::Authenticated).user(&user.id);
+                    let row = event.row(visitor.caller, app.random.as_ref(), now);
+                    (unit.row(row), Gain::SessionToken(token))
+                }
+            }
+        }
+    };
+    commit(app, &transaction, transaction.complete(unit), lost).await?;
+    if position.purpose == Purpose::SignIn {
+        metrics::counter!("logins_total", "outcome" => "success").increment(1);
+    }
+    let Transaction { position, context, .. } = transaction;
+    Ok(Reply::Success(Box::new(Success {
+        user,
+        proven: position.proven,
+        gain,
+        relay_state: context.relay_state,
+    })))
+}
+
+/// Adds that the user signed in here: only whoever proved everything makes a browser known.
+fn known(
+    unit: Unit,
+    user: &User,
+    context: &Context,
+    (device, now): (Option<&str>, time::OffsetDateTime),
+) -> Unit {
+    let unit = unit.change(store::user::touch_last_login(&user.id, now));
+    match (device, context.browser) {
+        (Some(device), Browser::Known) => {
+            unit.change(store::user::refresh_device(&user.id, &TokenHash::of(device), now))
+        }
+        (Some(device), Browser::Unknown) => {
+            unit.change(store::user::remember_device(&user.id, &TokenHash::of(device), now))
+        }
+        (None, Browser::Known | Browser::Unknown) => unit,
+    }
+}

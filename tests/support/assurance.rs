@@ -1,0 +1,76 @@
+//! Sessions with the factors that a test wants, and policies as a seed file states them.
+
+use stepgate::{
+    authn::session_token::{BoundTo, issue},
+    id::FactorId,
+    model::{
+        policy::GlobalSession,
+        session::{Session, VerifiedFactor, with_proofs},
+    },
+    session::sso::{self, FactorPromptMet, Opening},
+    store::unit::Unit,
+    syslog::Caller,
+};
+
+use super::{app::TestApp, http::Browser, session_token::user_id};
+
+/// Two factors of different kinds.
+pub(crate) const TWO_FACTORS: &str = "urn:okta:loa:2fa:any";
+
+fn proof(app: &TestApp, method: &str) -> VerifiedFactor {
+    let at = app.app.now();
+    match method {
+        "pwd" => VerifiedFactor::password(at),
+        _ => VerifiedFactor { amr: vec![method.to_owned()], at, factor_id: Some(FactorId::new(method)) },
+    }
+}
+
+impl TestApp {
+    /// Applies the text of a seed file.
+    pub(crate) async fn seed(&self, text: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("seed.yaml");
+        std::fs::write(&file, text).unwrap();
+        stepgate::seed::apply_file(&self.app, &file).await.unwrap();
+    }
+
+    /// Signs in in this browser by these methods, without the pages.
+    pub(crate) async fn sign_in_by(&self, browser: &mut Browser, login: &str, methods: &[&str]) {
+        let user = user_id(self, login).await;
+        let factors = methods.iter().map(|method| proof(self, method)).collect();
+        let token = issue(&self.app, &user, factors, BoundTo::Origin(self.issuer.clone())).await.unwrap();
+        let target = self.url("/");
+        let link = format!("/login/sessionCookieRedirect?token={}&redirectUrl={target}", token.expose());
+        browser.open(&self.url(&link)).await;
+        assert!(self.session(browser).await.is_some(), "no session for {login}");
+    }
+
+    fn session_cookie(&self) -> String {
+        format!("sid_{}", self.app.settings.port())
+    }
+
+    /// The live session of a browser.
+    pub(crate) async fn session(&self, browser: &mut Browser) -> Option<Session> {
+        browser.open(&self.url("/")).await;
+        let cookie = browser.cookie(&self.session_cookie())?.value.clone();
+        sso::peek(&self.app, &cookie).await.unwrap()
+    }
+
+    /// Proves one more factor in the session of a browser, as the page for it does.
+    pub(crate) async fn step_up_by(&self, browser: &mut Browser, method: &str) {
+        let session = self.session(browser).await.expect("a session");
+        let opening = Opening {
+            user: &session.user_id,
+            factors: with_proofs(&session.factors, &[proof(self, method)]),
+            policy: &GlobalSession::default(),
+            prompt: FactorPromptMet::ByFactors,
+            previous: Some(&session),
+            caller: &Caller::system("test"),
+        };
+        let (unit, opened) = sso::open(&self.app, Unit::new(), opening).await.unwrap();
+        self.app.db.writer().commit(unit).await.unwrap();
+        let name = self.session_cookie();
+        browser.forget(&name);
+        browser.plant(&name, opened.cookie.expose());
+    }
+}
