@@ -106,6 +106,7 @@ pub(crate) fn access(operation: &Operation) -> Access {
         (&Method::GET, "questions") if path.ends_with("/factors/questions") => Access::Public,
         _ if path.starts_with("/api/v1/users/00u1/factors") => Access::Session,
         (_, "recovery_codes" | "bypass_codes") => Access::Session,
+        _ if path.starts_with("/api/v1/org/factors/") => Access::Session,
         (method, _) => panic!("who may call {method} {path}?"),
     }
 }

@@ -148,7 +148,9 @@ impl Telephony {
             return Err(ConfigError::invalid("telephony.timeout", "must be between 1ms and 30s"));
         }
         let country = |code: &String| {
-            (1..=3).contains(&code.len()) && !code.starts_with('0') && code.bytes().all(|c| c.is_ascii_digit())
+            (1..=3).contains(&code.len())
+                && !code.starts_with('0')
+                && code.bytes().all(|c| c.is_ascii_digit())
         };
         if !self.countries.iter().all(country) {
             let problem = "must be country codes without plus sign, like \"49\"";

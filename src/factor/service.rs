@@ -773,8 +773,8 @@ pub async fn verify_backup_code(
 /// the factor is gone.
 ///
 /// # Errors
-/// There is none, or a fault.
-pub async fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, FactorError> {
+/// The message to the user could not be sealed.
+pub fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
     let row = event(EventType::MfaFactorDeactivate, factor).row(caller, app.random.as_ref(), app.now());
     let unit = Unit::new()
         .claim(store::factor::claim_remove(&user.id, &factor.id))
@@ -784,20 +784,20 @@ pub async fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) ->
         return Ok(unit);
     }
     let content = Content::FactorReset { factor_type: Some(factor.kind.factor_type().to_owned()) };
-    Ok(told(app, unit, user, content)?)
+    told(app, unit, user, content)
 }
 
 /// Removes a factor by the hand of an administrator: what the user proved with it, and everything that was issued for that,
 /// ends as well (security rule S7). The unit's first claim is the factor's.
 ///
 /// # Errors
-/// There is none, or a fault.
-pub async fn reset(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, FactorError> {
-    let unit = remove(app, user, factor, caller).await?;
+/// The database failed, or a message could not be sealed.
+pub async fn reset(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
+    let unit = remove(app, user, factor, caller)?;
     if factor.status == FactorStatus::PendingActivation {
         return Ok(unit);
     }
-    Ok(ended(app, unit, user).await?)
+    ended(app, unit, user).await
 }
 
 /// Removes all factors of a user, and the recovery and bypass codes, by the hand of an administrator (Okta

@@ -12,7 +12,7 @@ use crate::support::{Test, TestApp, factor::refusal, fixtures::ALICE};
 pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage: a_counter_token_counts_every_code_once_and_is_synchronised;
-        sqlite: a_clock_token_follows_its_profile, an_enrolment_names_a_profile_and_is_activated_at_once;
+        sqlite: profiles_are_made_by_administrators, a_clock_token_follows_its_profile, an_enrolment_names_a_profile_and_is_activated_at_once;
     ]
 }
 
@@ -111,4 +111,43 @@ async fn an_enrolment_names_a_profile_and_is_activated_at_once(app: TestApp) {
         assert_eq!(refusal(&refused), (400, "E0000001".to_owned()), "{unknown}");
     }
     assert!(alice.get("/factors").await.json().as_array().unwrap().is_empty());
+}
+
+/// The numbers are checked where a profile is made: codes that can be guessed are refused there.
+async fn profiles_are_made_by_administrators(app: TestApp) {
+    const PATH: &str = "/api/v1/org/factors/hotp/profiles";
+    let alice = app.factors_of(ALICE).await;
+    let settings = json!({ "hmacAlgorithm": "HMacSHA256", "passCodeLength": 8, "encoding": "hexadecimal",
+        "timeStep": 60, "clockDriftInterval": 3 });
+    let body = json!({ "name": "Badges", "settings": settings });
+    let created = app.post(PATH, &alice.token, &body).await;
+    assert_eq!(created.status, 200, "{}", created.text());
+    let created = created.json();
+    assert_eq!((&created["name"], &created["settings"]), (&json!("Badges"), &settings));
+    let id = created["id"].as_str().unwrap();
+    assert!(id.starts_with("fpr"));
+    let enrolled = alice.post("/factors?activate=true", &self::body(id)).await;
+    assert_eq!(enrolled.status, 200, "{}", enrolled.text());
+    assert_eq!(app.read(PATH, &alice.token).await.json(), json!([created]));
+    for (member, value) in [
+        ("passCodeLength", json!(5)),
+        ("passCodeLength", json!("six")),
+        ("timeStep", json!(0)),
+        ("clockDriftInterval", json!(100)),
+        ("lookAhead", json!(5)),
+        ("hmacAlgorithm", json!("MD5")),
+        ("encoding", json!("rot13")),
+    ] {
+        let mut body = json!({ "name": "Other", "settings": settings });
+        body["settings"][member] = value;
+        assert_eq!(
+            refusal(&app.post(PATH, &alice.token, &body).await),
+            (400, "E0000001".to_owned()),
+            "{body}"
+        );
+    }
+    assert_eq!(refusal(&app.post(PATH, &alice.token, &body).await), (400, "E0000001".to_owned()), "the name");
+    let reader = app.api_token(stepgate::model::api_token::Access::Read).await;
+    assert_eq!(refusal(&app.post(PATH, &reader, &body).await), (403, "E0000006".to_owned()));
+    assert_eq!(refusal(&app.client().get(PATH).await), (401, "E0000011".to_owned()));
 }
