@@ -14,6 +14,7 @@
 mod support;
 
 mod architecture;
+mod authn;
 mod browser;
 mod cli;
 mod conformance;
@@ -33,6 +34,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let tests = [
         architecture::trials(),
+        authn::trials(),
         supply_chain::trials(),
         harness::trials(),
         message::trials(),

@@ -452,7 +452,7 @@ mod tests {
             stage.now = at;
             let changes = phase_out(&stage.ring, at, &stage.policy);
             stage.carry_out(&changes);
-            assert!(super::phase_out(&stage.ring, at, &stage.policy).is_empty());
+            assert!(phase_out(&stage.ring, at, &stage.policy).is_empty());
             changes.len()
         };
         let stopped = stage.now;

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     cache::servers::ServerState,
     fault::Fault,
-    model::{authorization_server::TokenLifetimes, client::Client, session::Session, user::User},
+    model::{authorization_server::TokenLifetimes, client::Client, session::Session, user::Holder},
     policy::access,
     protocol::{
         acr,
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Decision {
     /// The user.
-    pub user: User,
+    pub user: Holder,
     /// `sub` as the client sees it (Core §8).
     pub sub: String,
     /// The names of the user's groups, where the authorization server uses them.
@@ -60,7 +60,7 @@ pub async fn decide(
     server: &ServerState,
     (client, grant_types): (&Client, &[GrantType]),
     (request, scope): (&ValidRequest, ScopeSet),
-    (session, user): (&Session, User),
+    (session, user): (&Session, Holder),
 ) -> Result<Decision, DecideError> {
     let denied = |text: &'static str| OAuthError::new(ErrorCode::AccessDenied, text);
     let subject = LoadedSubject::of(app, (server, client), user).await?;

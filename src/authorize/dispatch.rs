@@ -19,7 +19,7 @@ use crate::{
     consent,
     fault::Fault,
     id::{ConsentId, FlowId, UserId},
-    model::{client::Client, session::Session, user::User},
+    model::{client::Client, session::Session, user::Holder},
     protocol::{
         error::{ErrorCode, OAuthError},
         grant_type::GrantType,
@@ -212,9 +212,9 @@ async fn knowing_the_hinted_user<'a>(
 async fn live_user<'a>(
     app: &App,
     session: Option<&'a Session>,
-) -> Result<Option<(&'a Session, User)>, Fault> {
+) -> Result<Option<(&'a Session, Holder)>, Fault> {
     let Some(session) = session else { return Ok(None) };
-    let user = store::user::find(&app.db, &session.user_id).await?;
+    let user = store::user::find_holder(&app.db, &session.user_id).await?;
     Ok(user.filter(|user| session.counts_for(user)).map(|user| (session, user)))
 }
 
@@ -261,7 +261,7 @@ async fn finish(
     app: &App,
     (server, client): (&ServerState, &Client),
     journey: &Journey<'_>,
-    (signed_in, progress): ((&Session, User), &Progress),
+    (signed_in, progress): ((&Session, Holder), &Progress),
     browser: &Browser<'_>,
 ) -> Result<Step, FlowError> {
     let request = journey.request();

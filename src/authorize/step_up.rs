@@ -18,7 +18,7 @@ use crate::{
         factor::{FactorClass, FactorStatus},
         policy::{Access, AppSignOn, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
         session::Session,
-        user::User,
+        user::Holder,
     },
     policy::assurance::{Choice, Reach, choose},
     protocol::{
@@ -50,11 +50,11 @@ pub async fn requirement(
     app: &App,
     (server, client): (&ServerState, &Client),
     (request, progress): (&ValidRequest, &Progress),
-    (session, user): (&Session, &User),
+    (session, user): (&Session, &Holder),
     caller: &Caller,
 ) -> Result<AuthenticationRequirement, StepUpError> {
-    let facts = PolicyFacts::load(app, user).await?;
-    let subject = facts.subject(user, caller.ip);
+    let facts = PolicyFacts::load(app, &user.id).await?;
+    let subject = facts.subject(&user.id, caller.ip);
     let decided = facts.set.for_user(&subject);
     let sign_on = facts.set.for_app(&client.id, &subject);
     if decided.session.access == Access::Deny || sign_on.access == Access::Deny {
@@ -133,7 +133,7 @@ fn asks_for_acr(request: &ValidRequest) -> bool {
 }
 
 /// How the user can come to a second factor. Whoever has one, active or not, does not get round it by enrolling another.
-async fn reach(app: &App, user: &User, enroll: &MfaEnroll) -> Result<Reach, Fault> {
+async fn reach(app: &App, user: &Holder, enroll: &MfaEnroll) -> Result<Reach, Fault> {
     let factors = service::list(app, &user.id).await?;
     let owned = || factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
     if owned().any(|factor| factor.is_active()) {

@@ -17,7 +17,7 @@ use super::{by_scope, custom, groups, standard};
 use crate::{
     model::{
         authorization_server::{Claim, ClaimType, ServerConfig},
-        user::User,
+        user::Holder,
     },
     protocol::claims_request::Requested,
 };
@@ -40,7 +40,7 @@ pub enum Target {
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The user; absent for grants without one.
-    pub user: Option<&'a User>,
+    pub user: Option<&'a Holder>,
     /// The names of the user's groups.
     pub groups: &'a [String],
     /// The granted scopes.

@@ -18,10 +18,10 @@
 use serde_json::{Map, Value};
 use time::{Date, Month};
 
-use crate::model::user::{Profile, User};
+use crate::model::user::{Holder, Profile};
 
 /// Every standard claim that the user has a value for.
-pub fn standard(user: &User) -> Map<String, Value> {
+pub fn standard(user: &Holder) -> Map<String, Value> {
     let profile = &user.profile;
     let text = |attribute| profile.text(attribute).map(str::to_owned);
     let birthdate = text("birthdate").filter(|date| is_birthdate(date));
@@ -128,27 +128,17 @@ pub(super) mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{
-        id::UserId,
-        model::user::{PasswordLock, UserStatus},
-    };
+    use crate::{id::UserId, model::user::UserStatus};
 
-    pub(in crate::claims) fn user(profile: Value) -> User {
+    pub(in crate::claims) fn user(profile: Value) -> Holder {
         let at = datetime!(2026-01-02 03:04:05.678 UTC);
-        User {
+        Holder {
             id: UserId::new("00ualice"),
             status: UserStatus::Active,
             login: "Alice@example.com".to_owned(),
             profile: serde_json::from_value(profile).unwrap(),
-            password_hash: None,
-            password_changed_at: None,
-            lock: PasswordLock::default(),
-            admin: false,
+            locked_until: None,
             not_before: at,
-            created_at: at,
-            activated_at: None,
-            status_changed_at: at,
-            last_login_at: None,
             updated_at: at,
         }
     }

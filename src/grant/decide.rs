@@ -11,7 +11,7 @@ use crate::{
         authorization_server::{ScopeConsent, TokenLifetimes},
         grant::Grant,
         policy::Access,
-        user::User,
+        user::Holder,
     },
     policy::access::{self, Granted},
     protocol::{
@@ -112,7 +112,7 @@ pub(super) enum SignOn {
 pub(super) async fn sign_on(
     context: &Context<'_>,
     when: SignOn,
-    (user, scope): (&User, &ScopeSet),
+    (user, scope): (&Holder, &ScopeSet),
     (amr, auth_time): (&[String], Option<OffsetDateTime>),
 ) -> Result<(), GrantError> {
     let insufficient = |reason| match when {
@@ -124,8 +124,8 @@ pub(super) async fn sign_on(
     if when != SignOn::AtRefresh && !two_factors && has_sensitive(context, scope) {
         return Err(insufficient("mfa_required"));
     }
-    let facts = PolicyFacts::load(context.app, user).await?;
-    let subject = facts.subject(user, context.caller.ip);
+    let facts = PolicyFacts::load(context.app, &user.id).await?;
+    let subject = facts.subject(&user.id, context.caller.ip);
     let app = facts.set.for_app(&context.client.id, &subject);
     if when == SignOn::AtRefresh && !app.on_refresh {
         return Ok(());
@@ -174,7 +174,7 @@ pub(super) struct Authentication {
 /// A new grant for a user.
 pub(super) fn grant(
     context: &Context<'_>,
-    user: &User,
+    user: &Holder,
     scope: ScopeSet,
     lifetimes: &TokenLifetimes,
     how: Authentication,

@@ -10,7 +10,7 @@ use crate::{
     id::{ClientId, UserId},
     model::{
         authorization_server::{TrustedIssuer, TrustedSubject},
-        user::User,
+        user::Holder,
     },
     protocol::{
         grant_type::GrantType,
@@ -153,13 +153,17 @@ fn check(context: &Context<'_>, claims: &Claims) -> Result<(String, OffsetDateTi
 }
 
 /// The active user that `sub` names, by login or id as it is agreed with the issuer.
-async fn subject(context: &Context<'_>, issuer: &TrustedIssuer, claims: &Claims) -> Result<User, GrantError> {
+async fn subject(
+    context: &Context<'_>,
+    issuer: &TrustedIssuer,
+    claims: &Claims,
+) -> Result<Holder, GrantError> {
     let sub = claims.get("sub").and_then(Value::as_str).ok_or_else(|| invalid("subject"))?;
     let db = &context.app.db;
     let user = match issuer.subject {
-        TrustedSubject::Id => store::user::find(db, &UserId::new(sub)).await?,
+        TrustedSubject::Id => store::user::find_holder(db, &UserId::new(sub)).await?,
         TrustedSubject::Login => match LoginKey::normalize(sub) {
-            Ok(key) => store::user::find_by_login(db, key.as_str()).await?,
+            Ok(key) => store::user::find_by_login(db, key.as_str()).await?.map(Holder::from),
             Err(_) => None,
         },
     };

@@ -31,7 +31,7 @@ use crate::{
         sender::Sender,
     },
     fault::Fault,
-    model::{client::Client, grant::Grant, user::User},
+    model::{client::Client, grant::Grant, user::Holder},
     protocol::{
         claims_request::ClaimsRequest,
         client_auth::ClientAuthentication,
@@ -155,7 +155,7 @@ struct Redeemed {
     /// The grant; client credentials have none.
     grant: Option<Grant>,
     /// The user of the grant.
-    user: Option<User>,
+    user: Option<Holder>,
     /// The scopes of the tokens.
     scope: ScopeSet,
     /// Lifetime of the access token.
@@ -172,7 +172,7 @@ struct Redeemed {
 
 impl Redeemed {
     /// Tokens of a user's grant, without anything optional.
-    fn of(unit: Unit, grant: Grant, user: User, (kind, scope): (GrantType, ScopeSet)) -> Self {
+    fn of(unit: Unit, grant: Grant, user: Holder, (kind, scope): (GrantType, ScopeSet)) -> Self {
         Self {
             unit,
             lost: |_| GrantError::InvalidGrant("grant_ended"),

@@ -5,7 +5,7 @@ use super::{Context, GrantError, Redeemed, decide, refresh_token};
 use crate::{
     authn::service::{self, SignInError},
     fault::Fault,
-    model::session::amr_of,
+    model::{session::amr_of, user::Holder},
     protocol::{acr, amr::Amr, grant_type::GrantType, scope::ScopeSet},
     secret::Secret,
     store::{self, unit::Unit},
@@ -21,7 +21,7 @@ pub(super) async fn redeem(
     let proof = service::password_alone(context.app, username, password.clone(), context.caller)
         .await
         .map_err(refused)?;
-    let user = proof.user;
+    let user = Holder::from(proof.user);
     decide::consent(context, &user.id, &scope).await?;
     let granted = decide::policy(context, &user.id, (GrantType::Password, &scope)).await?;
     let amr = amr_of(&proof.factors);

@@ -14,11 +14,10 @@ use super::{
     authorization_server::PeopleCondition,
     factor::FactorKind,
     policy::{Access, EnrollPrompt, FactorPrompt, PasswordRules, Requirement},
-    user::User,
     zone::Zone,
 };
 use crate::{
-    id::{ClientId, GroupId, PolicyId, RuleId, ZoneId},
+    id::{ClientId, GroupId, PolicyId, RuleId, UserId, ZoneId},
     protocol::wire_enum::wire_enum,
 };
 
@@ -276,7 +275,7 @@ impl PolicySet {
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// The user.
-    pub user: &'a User,
+    pub user: &'a UserId,
     /// The user's groups.
     pub groups: &'a [GroupId],
     /// Where the request came from.

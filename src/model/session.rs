@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     factor::{Factor, FactorClass},
-    user::User,
+    user::Holder,
 };
 use crate::{
     id::{FactorId, SessionId, UserId},
@@ -115,8 +115,13 @@ impl Session {
     }
 
     /// Whether the session still counts for its user, who may have been suspended, or cut off, since it began.
-    pub fn counts_for(&self, user: &User) -> bool {
-        user.is_active() && self.created_at > user.not_before
+    pub fn counts_for(&self, user: &Holder) -> bool {
+        user.is_active() && self.outlives(user.not_before)
+    }
+
+    /// Whether it began after its user was last cut off.
+    pub fn outlives(&self, not_before: OffsetDateTime) -> bool {
+        self.created_at > not_before
     }
 
     /// The methods that were used (see [`amr_of`]).

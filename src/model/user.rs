@@ -137,6 +137,46 @@ pub struct User {
     pub updated_at: OffsetDateTime,
 }
 
+/// A user as sessions and tokens need one: without the password and what became of it.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// See [`User::id`].
+    pub id: UserId,
+    /// See [`User::status`].
+    pub status: UserStatus,
+    /// See [`User::login`].
+    pub login: String,
+    /// See [`User::profile`].
+    pub profile: Profile,
+    /// See [`PasswordLock::locked_until`].
+    pub locked_until: Option<OffsetDateTime>,
+    /// See [`User::not_before`].
+    pub not_before: OffsetDateTime,
+    /// See [`User::updated_at`].
+    pub updated_at: OffsetDateTime,
+}
+
+impl Holder {
+    /// See [`User::is_active`].
+    pub fn is_active(&self) -> bool {
+        self.status == UserStatus::Active
+    }
+}
+
+impl From<User> for Holder {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            status: user.status,
+            login: user.login,
+            profile: user.profile,
+            locked_until: user.lock.locked_until,
+            not_before: user.not_before,
+            updated_at: user.updated_at,
+        }
+    }
+}
+
 impl User {
     /// The status as callers see it: a temporary lock shows as `LOCKED_OUT`.
     pub fn status_at(&self, now: OffsetDateTime) -> UserStatus {

@@ -32,7 +32,7 @@ pub(super) fn matching<'a, A>(
     subject: &Subject<'_>,
 ) -> Option<&'a Rule<A>> {
     let matches = |rule: &Rule<A>| {
-        includes(&rule.conditions.people, &subject.user.id, subject.groups)
+        includes(&rule.conditions.people, subject.user, subject.groups)
             && lies_in(&rule.conditions.network, zones, subject.ip)
     };
     rules
@@ -69,29 +69,11 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         id::{PolicyId, RuleId, ZoneId},
-        model::{
-            policy_set::{Conditions, NetworkCondition, NoSettings},
-            user::{PasswordLock, Profile, User, UserStatus},
-        },
+        model::policy_set::{Conditions, NetworkCondition, NoSettings},
     };
 
-    pub(in crate::policy) fn user(id: &str) -> User {
-        User {
-            id: UserId::new(id),
-            status: UserStatus::Active,
-            login: format!("{id}@example.com"),
-            profile: Profile::default(),
-            password_hash: None,
-            password_changed_at: None,
-            lock: PasswordLock::default(),
-            admin: false,
-            not_before: OffsetDateTime::UNIX_EPOCH,
-            created_at: OffsetDateTime::UNIX_EPOCH,
-            activated_at: None,
-            status_changed_at: OffsetDateTime::UNIX_EPOCH,
-            last_login_at: None,
-            updated_at: OffsetDateTime::UNIX_EPOCH,
-        }
+    pub(in crate::policy) fn user(id: &str) -> UserId {
+        UserId::new(id)
     }
 
     pub(in crate::policy) fn rule<A>(id: &str, priority: i32, conditions: Conditions, action: A) -> Rule<A> {

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::query_one,
+    db::{Columns, query_one},
     grant::{COLUMNS, GrantFacts, JOINS, facts},
     instant, instant_opt, millis,
     unit::{Change, Row},
@@ -49,26 +49,25 @@ pub struct AuthorizationCode {
 /// The database failed.
 pub async fn find(db: &Database, code: &TokenHash) -> Result<Option<(AuthorizationCode, GrantFacts)>, Fault> {
     let sql = format!(
-        r#"SELECT k."redirect_uri", k."redirect_uri_sent", k."code_challenge", k."nonce", k."dpop_jkt", k."failures",
-             k."client_id" AS "code_client_id", k."server_id" AS "code_server_id", k."expires_at" AS "code_expires_at",
-             k."consumed_at", {COLUMNS}
+        r#"SELECT {COLUMNS}, k."client_id", k."server_id", k."redirect_uri", k."redirect_uri_sent", k."code_challenge",
+             k."nonce", k."dpop_jkt", k."failures", k."expires_at", k."consumed_at"
            FROM "authorization_code" k JOIN "grant" g ON g."id" = k."grant_id" {JOINS} WHERE k."code_hash" = $1"#
     );
     let Some(row) = query_one(db, &sql, vec![code.encoded().into()]).await? else { return Ok(None) };
-    let facts = facts(&row, false)?;
-    let failures: i32 = row.try_get("", "failures")?;
+    let mut row = Columns::of(&row);
+    let facts = facts(&mut row)?;
     let code = AuthorizationCode {
         grant_id: facts.grant.id.clone(),
-        client_id: ClientId::new(row.try_get::<String>("", "code_client_id")?),
-        server_id: AuthorizationServerId::new(row.try_get::<String>("", "code_server_id")?),
-        redirect_uri: row.try_get("", "redirect_uri")?,
-        redirect_uri_sent: row.try_get("", "redirect_uri_sent")?,
-        code_challenge: row.try_get("", "code_challenge")?,
-        nonce: row.try_get("", "nonce")?,
-        dpop_jkt: row.try_get("", "dpop_jkt")?,
-        failures: u32::try_from(failures).map_err(Fault::stored)?,
-        expires_at: instant(row.try_get("", "code_expires_at")?)?,
-        consumed_at: instant_opt(row.try_get("", "consumed_at")?)?,
+        client_id: ClientId::new(row.next::<String>()?),
+        server_id: AuthorizationServerId::new(row.next::<String>()?),
+        redirect_uri: row.next()?,
+        redirect_uri_sent: row.next()?,
+        code_challenge: row.next()?,
+        nonce: row.next()?,
+        dpop_jkt: row.next()?,
+        failures: u32::try_from(row.next::<i32>()?).map_err(Fault::stored)?,
+        expires_at: instant(row.next()?)?,
+        consumed_at: instant_opt(row.next()?)?,
     };
     Ok(Some((code, facts)))
 }

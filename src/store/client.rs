@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::{Tx, execute},
+    db::{Tx, execute, find_one},
     instant, millis,
 };
 use crate::{
@@ -50,7 +50,9 @@ fn secret_model(row: client_secret::Model) -> Result<ClientSecret, Fault> {
 }
 
 async fn find_on(connection: &impl ConnectionTrait, id: &ClientId) -> Result<Option<Client>, Fault> {
-    let Some(row) = client::Entity::find_by_id(id.as_str()).one(connection).await? else { return Ok(None) };
+    let Some(row) = find_one(connection, client::Entity::find_by_id(id.as_str())).await? else {
+        return Ok(None);
+    };
     let secrets = client_secret::Entity::find()
         .filter(client_secret::Column::ClientId.eq(id.as_str()))
         .order_by_asc(client_secret::Column::CreatedAt)

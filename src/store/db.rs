@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use migration::MigratorTrait;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    EntityTrait, QueryResult, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    TryGetable, Value,
 };
 
 use super::writer::Writer;
@@ -188,6 +189,33 @@ pub(super) async fn query_one(
     let row = connection.query_one_raw(statement(connection.get_database_backend(), sql, values)).await?;
     metrics::histogram!("database_latency_seconds").record(started.elapsed());
     Ok(row)
+}
+
+/// The row that a query by a unique key finds. Without the `LIMIT` of sea-orm's own `one`: that is a value to bind, and
+/// SQLite plans a statement anew whenever such a value is bound.
+pub(super) async fn find_one<E: EntityTrait>(
+    connection: &impl ConnectionTrait,
+    query: Select<E>,
+) -> Result<Option<E::Model>, Fault> {
+    Ok(query.all(connection).await?.pop())
+}
+
+/// The columns of a row one after the other, in the order of the statement: cheaper than by name.
+pub(super) struct Columns<'a> {
+    row: &'a QueryResult,
+    next: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(row: &'a QueryResult) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(super) fn next<T: TryGetable>(&mut self) -> Result<T, DbErr> {
+        let value = self.row.try_get_by_index(self.next)?;
+        self.next += 1;
+        Ok(value)
+    }
 }
 
 /// Reads all rows.

@@ -5,7 +5,12 @@ use entity::device_code;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::{Duration, OffsetDateTime};
 
-use super::{Database, db::query_one, instant, instant_opt, millis, unit::Change};
+use super::{
+    Database,
+    db::{find_one, query_one},
+    instant, instant_opt, millis,
+    unit::Change,
+};
 use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId, DeviceCodeId, GrantId},
@@ -77,7 +82,7 @@ fn model(row: device_code::Model) -> Result<DeviceCode, Fault> {
 /// The database failed.
 pub async fn find_by_device_code(db: &Database, code: &TokenHash) -> Result<Option<DeviceCode>, Fault> {
     let by_hash = device_code::Column::DeviceCodeHash.eq(code.encoded());
-    device_code::Entity::find().filter(by_hash).one(db.reader()).await?.map(model).transpose()
+    find_one(db.reader(), device_code::Entity::find().filter(by_hash)).await?.map(model).transpose()
 }
 
 /// Finds a request that waits for its user by the MAC of the user code.
@@ -89,14 +94,11 @@ pub async fn find_by_user_code(
     user_code_mac: &str,
     now: OffsetDateTime,
 ) -> Result<Option<DeviceCode>, Fault> {
-    device_code::Entity::find()
+    let query = device_code::Entity::find()
         .filter(device_code::Column::UserCodeMac.eq(user_code_mac))
         .filter(device_code::Column::DecidedAt.is_null())
-        .filter(device_code::Column::ExpiresAt.gt(millis(now)))
-        .one(db.reader())
-        .await?
-        .map(model)
-        .transpose()
+        .filter(device_code::Column::ExpiresAt.gt(millis(now)));
+    find_one(db.reader(), query).await?.map(model).transpose()
 }
 
 /// Finds a request that waits for its user.
@@ -108,13 +110,10 @@ pub async fn find_pending(
     id: &DeviceCodeId,
     now: OffsetDateTime,
 ) -> Result<Option<DeviceCode>, Fault> {
-    device_code::Entity::find_by_id(id.as_str())
+    let query = device_code::Entity::find_by_id(id.as_str())
         .filter(device_code::Column::DecidedAt.is_null())
-        .filter(device_code::Column::ExpiresAt.gt(millis(now)))
-        .one(db.reader())
-        .await?
-        .map(model)
-        .transpose()
+        .filter(device_code::Column::ExpiresAt.gt(millis(now)));
+    find_one(db.reader(), query).await?.map(model).transpose()
 }
 
 /// How many requests of one address wait for their users; counting stops at `most`.

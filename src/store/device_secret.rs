@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::query_one,
+    db::{Columns, query_one},
     grant::{COLUMNS, GrantFacts, JOINS, facts},
     millis,
     unit::{Change, Row},
@@ -22,7 +22,10 @@ pub async fn find(db: &Database, secret: &TokenHash) -> Result<Option<GrantFacts
         r#"SELECT {COLUMNS} FROM "device_secret" d JOIN "grant" g ON g."id" = d."grant_id" {JOINS}
            WHERE d."secret_hash" = $1 AND d."revoked_at" IS NULL"#
     );
-    query_one(db, &sql, vec![secret.encoded().into()]).await?.map(|row| facts(&row, false)).transpose()
+    query_one(db, &sql, vec![secret.encoded().into()])
+        .await?
+        .map(|row| facts(&mut Columns::of(&row)))
+        .transpose()
 }
 
 /// The row of a new secret.

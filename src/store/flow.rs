@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::query_one,
+    db::{find_one, query_one},
     instant, millis,
     unit::{Change, Row},
 };
@@ -45,10 +45,8 @@ impl TokenHashText {
 /// # Errors
 /// The database failed.
 pub async fn find(db: &Database, id: &FlowId, now: OffsetDateTime) -> Result<Option<StoredFlow>, Fault> {
-    let row = flow::Entity::find_by_id(id.as_str())
-        .filter(flow::Column::ExpiresAt.gt(millis(now)))
-        .one(db.reader())
-        .await?;
+    let query = flow::Entity::find_by_id(id.as_str()).filter(flow::Column::ExpiresAt.gt(millis(now)));
+    let row = find_one(db.reader(), query).await?;
     row.map(|row| {
         Ok(StoredFlow {
             id: FlowId::new(row.id),

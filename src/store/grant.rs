@@ -1,19 +1,18 @@
 //! Grants: the truth about every token issued from them, read in one statement.
 
 use entity::grant;
-use sea_orm::{FromQueryResult, QueryResult};
 use time::{Duration, OffsetDateTime};
 
 use super::{
     Database,
-    db::query_one,
+    db::{Columns, query_one},
     instant, instant_opt, millis,
     unit::{Change, Row, Unit},
 };
 use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId, GrantId, SessionId, UserId},
-    model::{Status, confirmation::Confirmation, grant::Grant, user::User},
+    model::{Status, confirmation::Confirmation, grant::Grant, user::Holder},
     protocol::scope::ScopeSet,
 };
 
@@ -23,7 +22,7 @@ pub struct GrantFacts {
     /// The grant.
     pub grant: Grant,
     /// The user, if one takes part and still exists.
-    pub user: Option<User>,
+    pub user: Option<Holder>,
     /// Whether the client may act.
     pub client_status: Status,
     /// The client's `not_before`.
@@ -38,64 +37,59 @@ pub struct GrantFacts {
     pub jti_revoked: bool,
 }
 
-/// The columns of [`GrantFacts`]; `g`, `u`, `c`, `a`, `s` are grant, user, client, server and session.
+/// The columns of [`facts`], in its order; `g`, `u`, `c`, `a`, `s` are grant, user, client, server and session.
 pub(super) const COLUMNS: &str = r#"g."id", g."server_id", g."client_id", g."user_id", g."session_id", g."scope", g."acr",
     g."amr", g."auth_time", g."access_lifetime", g."refresh_idle_lifetime", g."created_at", g."expires_at",
-    g."revoked_at", g."confirmation", g."resource", g."claims", g."actor", u."id" AS "u_id", u."status" AS "u_status", u."login" AS "u_login", u."login_key" AS "u_login_key",
-    u."profile" AS "u_profile", u."password_hash" AS "u_password_hash", u."password_changed_at" AS "u_password_changed_at",
-    u."password_failures" AS "u_password_failures", u."password_failures_total" AS "u_password_failures_total",
-    u."lockouts" AS "u_lockouts", u."locked_until" AS "u_locked_until", u."admin" AS "u_admin",
-    u."not_before" AS "u_not_before", u."created_at" AS "u_created_at", u."activated_at" AS "u_activated_at",
-    u."status_changed_at" AS "u_status_changed_at", u."last_login_at" AS "u_last_login_at",
-    u."updated_at" AS "u_updated_at", c."status" AS "client_status", c."not_before" AS "client_not_before", a."status" AS "server_status",
-    a."not_before" AS "server_not_before", s."ended_at""#;
+    g."revoked_at", g."confirmation", g."resource", g."claims", g."actor", u."id", u."status", u."login", u."profile",
+    u."locked_until", u."not_before", u."updated_at", c."status", c."not_before", a."status", a."not_before",
+    s."ended_at""#;
 
 /// The joins that [`COLUMNS`] needs after `"grant" g`.
 pub(super) const JOINS: &str = r#"JOIN "client" c ON c."id" = g."client_id"
     JOIN "authorization_server" a ON a."id" = g."server_id"
     LEFT JOIN "user" u ON u."id" = g."user_id" LEFT JOIN "session" s ON s."id" = g."session_id""#;
 
-pub(super) fn facts(row: &QueryResult, jti_revoked: bool) -> Result<GrantFacts, Fault> {
-    let status = |text: String| Status::parse(&text).ok_or_else(|| Fault::stored("status"));
-    let user = match row.try_get::<Option<String>>("", "u_id")? {
-        None => None,
-        Some(_) => Some(super::user::model(entity::user::Model::from_query_result(row, "u_")?)?),
-    };
+/// Reads [`COLUMNS`].
+pub(super) fn facts(row: &mut Columns<'_>) -> Result<GrantFacts, Fault> {
     Ok(GrantFacts {
         grant: Grant {
-            id: GrantId::new(row.try_get::<String>("", "id")?),
-            server_id: AuthorizationServerId::new(row.try_get::<String>("", "server_id")?),
-            client_id: ClientId::new(row.try_get::<String>("", "client_id")?),
-            user_id: row.try_get::<Option<String>>("", "user_id")?.map(UserId::new),
-            session_id: row.try_get::<Option<String>>("", "session_id")?.map(SessionId::new),
-            scope: ScopeSet::parse(&row.try_get::<String>("", "scope")?).map_err(Fault::stored)?,
-            acr: row.try_get("", "acr")?,
-            amr: serde_json::from_str(&row.try_get::<String>("", "amr")?)?,
-            auth_time: instant_opt(row.try_get("", "auth_time")?)?,
-            access_lifetime: Duration::seconds(row.try_get("", "access_lifetime")?),
-            refresh_idle_lifetime: Duration::seconds(row.try_get("", "refresh_idle_lifetime")?),
-            created_at: instant(row.try_get("", "created_at")?)?,
-            expires_at: instant_opt(row.try_get("", "expires_at")?)?,
-            revoked_at: instant_opt(row.try_get("", "revoked_at")?)?,
-            confirmation: json(row, "confirmation")?,
-            resource: json(row, "resource")?.unwrap_or_default(),
-            claims: row.try_get("", "claims")?,
-            actor: json(row, "actor")?,
+            id: GrantId::new(row.next::<String>()?),
+            server_id: AuthorizationServerId::new(row.next::<String>()?),
+            client_id: ClientId::new(row.next::<String>()?),
+            user_id: row.next::<Option<String>>()?.map(UserId::new),
+            session_id: row.next::<Option<String>>()?.map(SessionId::new),
+            scope: ScopeSet::parse(&row.next::<String>()?).map_err(Fault::stored)?,
+            acr: row.next()?,
+            amr: serde_json::from_str(&row.next::<String>()?)?,
+            auth_time: instant_opt(row.next()?)?,
+            access_lifetime: Duration::seconds(row.next()?),
+            refresh_idle_lifetime: Duration::seconds(row.next()?),
+            created_at: instant(row.next()?)?,
+            expires_at: instant_opt(row.next()?)?,
+            revoked_at: instant_opt(row.next()?)?,
+            confirmation: json(row)?,
+            resource: json(row)?.unwrap_or_default(),
+            claims: row.next()?,
+            actor: json(row)?,
         },
-        user,
-        client_status: status(row.try_get("", "client_status")?)?,
-        client_not_before: instant(row.try_get("", "client_not_before")?)?,
-        server_status: status(row.try_get("", "server_status")?)?,
-        server_not_before: instant(row.try_get("", "server_not_before")?)?,
-        session_ended_at: instant_opt(row.try_get("", "ended_at")?)?,
-        jti_revoked,
+        user: super::user::holder(row)?,
+        client_status: status(row)?,
+        client_not_before: instant(row.next()?)?,
+        server_status: status(row)?,
+        server_not_before: instant(row.next()?)?,
+        session_ended_at: instant_opt(row.next()?)?,
+        jti_revoked: false,
     })
 }
 
 /// A column that holds JSON, or nothing.
-fn json<T: serde::de::DeserializeOwned>(row: &QueryResult, column: &str) -> Result<Option<T>, Fault> {
-    let text: Option<String> = row.try_get("", column)?;
+fn json<T: serde::de::DeserializeOwned>(row: &mut Columns<'_>) -> Result<Option<T>, Fault> {
+    let text: Option<String> = row.next()?;
     Ok(text.as_deref().map(serde_json::from_str).transpose()?)
+}
+
+fn status(row: &mut Columns<'_>) -> Result<Status, Fault> {
+    Status::parse(&row.next::<String>()?).ok_or_else(|| Fault::stored("status"))
 }
 
 /// Loads a grant and all that decides about a token of it, in one statement.
@@ -104,13 +98,13 @@ fn json<T: serde::de::DeserializeOwned>(row: &QueryResult, column: &str) -> Resu
 /// The database failed.
 pub async fn find_for_token(db: &Database, id: &GrantId, jti: &str) -> Result<Option<GrantFacts>, Fault> {
     let sql = format!(
-        r#"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM "revoked_jti" r WHERE r."jti" = $2) AS "jti_revoked"
+        r#"SELECT {COLUMNS}, EXISTS (SELECT 1 FROM "revoked_jti" r WHERE r."jti" = $2)
            FROM "grant" g {JOINS} WHERE g."id" = $1"#
     );
-    query_one(db, &sql, vec![id.as_str().into(), jti.into()])
-        .await?
-        .map(|row| facts(&row, row.try_get("", "jti_revoked")?))
-        .transpose()
+    let Some(row) = query_one(db, &sql, vec![id.as_str().into(), jti.into()]).await? else { return Ok(None) };
+    let mut row = Columns::of(&row);
+    let facts = facts(&mut row)?;
+    Ok(Some(GrantFacts { jti_revoked: row.next()?, ..facts }))
 }
 
 /// What decides about a token that has no grant (client credentials).

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::query_one,
+    db::{find_one, query_one},
     instant, instant_opt, millis,
     unit::{Change, Row},
 };
@@ -37,7 +37,7 @@ pub struct PushedRequest {
 /// # Errors
 /// The database failed.
 pub async fn find(db: &Database, request_uri: &TokenHash) -> Result<Option<PushedRequest>, Fault> {
-    let row = pushed_request::Entity::find_by_id(request_uri.encoded()).one(db.reader()).await?;
+    let row = find_one(db.reader(), pushed_request::Entity::find_by_id(request_uri.encoded())).await?;
     row.map(|row| {
         Ok(PushedRequest {
             client_id: ClientId::new(row.client_id),

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{
     Database,
-    db::query_one,
+    db::{Columns, query_one},
     grant::{COLUMNS, GrantFacts, JOINS, facts},
     instant, instant_opt, millis,
     unit::{Change, Row},
@@ -31,18 +31,19 @@ pub struct RefreshToken {
 /// The database failed.
 pub async fn find(db: &Database, token: &TokenHash) -> Result<Option<(RefreshToken, GrantFacts)>, Fault> {
     let sql = format!(
-        r#"SELECT t."expires_at" AS "token_expires_at", t."first_used_at",
+        r#"SELECT {COLUMNS}, t."expires_at", t."first_used_at",
              EXISTS (SELECT 1 FROM "refresh_token" n
-                     WHERE n."parent_hash" = t."token_hash" AND n."first_used_at" IS NOT NULL) AS "child_used", {COLUMNS}
+                     WHERE n."parent_hash" = t."token_hash" AND n."first_used_at" IS NOT NULL)
            FROM "refresh_token" t JOIN "grant" g ON g."id" = t."grant_id" {JOINS} WHERE t."token_hash" = $1"#
     );
     let Some(row) = query_one(db, &sql, vec![token.encoded().into()]).await? else { return Ok(None) };
-    let facts = facts(&row, false)?;
+    let mut row = Columns::of(&row);
+    let facts = facts(&mut row)?;
     let token = RefreshToken {
         grant_id: facts.grant.id.clone(),
-        expires_at: instant(row.try_get("", "token_expires_at")?)?,
-        first_used_at: instant_opt(row.try_get("", "first_used_at")?)?,
-        child_used: row.try_get("", "child_used")?,
+        expires_at: instant(row.next()?)?,
+        first_used_at: instant_opt(row.next()?)?,
+        child_used: row.next()?,
     };
     Ok(Some((token, facts)))
 }

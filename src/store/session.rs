@@ -1,12 +1,12 @@
 //! Sign-on sessions. Only the SHA-256 of the cookie is kept.
 
 use entity::session;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult};
+use sea_orm::{EntityTrait, QueryResult};
 use time::{Duration, OffsetDateTime};
 
 use super::{
     Database,
-    db::query_all,
+    db::{Columns, query_all, query_one},
     instant, instant_opt, millis,
     unit::{Change, Row},
 };
@@ -28,9 +28,13 @@ fn model(row: session::Model) -> Result<Session, Fault> {
         expires_at: instant(row.expires_at)?,
         ended_at: instant_opt(row.ended_at)?,
         idle_lifetime: row.idle_lifetime.map(Duration::milliseconds),
-        cookie: if row.persistent_cookie { CookieLifetime::Session } else { CookieLifetime::Browser },
+        cookie: cookie(row.persistent_cookie),
         remembered: row.remembered,
     })
+}
+
+fn cookie(persistent: bool) -> CookieLifetime {
+    if persistent { CookieLifetime::Session } else { CookieLifetime::Browser }
 }
 
 /// Finds the session that a cookie opens, ended or not.
@@ -38,12 +42,23 @@ fn model(row: session::Model) -> Result<Session, Fault> {
 /// # Errors
 /// The database failed.
 pub async fn find_by_token(db: &Database, token: &TokenHash) -> Result<Option<Session>, Fault> {
-    session::Entity::find()
-        .filter(session::Column::TokenHash.eq(token.encoded()))
-        .one(db.reader())
-        .await?
-        .map(model)
-        .transpose()
+    let sql = r#"SELECT "id", "user_id", "auth_time", "factors", "created_at", "last_seen_at", "expires_at", "ended_at"
+                 FROM "session" WHERE "token_hash" = $1"#;
+    let Some(row) = query_one(db, sql, vec![token.encoded().into()]).await? else { return Ok(None) };
+    let mut row = Columns::of(&row);
+    Ok(Some(Session {
+        id: SessionId::new(row.next::<String>()?),
+        user_id: UserId::new(row.next::<String>()?),
+        auth_time: instant(row.next()?)?,
+        factors: serde_json::from_str(&row.next::<String>()?)?,
+        created_at: instant(row.next()?)?,
+        last_seen_at: instant(row.next()?)?,
+        expires_at: instant(row.next()?)?,
+        ended_at: instant_opt(row.next()?)?,
+        idle_lifetime: row.next::<Option<i64>>()?.map(Duration::milliseconds),
+        cookie: cookie(row.next()?),
+        remembered: row.next()?,
+    }))
 }
 
 fn idle_millis(lifetime: Duration) -> i64 {

@@ -5,7 +5,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::OffsetDateTime;
 
 use super::{
-    Database, instant, millis,
+    Database,
+    db::find_one,
+    instant, millis,
     unit::{Change, Row},
 };
 use crate::{
@@ -83,11 +85,10 @@ pub async fn find(
     hash: &TokenHash,
     now: OffsetDateTime,
 ) -> Result<Option<SessionToken>, Fault> {
-    let row = session_token::Entity::find_by_id(hash.encoded())
+    let query = session_token::Entity::find_by_id(hash.encoded())
         .filter(session_token::Column::ConsumedAt.is_null())
-        .filter(session_token::Column::ExpiresAt.gt(millis(now)))
-        .one(db.reader())
-        .await?;
+        .filter(session_token::Column::ExpiresAt.gt(millis(now)));
+    let row = find_one(db.reader(), query).await?;
     let Some(row) = row else { return Ok(None) };
     let bound_to = match (row.client_id, row.origin, row.program.as_deref()) {
         (Some(client), None, None) => BoundTo::Client(ClientId::new(client)),

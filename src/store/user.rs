@@ -7,11 +7,16 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Database, db::Tx, instant, instant_opt, millis, unit::Change};
+use super::{
+    Database,
+    db::{Columns, Tx, find_one, query_one},
+    instant, instant_opt, millis,
+    unit::Change,
+};
 use crate::{
     fault::Fault,
     id::{SessionId, UserId},
-    model::user::{PasswordLock, Profile, User, UserStatus},
+    model::user::{Holder, PasswordLock, Profile, User, UserStatus},
     secret::{Secret, TokenHash},
 };
 
@@ -38,6 +43,44 @@ pub(super) fn model(row: user::Model) -> Result<User, Fault> {
         last_login_at: instant_opt(row.last_login_at)?,
         updated_at: instant(row.updated_at)?,
     })
+}
+
+/// The columns of [`holder`], in its order.
+const HOLDER: &str = r#""id", "status", "login", "profile", "locked_until", "not_before", "updated_at""#;
+
+/// Reads what a statement selects of a user, which an outer join may have left empty.
+pub(super) fn holder(row: &mut Columns<'_>) -> Result<Option<Holder>, Fault> {
+    let id: Option<String> = row.next()?;
+    let status: Option<String> = row.next()?;
+    let login: Option<String> = row.next()?;
+    let profile: Option<String> = row.next()?;
+    let locked_until = instant_opt(row.next()?)?;
+    let not_before = instant_opt(row.next()?)?;
+    let updated_at = instant_opt(row.next()?)?;
+    let (Some(id), Some(status), Some(login), Some(profile), Some(not_before), Some(updated_at)) =
+        (id, status, login, profile, not_before, updated_at)
+    else {
+        return Ok(None);
+    };
+    Ok(Some(Holder {
+        id: UserId::new(id),
+        status: UserStatus::parse(&status).ok_or_else(|| Fault::stored("user.status"))?,
+        login,
+        profile: serde_json::from_str(&profile)?,
+        locked_until,
+        not_before,
+        updated_at,
+    }))
+}
+
+/// Finds a user for a session or a token.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_holder(db: &Database, id: &UserId) -> Result<Option<Holder>, Fault> {
+    let sql = format!(r#"SELECT {HOLDER} FROM "user" WHERE "id" = $1"#);
+    let Some(row) = query_one(db, &sql, vec![id.as_str().into()]).await? else { return Ok(None) };
+    holder(&mut Columns::of(&row))
 }
 
 fn row(user: &User, login_key: &str) -> Result<user::Model, Fault> {
@@ -69,7 +112,7 @@ fn row(user: &User, login_key: &str) -> Result<user::Model, Fault> {
 /// # Errors
 /// The database failed.
 pub async fn find(db: &Database, id: &UserId) -> Result<Option<User>, Fault> {
-    user::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
+    find_one(db.reader(), user::Entity::find_by_id(id.as_str())).await?.map(model).transpose()
 }
 
 /// Finds a user by the normalised login.
@@ -77,12 +120,8 @@ pub async fn find(db: &Database, id: &UserId) -> Result<Option<User>, Fault> {
 /// # Errors
 /// The database failed.
 pub async fn find_by_login(db: &Database, login_key: &str) -> Result<Option<User>, Fault> {
-    user::Entity::find()
-        .filter(user::Column::LoginKey.eq(login_key))
-        .one(db.reader())
-        .await?
-        .map(model)
-        .transpose()
+    let query = user::Entity::find().filter(user::Column::LoginKey.eq(login_key));
+    find_one(db.reader(), query).await?.map(model).transpose()
 }
 
 /// Finds a user by the normalised login, inside a transaction.
@@ -443,7 +482,9 @@ pub async fn find_device(
     device: &TokenHash,
 ) -> Result<Option<KnownDevice>, Fault> {
     let key = (id.to_string(), device.encoded());
-    let Some(row) = known_device::Entity::find_by_id(key).one(db.reader()).await? else { return Ok(None) };
+    let Some(row) = find_one(db.reader(), known_device::Entity::find_by_id(key)).await? else {
+        return Ok(None);
+    };
     Ok(Some(KnownDevice {
         failures: u32::try_from(row.failures).map_err(Fault::stored)?,
         locked_until: instant_opt(row.locked_until)?,

@@ -11,7 +11,7 @@ use crate::{
     cache::servers::ServerState,
     claims::subject,
     fault::Fault,
-    model::{Status, client::Client, confirmation::Confirmation, user::User},
+    model::{Status, client::Client, confirmation::Confirmation, user::Holder},
     protocol::{
         introspection::{ActiveToken, IntrospectionResponse},
         token_response::TokenType,
@@ -252,7 +252,7 @@ async fn refresh_token(
 }
 
 /// The login, unless the token's client is not to know the user by what other clients know (Core §8.1).
-fn username(client: &Client, user: Option<User>) -> Option<String> {
+fn username(client: &Client, user: Option<Holder>) -> Option<String> {
     user.filter(|_| !client.is_pairwise()).map(|user| user.login)
 }
 
@@ -273,8 +273,8 @@ async fn id_token(
     let client = app.clients.find(&app.db, &hint.client).await?;
     let Some(client) = client.filter(|client| client.is_active()) else { return Ok(None) };
     let Some(user) = subject::user_behind(app, &client, &hint.subject).await? else { return Ok(None) };
-    let user = store::user::find(&app.db, &user).await?;
-    let Some(user) = user.filter(User::is_active) else { return Ok(None) };
+    let user = store::user::find_holder(&app.db, &user).await?;
+    let Some(user) = user.filter(Holder::is_active) else { return Ok(None) };
     let not_before = user.not_before.max(client.not_before).max(server.config.server.not_before);
     if not_before.unix_timestamp() > hint.claims.get("iat").and_then(Value::as_i64).unwrap_or(0) {
         return Ok(None);

@@ -6,7 +6,7 @@ use crate::{
     limit::lockout::UNTIL_RESET,
     model::{
         Status,
-        user::{User, UserStatus},
+        user::{Holder, UserStatus},
     },
     store::grant::GrantFacts,
 };
@@ -97,13 +97,13 @@ pub fn may_issue(facts: &GrantFacts, session: SessionRule) -> Result<(), Refusal
 ///
 /// # Errors
 /// The first reason that speaks against it.
-pub fn may_have_tokens(user: &User) -> Result<(), Refusal> {
+pub fn may_have_tokens(user: &Holder) -> Result<(), Refusal> {
     if user.status != UserStatus::Active {
         return Err(Refusal::UserNotActive);
     }
     // A lock that passes by itself guards the password; if it ended grants too, whoever can guess wrongly could sign
     // everybody out. One that only a reset ends is an end.
-    if user.lock.locked_until.is_some_and(|until| until >= UNTIL_RESET) {
+    if user.locked_until.is_some_and(|until| until >= UNTIL_RESET) {
         return Err(Refusal::UserLocked);
     }
     Ok(())
@@ -118,7 +118,7 @@ mod tests {
         id::{AuthorizationServerId, ClientId, GrantId, UserId},
         model::{
             grant::Grant,
-            user::{PasswordLock, Profile, User},
+            user::{Holder, Profile},
         },
         protocol::scope::ScopeSet,
     };
@@ -149,20 +149,13 @@ mod tests {
                 claims: None,
                 actor: None,
             },
-            user: Some(User {
+            user: Some(Holder {
                 id: UserId::new("u"),
                 status: UserStatus::Active,
                 login: "a@example.com".to_owned(),
                 profile: Profile::default(),
-                password_hash: None,
-                password_changed_at: None,
-                lock: PasswordLock::default(),
-                admin: false,
+                locked_until: None,
                 not_before: OffsetDateTime::UNIX_EPOCH,
-                created_at: now(),
-                activated_at: None,
-                status_changed_at: now(),
-                last_login_at: None,
                 updated_at: now(),
             }),
             client_status: Status::Active,
@@ -186,7 +179,7 @@ mod tests {
             (Refusal::GrantRevoked, |f| f.grant.revoked_at = Some(now())),
             (Refusal::UserNotActive, |f| f.user.as_mut().unwrap().status = UserStatus::Suspended),
             (Refusal::UserNotActive, |f| f.user = None),
-            (Refusal::UserLocked, |f| f.user.as_mut().unwrap().lock.locked_until = Some(UNTIL_RESET)),
+            (Refusal::UserLocked, |f| f.user.as_mut().unwrap().locked_until = Some(UNTIL_RESET)),
             (Refusal::ClientInactive, |f| f.client_status = Status::Inactive),
             (Refusal::ServerInactive, |f| f.server_status = Status::Inactive),
             (Refusal::NotBefore, |f| f.user.as_mut().unwrap().not_before = now()),

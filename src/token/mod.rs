@@ -23,7 +23,7 @@ use crate::{
     },
     fault::Fault,
     id::{ClientId, GrantId, SessionId, UserId},
-    model::{client::Client, confirmation::Confirmation, user::User},
+    model::{client::Client, confirmation::Confirmation, user::Holder},
     ports::random::Random,
     protocol::{claims_request::ClaimsRequest, scope::ScopeSet},
 };
@@ -48,7 +48,7 @@ impl From<keys::KeyError> for MintError {
 /// A user as tokens speak of one.
 pub struct Subject<'a> {
     /// The user.
-    pub user: &'a User,
+    pub user: &'a Holder,
     /// `sub` as the client sees it (Core §8).
     pub sub: &'a str,
     /// The names of the user's groups.
@@ -160,7 +160,7 @@ pub fn grant_of_jti(jti: &str) -> Option<GrantId> {
 /// The user and groups that tokens of a grant speak of.
 pub struct LoadedSubject {
     /// The user.
-    pub user: User,
+    pub user: Holder,
     /// `sub` as the client sees it (Core §8).
     pub sub: String,
     /// The groups, by name.
@@ -175,7 +175,7 @@ impl LoadedSubject {
     /// # Errors
     /// The database failed.
     pub async fn find(app: &App, of: (&ServerState, &Client), user: &UserId) -> Result<Option<Self>, Fault> {
-        let Some(user) = crate::store::user::find(&app.db, user).await? else { return Ok(None) };
+        let Some(user) = crate::store::user::find_holder(&app.db, user).await? else { return Ok(None) };
         Ok(Some(Self::of(app, of, user).await?))
     }
 
@@ -183,7 +183,11 @@ impl LoadedSubject {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn of(app: &App, (server, client): (&ServerState, &Client), user: User) -> Result<Self, Fault> {
+    pub async fn of(
+        app: &App,
+        (server, client): (&ServerState, &Client),
+        user: Holder,
+    ) -> Result<Self, Fault> {
         let sub = subject::of(app, client, &user.id).await?;
         let groups = if server.needs_groups {
             crate::store::group::of_user(&app.db, &user.id).await?

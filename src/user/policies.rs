@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use crate::{
     app::App,
     fault::Fault,
-    id::GroupId,
+    id::{GroupId, UserId},
     model::{
         policy::UserPolicies,
         policy_set::{PolicySet, Subject},
@@ -28,15 +28,14 @@ impl PolicyFacts {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn load(app: &App, user: &User) -> Result<Self, Fault> {
+    pub async fn load(app: &App, user: &UserId) -> Result<Self, Fault> {
         let set = app.policies.load(&app.db).await?;
-        let groups =
-            if set.is_empty() { Vec::new() } else { store::group::of_user(&app.db, &user.id).await? };
+        let groups = if set.is_empty() { Vec::new() } else { store::group::of_user(&app.db, user).await? };
         Ok(Self { set, groups: groups.into_iter().map(|group| group.id).collect() })
     }
 
     /// The user as policies are asked about.
-    pub fn subject<'a>(&'a self, user: &'a User, ip: Option<IpAddr>) -> Subject<'a> {
+    pub fn subject<'a>(&'a self, user: &'a UserId, ip: Option<IpAddr>) -> Subject<'a> {
         Subject { user, groups: &self.groups, ip }
     }
 }
@@ -46,6 +45,6 @@ impl PolicyFacts {
 /// # Errors
 /// The database failed.
 pub async fn of_user(app: &App, user: &User, ip: Option<IpAddr>) -> Result<UserPolicies, Fault> {
-    let facts = PolicyFacts::load(app, user).await?;
-    Ok(facts.set.for_user(&facts.subject(user, ip)))
+    let facts = PolicyFacts::load(app, &user.id).await?;
+    Ok(facts.set.for_user(&facts.subject(&user.id, ip)))
 }

@@ -14,6 +14,8 @@ mod connections;
 mod device;
 mod dpop;
 mod framing;
+mod enumeration;
+mod factor_lifecycle;
 mod input;
 mod issuer;
 mod keys;
@@ -50,6 +52,8 @@ pub(crate) fn trials() -> Vec<Test> {
         device::trials(),
         dpop::trials(),
         framing::trials(),
+        enumeration::trials(),
+        factor_lifecycle::trials(),
         input::trials(),
         issuer::trials(),
         keys::trials(),
@@ -82,8 +86,6 @@ fn own_trials() -> Vec<Test> {
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("K7", "the management API"),
     ("M2", "identity-first sign-in and routing to identity providers"),
-    ("M3", "account recovery, unlocking and self-registration"),
-    ("M4", "the Authentication API"),
     ("P1", "the push factor"),
     ("P2", "number matching"),
     ("P3", "the push factor"),
@@ -97,9 +99,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("R7", "WebAuthn attestation"),
     ("R8", "enrolment links"),
     ("R9", "WebAuthn"),
-    ("S2", "enrolment of factors during sign-in"),
-    ("S3", "account recovery"),
-    ("S9", "remembered devices that stand for a factor"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X3", "filters and searches"),

@@ -114,8 +114,8 @@ async fn requirement(
     let client = app.clients.find(&app.db, &ClientId::new(audience)).await.map_err(|fault| failed(&fault))?;
     let client = client.filter(|client| client.is_active()).ok_or_else(unknown)?;
     let Some(user) = user(asked, username).await? else { return Ok(none) };
-    let facts = PolicyFacts::load(app, &user).await.map_err(|fault| failed(&fault))?;
-    let decided = facts.set.for_app(&client.id, &facts.subject(&user, asked.caller.ip));
+    let facts = PolicyFacts::load(app, &user.id).await.map_err(|fault| failed(&fault))?;
+    let decided = facts.set.for_app(&client.id, &facts.subject(&user.id, asked.caller.ip));
     // A user who may not use it learns that from the application; nothing about the login is told here.
     Ok(match decided.access {
         Access::Allow => none.and(Assurance::of_session(decided.assurance)),

@@ -195,7 +195,7 @@ impl Sessions {
         match session_token::redeem(app, token, presenter, caller).await {
             Ok(signed_in) => {
                 let session = signed_in.opened.session;
-                let view = view(app, session.id.as_str(), &session, &signed_in.user).await?;
+                let view = view(app, session.id.as_str(), &session, &signed_in.user.into()).await?;
                 Ok(json_response(StatusCode::OK, &view))
             }
             Err(SessionTokenError::Invalid) => Err(Envelope::authentication_failed().respond()),
@@ -219,7 +219,8 @@ pub(super) async fn current(app: &App, request: &Request) -> Result<(Session, Us
     let cookie = cookies.find(sent, Cookie::Session).ok_or_else(no_session)?;
     let session = sso::peek(app, cookie).await.map_err(failed)?.ok_or_else(no_session)?;
     let user = store::user::find(&app.db, &session.user_id).await.map_err(failed)?;
-    let user = user.filter(|user| session.counts_for(user)).ok_or_else(no_session)?;
+    let user =
+        user.filter(|user| user.is_active() && session.outlives(user.not_before)).ok_or_else(no_session)?;
     Ok((session, user))
 }
 

@@ -113,7 +113,9 @@ pub async fn with_session(
     start: Start,
 ) -> Result<Reply, AuthnError> {
     let user = store::user::find(&app.db, &session.user_id).await?;
-    let user = user.filter(|user| session.counts_for(user)).ok_or(AuthnError::Refused)?;
+    let user = user
+        .filter(|user| user.is_active() && session.outlives(user.not_before))
+        .ok_or(AuthnError::Refused)?;
     let mut transaction = begin(app, start);
     // The browser proved more than a password before: guesses of strangers do not end what it begins.
     transaction.context.browser = Browser::Known;

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     authorize::dispatch::{Journey, deny, dispatch},
     claims::by_scope::claims_of,
-    model::{Status, authorization_server::ClaimType, user::User},
+    model::{Status, authorization_server::ClaimType, user::Holder},
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
@@ -52,14 +52,14 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
     let Some(session) = &visit.session else {
         return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
     };
-    match store::user::find(&app.db, &session.user_id).await {
+    match store::user::find_holder(&app.db, &session.user_id).await {
         Ok(Some(user)) => page(visit, &waiting, &user),
         Ok(None) => visit.redirect(&format!("/signin?flow={}", waiting.flow.id)),
         Err(fault) => fault_page(visit, &fault),
     }
 }
 
-fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
+fn page(visit: Visit<'_>, waiting: &Waiting, user: &Holder) -> Response {
     let request = &waiting.flow.pending.request;
     let view = ConsentPage {
         client: card_of(&waiting.client, request),
@@ -77,7 +77,7 @@ fn page(visit: Visit<'_>, waiting: &Waiting, user: &User) -> Response {
 }
 
 /// How a signed-in user is shown.
-pub(super) fn signed_in_as(user: &User) -> Person {
+pub(super) fn signed_in_as(user: &Holder) -> Person {
     Person {
         display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
         login: user.login.clone(),

@@ -147,7 +147,9 @@ async fn confirmation(
     code: &DeviceCode,
 ) -> Result<Option<DeviceConfirmPage>, crate::fault::Fault> {
     let Some(session) = &visit.session else { return Ok(None) };
-    let Some(user) = store::user::find(&visit.app.db, &session.user_id).await? else { return Ok(None) };
+    let Some(user) = store::user::find_holder(&visit.app.db, &session.user_id).await? else {
+        return Ok(None);
+    };
     let at = format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
     Ok(Some(DeviceConfirmPage {
         client: card(&waiting.client),

@@ -136,7 +136,7 @@ fn unpack(packed: &str) -> Option<String> {
 
 async fn confirm(visit: Visit<'_>, plan: &Plan) -> Response {
     let user = match &visit.session {
-        Some(session) => match store::user::find(&visit.app.db, &session.user_id).await {
+        Some(session) => match store::user::find_holder(&visit.app.db, &session.user_id).await {
             Ok(user) => user,
             Err(fault) => return fault_page(visit, &fault),
         },
