@@ -19,6 +19,7 @@ mod authn;
 mod browser;
 mod cli;
 mod conformance;
+mod factors;
 mod harness;
 mod message;
 mod oidc;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         browser::trials(),
         cli::trials(),
         conformance::trials(),
+        factors::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

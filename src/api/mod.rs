@@ -27,6 +27,7 @@ pub type Management = (
     v1::user_factors::UserFactors,
     v1::user_factors::BackupCodes,
     v1::user_credentials::UserCredentials,
+    v1::factor_profiles::FactorProfiles,
     v1::logs::Logs,
 );
 
@@ -38,6 +39,7 @@ pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
         v1::user_factors::UserFactors::new(Arc::clone(&app)),
         v1::user_factors::BackupCodes::new(Arc::clone(&app)),
         v1::user_credentials::UserCredentials::new(Arc::clone(&app)),
+        v1::factor_profiles::FactorProfiles::new(Arc::clone(&app)),
         v1::logs::Logs::new(app),
     );
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION"))
@@ -58,6 +60,7 @@ pub fn openapi() -> String {
         v1::user_factors::UserFactors::detached(),
         v1::user_factors::BackupCodes::detached(),
         v1::user_credentials::UserCredentials::detached(),
+        v1::factor_profiles::FactorProfiles::detached(),
         v1::logs::Logs::detached(),
         authn::endpoints(&authn::Served::detached()),
     );

@@ -22,6 +22,7 @@ mod keys;
 mod limits;
 mod logout_token;
 mod management;
+mod otp;
 mod pkce;
 mod pushed;
 mod recovery;
@@ -60,6 +61,7 @@ pub(crate) fn trials() -> Vec<Test> {
         limits::trials(),
         logout_token::trials(),
         management::trials(),
+        otp::trials(),
         pkce::trials(),
         pushed::trials(),
         recovery::trials(),
@@ -85,12 +87,6 @@ fn own_trials() -> Vec<Test> {
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("M2", "identity-first sign-in and routing to identity providers"),
-    ("O1", "one-time passwords"),
-    ("O2", "one-time passwords"),
-    ("O3", "one-time passwords"),
-    ("O4", "enrolment of one-time passwords"),
-    ("O5", "one-time passwords"),
-    ("O6", "one-time passwords by mail, message and call"),
     ("P1", "the push factor"),
     ("P2", "number matching"),
     ("P3", "the push factor"),
@@ -104,8 +100,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("R7", "WebAuthn attestation"),
     ("R8", "enrolment links"),
     ("R9", "WebAuthn"),
-    ("S1", "enrolment of factors"),
-    ("S6", "recovery codes"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X11", "the expression language"),
@@ -125,7 +119,6 @@ pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
     ("W3", "addresses made from templates"),
     ("X1", "organisation names and templates of operators"),
-    ("O7", "one-time passwords of factors at rest, and in answers of the API"),
     ("S5", "links that a mail scanner opens"),
 ];
 

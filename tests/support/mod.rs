@@ -16,6 +16,7 @@ pub(crate) mod certificate;
 pub(crate) mod database;
 pub(crate) mod device;
 pub(crate) mod dpop;
+pub(crate) mod factor;
 pub(crate) mod fixtures;
 pub(crate) mod html;
 pub(crate) mod http;
