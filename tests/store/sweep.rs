@@ -132,6 +132,30 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 };
                 insert::<entity::flow::Entity>(&database, numbered(at).map(flow).collect()).await;
             }
+            Expired::AuthnTransactions => {
+                let transaction = |(id, expires_at): (String, i64)| entity::authn_transaction::Model {
+                    state_token_hash: id.clone(),
+                    id,
+                    user_id: Some(alice.clone()),
+                    payload: "{}".to_owned(),
+                    version: 0,
+                    created_at: 0,
+                    expires_at,
+                };
+                let rows = numbered(at).map(transaction).collect();
+                insert::<entity::authn_transaction::Entity>(&database, rows).await;
+            }
+            Expired::RememberedDevices => {
+                let device = |(device_hash, expires_at)| entity::remembered_device::Model {
+                    user_id: alice.clone(),
+                    device_hash,
+                    policy_version: "1".to_owned(),
+                    created_at: 0,
+                    expires_at,
+                };
+                let rows = numbered(at).map(device).collect();
+                insert::<entity::remembered_device::Entity>(&database, rows).await;
+            }
             Expired::PushedRequests => {
                 // Kept for a day: a flow that one began still has to be completed.
                 let pushed = |(request_hash, expires_at)| entity::pushed_request::Model {
@@ -206,6 +230,8 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     factors: "[]".to_owned(),
                     client_id: Some(WEB.to_owned()),
                     origin: None,
+                    program: None,
+                    remembered: None,
                     created_at: 0,
                     expires_at,
                     consumed_at: None,
@@ -375,6 +401,8 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
 async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
     vec![
         (Expired::Flows, count::<entity::flow::Entity>(database).await),
+        (Expired::AuthnTransactions, count::<entity::authn_transaction::Entity>(database).await),
+        (Expired::RememberedDevices, count::<entity::remembered_device::Entity>(database).await),
         (Expired::PushedRequests, count::<entity::pushed_request::Entity>(database).await),
         (Expired::DeviceCodes, count::<entity::device_code::Entity>(database).await),
         (Expired::AuthorizationCodes, count::<entity::authorization_code::Entity>(database).await),
@@ -399,6 +427,8 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
 async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool {
     let (table, key) = match kind {
         Expired::Flows => ("flow", "id"),
+        Expired::AuthnTransactions => ("authn_transaction", "id"),
+        Expired::RememberedDevices => ("remembered_device", "device_hash"),
         Expired::PushedRequests => ("pushed_request", "request_hash"),
         Expired::DeviceCodes => ("device_code", "id"),
         Expired::AuthorizationCodes => ("authorization_code", "code_hash"),
