@@ -226,8 +226,8 @@ struct How {
 impl How {
     fn of(request: &Request) -> Result<Self, Response> {
         let query = RequestQuery::of(request)?;
-        let vouched = query.flag("activate", false)?;
-        let replaces = query.flag("updatePhone", false)?;
+        let vouched = query.flag("activate")?.unwrap_or(false);
+        let replaces = query.flag("updatePhone")?.unwrap_or(false);
         Ok(Self {
             activate: if vouched { Activate::AtOnce } else { Activate::ByUser },
             update_phone: if replaces { UpdatePhone::Replace } else { UpdatePhone::Keep },
