@@ -144,6 +144,8 @@ pub struct Demo {
     pub login: String,
     /// The password of the demo user.
     pub password: Secret<String>,
+    /// An API token of an administrator; a folder that was made before there was one has none.
+    pub api_token: Option<Secret<String>>,
     /// A confidential client that signs users in.
     pub web_client_id: ClientId,
     /// Its secret.

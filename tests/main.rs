@@ -13,10 +13,13 @@
 #[macro_use]
 mod support;
 
+mod admin;
 mod architecture;
+mod authn;
 mod browser;
 mod cli;
 mod conformance;
+mod factors;
 mod harness;
 mod message;
 mod oidc;
@@ -31,7 +34,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let tests = [
+        admin::trials(),
         architecture::trials(),
+        authn::trials(),
         supply_chain::trials(),
         harness::trials(),
         message::trials(),
@@ -44,6 +49,7 @@ fn main() -> ExitCode {
         browser::trials(),
         cli::trials(),
         conformance::trials(),
+        factors::trials(),
     ];
     support::run(tests.into_iter().flatten().collect())
 }

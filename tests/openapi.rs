@@ -14,6 +14,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sqlite:
             every_operation_without_credentials_refuses_and_changes_nothing,
             every_operation_with_invented_credentials_refuses_and_changes_nothing,
+            every_operation_of_administrators_refuses_a_token_that_only_reads,
             every_form_endpoint_refuses_other_bodies,
             every_path_refuses_unknown_methods_in_its_format,
             unknown_paths_are_told_in_the_format_of_their_surface,
@@ -67,9 +68,10 @@ pub(crate) fn operations() -> Vec<Operation> {
             let path = path
                 .replace("{authorization_server_id}", "default")
                 .replace("{client_id}", "web")
-                .replace("{user_id}", "00u1")
+                .replace("{user_id}", "00u00000000000000000")
                 .replace("{factor_id}", "ost1")
-                .replace("{token}", "invented");
+                .replace("{token}", "invented")
+                .replace("{id}", "00u00000000000000000");
             assert!(!path.contains('{'), "this test does not know a value for {path}");
             operations.push(Operation { method, path, described: described.clone() });
         }
@@ -88,6 +90,8 @@ pub(crate) enum Access {
     Bearer,
     /// A browser with a session cookie, or whoever holds a session token (Okta).
     Session,
+    /// A program with an API token, or a machine with one of Okta's scopes.
+    Administrator,
 }
 
 /// A new operation has to be put somewhere, or these tests fail.
@@ -102,10 +106,10 @@ pub(crate) fn access(operation: &Operation) -> Access {
         (&Method::GET | &Method::POST, "userinfo") => Access::Bearer,
         (_, _) if path.starts_with("/oauth2/v1/clients") => Access::Bearer,
         (&Method::POST, "global-token-revocation") => Access::Bearer,
-        _ if path.starts_with("/api/v1/sessions") => Access::Session,
+        _ if path == "/api/v1/sessions" || path.starts_with("/api/v1/sessions/me") => Access::Session,
+        _ if path.starts_with("/api/v1/users/me/") => Access::Session,
         (&Method::GET, "questions") if path.ends_with("/factors/questions") => Access::Public,
-        _ if path.starts_with("/api/v1/users/00u1/factors") => Access::Session,
-        (_, "recovery_codes" | "bypass_codes") => Access::Session,
+        _ if path.starts_with("/api/v1/") => Access::Administrator,
         (method, _) => panic!("who may call {method} {path}?"),
     }
 }
@@ -171,8 +175,12 @@ fn assert_refused(operation: &Operation, access: Access, response: &Response) {
             assert_eq!(response.header("content-type"), Some("application/json;charset=UTF-8"), "{what}");
             assert_eq!(response.header("cache-control"), Some("no-store"), "{what}");
         }
+        Access::Administrator => {
+            assert_eq!((response.status, &response.json()["errorCode"]), (401, &json!("E0000011")), "{what}");
+            assert_eq!(response.header("cache-control"), Some("no-store"), "{what}");
+        }
         Access::Session => {
-            assert!([400, 401, 404].contains(&response.status), "{what}");
+            assert!([400, 401, 403, 404].contains(&response.status), "{what}");
             assert!(response.json()["errorCode"].is_string(), "{what}");
             assert_eq!(response.header("cache-control"), Some("no-store"), "{what}");
         }
@@ -215,11 +223,32 @@ async fn every_operation_with_invented_credentials_refuses_and_changes_nothing(a
             form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = app.client().request(operation.method.clone(), &operation.path);
         let request = match access {
-            Access::Public | Access::Bearer | Access::Session => request.bearer("an-invented-token"),
+            Access::Public | Access::Bearer | Access::Session | Access::Administrator => {
+                request.bearer("an-invented-token")
+            }
             Access::Client => request.basic("nobody", "an-invented-secret-that-is-long-enough"),
         };
         let request = if operation.method == Method::POST { request.form(&form) } else { request };
         assert_refused(&operation, access, &request.send().await);
+    }
+    assert_eq!(content(&database).await, before);
+}
+
+/// Security rule Y1: a token that reads changes nothing, and one that manages is needed for everything that is no GET.
+async fn every_operation_of_administrators_refuses_a_token_that_only_reads(app: TestApp) {
+    let token = app.api_token(stepgate::model::api_token::Access::Read).await;
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    // That it was used is written down, once a minute.
+    app.read("/api/v1/users", &token).await;
+    let before = content(&database).await;
+    for operation in operations() {
+        if access(&operation) != Access::Administrator || operation.method == Method::GET {
+            continue;
+        }
+        let request = app.ssws(operation.method.clone(), &operation.path, &token);
+        let response = request.json(&json!({})).send().await;
+        let what = format!("{} {}: {}", operation.method, operation.path, response.text());
+        assert_eq!((response.status, &response.json()["errorCode"]), (403, &json!("E0000006")), "{what}");
     }
     assert_eq!(content(&database).await, before);
 }

@@ -26,6 +26,8 @@ pub type Management = (
     v1::users::Users,
     v1::user_factors::UserFactors,
     v1::user_factors::BackupCodes,
+    v1::user_credentials::UserCredentials,
+    v1::factor_profiles::FactorProfiles,
     v1::logs::Logs,
 );
 
@@ -36,6 +38,8 @@ pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
         v1::users::Users::new(Arc::clone(&app)),
         v1::user_factors::UserFactors::new(Arc::clone(&app)),
         v1::user_factors::BackupCodes::new(Arc::clone(&app)),
+        v1::user_credentials::UserCredentials::new(Arc::clone(&app)),
+        v1::factor_profiles::FactorProfiles::new(Arc::clone(&app)),
         v1::logs::Logs::new(app),
     );
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION"))
@@ -55,6 +59,8 @@ pub fn openapi() -> String {
         v1::users::Users::detached(),
         v1::user_factors::UserFactors::detached(),
         v1::user_factors::BackupCodes::detached(),
+        v1::user_credentials::UserCredentials::detached(),
+        v1::factor_profiles::FactorProfiles::detached(),
         v1::logs::Logs::detached(),
         authn::endpoints(&authn::Served::detached()),
     );

@@ -204,6 +204,33 @@ mod tests {
     }
 
     #[test]
+    fn the_missing_factor_is_asked_for_after_the_sign_in_and_before_consent() {
+        use crate::{
+            model::{assurance::Assurance, session::VerifiedFactor},
+            protocol::acr::Acr,
+        };
+        let requirement = AuthenticationRequirement::default().and(Assurance::of_session(Acr::TwoFactorAny));
+        let consent = ScopeSet::parse("openid").unwrap();
+        let wanted = || Wanted { requirement: requirement.clone(), consent: consent.clone() };
+        let proof = |amr: &str| VerifiedFactor { amr: vec![amr.to_owned()], at: at(0), factor_id: None };
+        let with = |methods: &[&str]| Session {
+            factors: methods.iter().map(|method| proof(method)).collect(),
+            ..session("u")
+        };
+        let progress = Progress::default();
+        let plain = request(None, None, None);
+        let ask = |request: &ValidRequest, methods: &[&str]| {
+            needs(request, Some(&with(methods)), &progress, wanted(), at(100))
+        };
+        assert_eq!(ask(&request(Some("login"), None, None), &["pwd"]), Needs::Login);
+        assert_eq!(ask(&plain, &["pwd"]), Needs::Factor(requirement.clone()));
+        assert_eq!(ask(&plain, &["sms"]), Needs::Login);
+        assert_eq!(ask(&plain, &["pwd", "sms"]), Needs::Consent(consent.clone()));
+        let error = without_asking(&ask(&plain, &["pwd"])).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InteractionRequired);
+    }
+
+    #[test]
     fn select_account_asks_once_and_another_account_signs_in() {
         let asked = request(Some("select_account"), None, None);
         assert_eq!(ask(&asked, Some(&session("u")), &Progress::default()), Needs::ChooseAccount);

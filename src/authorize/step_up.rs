@@ -15,9 +15,9 @@ use crate::{
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
-        factor::{FactorClass, FactorStatus},
-        policy::{Access, AppSignOn, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
-        session::Session,
+        factor::{Factor, FactorClass, FactorKind, FactorStatus},
+        policy::{Access, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
+        session::{Session, VerifiedFactor},
         user::Holder,
     },
     policy::assurance::{Choice, Reach, choose},
@@ -61,12 +61,23 @@ pub async fn requirement(
         return Err(denied("Policy does not allow the sign-in.").into());
     }
     let since = progress.proved_since(&user.id);
-    let wanted = of_policies(session, &decided.session, (&sign_on, since), app.now());
+    let fresh = freshness(sign_on.reauthenticate_in, since, app.now());
+    let wanted = AuthenticationRequirement::default().and(Assurance { acr: sign_on.assurance, fresh });
+    let prompted = asks_for_factor(&decided.session, session);
     let sensitive = asks_for_sensitive_scopes(server, request);
-    if wanted.all().iter().all(|part| part.acr == Acr::OneFactorAny) && !sensitive && !asks_for_acr(request) {
+    if sign_on.assurance == Acr::OneFactorAny && !prompted && !sensitive && !asks_for_acr(request) {
         return Ok(wanted);
     }
-    let reach = reach(app, user, &decided.enroll).await?;
+    let factors = service::list(app, &user.id).await?;
+    let reach = reach(&factors, &decided.enroll);
+    let wanted = match prompted {
+        // A question answers the prompt, too, although it makes no second level: signing in asks for it.
+        true if reach == Reach::Never && factors.iter().any(Factor::is_active) => {
+            wanted.and(Assurance { acr: Acr::OneFactorPassword, fresh: Freshness::Now })
+        }
+        true => wanted.and(Assurance::of_session(Acr::TwoFactorAny)),
+        false => wanted,
+    };
     let unreachable = |part: &Assurance| {
         reach == Reach::Never && part.acr == Acr::TwoFactorAny && lacks_possession(part, session)
     };
@@ -84,19 +95,12 @@ fn denied(text: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::AccessDenied, text)
 }
 
-fn of_policies(
-    session: &Session,
-    global: &GlobalSession,
-    (sign_on, since): (&AppSignOn, Option<OffsetDateTime>),
-    now: OffsetDateTime,
-) -> AuthenticationRequirement {
-    let mut wanted = AuthenticationRequirement::default();
-    // A remembered browser stands for the factor of the very policy that it was remembered under, and for no other.
-    if global.require_factor && session.remembered.as_ref() != Some(&global.version) {
-        wanted = wanted.and(Assurance::of_session(Acr::TwoFactorAny));
-    }
-    let fresh = freshness(sign_on.reauthenticate_in, since, now);
-    wanted.and(Assurance { acr: sign_on.assurance, fresh })
+/// Whether the global session policy still asks for a factor beside the password. A remembered browser stands for the factor
+/// of the very policy that it was remembered under, and for no other.
+fn asks_for_factor(global: &GlobalSession, session: &Session) -> bool {
+    let password = [Amr::Pwd.as_str()];
+    let beside_password = session.factors.iter().any(|factor| factor.amr != password);
+    global.require_factor && !beside_password && session.remembered.as_ref() != Some(&global.version)
 }
 
 /// Which proofs count, if they may be no older than this. What was proved on the way of this request counts, however long
@@ -118,7 +122,7 @@ fn freshness(
 fn lacks_possession(part: &Assurance, session: &Session) -> bool {
     let known: Vec<_> =
         session.factors.iter().filter(|factor| factor.class() == FactorClass::Possession).cloned().collect();
-    let password = [crate::model::session::VerifiedFactor::password(session.auth_time)];
+    let password = [VerifiedFactor::password(session.auth_time)];
     part.missing(&known, &password) != Missing::Nothing
 }
 
@@ -133,18 +137,19 @@ fn asks_for_acr(request: &ValidRequest) -> bool {
 }
 
 /// How the user can come to a second factor. Whoever has one, active or not, does not get round it by enrolling another.
-async fn reach(app: &App, user: &Holder, enroll: &MfaEnroll) -> Result<Reach, Fault> {
-    let factors = service::list(app, &user.id).await?;
+fn reach(factors: &[Factor], enroll: &MfaEnroll) -> Reach {
     let owned = || factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
-    if owned().any(|factor| factor.is_active()) {
-        return Ok(Reach::Now);
+    if owned().any(Factor::is_active) {
+        return Reach::Now;
     }
     let may_enroll = enroll.prompt != EnrollPrompt::Never
         && enroll.factors.iter().any(|(kind, requirement)| {
-            kind.class() == FactorClass::Possession && *requirement != Requirement::NotAllowed
+            // Custom tokens are handed out by administrators.
+            let own = kind.class() == FactorClass::Possession && *kind != FactorKind::HotpCustom;
+            own && *requirement != Requirement::NotAllowed
         });
     let out_of_use = owned().any(|factor| factor.status == FactorStatus::Inactive);
-    Ok(if may_enroll && !out_of_use { Reach::ByEnrolment } else { Reach::Never })
+    if may_enroll && !out_of_use { Reach::ByEnrolment } else { Reach::Never }
 }
 
 /// Adds what the request asks for: an essential `acr` must be reached (Core §5.5.1.1); so must one of `acr_values` that are

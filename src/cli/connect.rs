@@ -11,7 +11,7 @@ use time::Duration;
 use super::CliError;
 use crate::{
     app::{
-        App, ClientCertificates, Couriers, KeySettings, Ports, RegistrationSettings, SameSite,
+        App, ClientCertificates, Couriers, KeySettings, PhoneSettings, Ports, RegistrationSettings, SameSite,
         SessionSettings, Settings,
     },
     cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
@@ -201,6 +201,10 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
             config::SameSite::Lax => SameSite::Lax,
         },
         client_certificates: client_certificates(&config.client_certificates)?,
+        phone: PhoneSettings {
+            countries: config.telephony.countries.clone(),
+            per_country_and_hour: config.telephony.per_country_and_hour,
+        },
         clock_skew,
         registration: RegistrationSettings {
             open: config.registration.open,

@@ -17,6 +17,7 @@ use crate::{
     id::{ClientId, UserId, base62},
     model::{
         Status,
+        api_token::Access,
         client::{Client, RegisteredBy},
         user::{PasswordLock, Profile, User, UserStatus},
     },
@@ -28,13 +29,14 @@ use crate::{
     secret::{Secret, opaque_token},
     store::{self, db::Tx},
     syslog::{Caller, Event, EventType},
-    user::login::LoginKey,
+    user::{api_token, login::LoginKey},
 };
 
 /// The file in the data folder.
 pub(super) const FILE: &str = "dev-credentials";
 
 const LOGIN: &str = "demo@example.com";
+const ADMINISTRATOR: &str = "admin@example.com";
 /// Ports that development servers of single-page frameworks use by default.
 const PORTS: [u16; 3] = [3000, 4200, 5173];
 
@@ -43,6 +45,8 @@ const PORTS: [u16; 3] = [3000, 4200, 5173];
 struct Credentials {
     login: String,
     password: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api_token: Option<String>,
     web_client_id: String,
     web_client_secret: String,
     spa_client_id: String,
@@ -91,6 +95,7 @@ fn read(path: &Path) -> Result<Option<Demo>, CliError> {
     Ok(Some(Demo {
         login: known.login,
         password: Secret::new(known.password),
+        api_token: known.api_token.map(Secret::new),
         web_client_id: ClientId::new(known.web_client_id),
         web_client_secret: Secret::new(known.web_client_secret),
         spa_client_id: ClientId::new(known.spa_client_id),
@@ -106,6 +111,7 @@ fn generate(app: &App) -> Demo {
         login: LOGIN.to_owned(),
         // The first characters satisfy the password policy whatever follows.
         password: Secret::new(format!("Sg1-{}", base62(random, 14))),
+        api_token: Some(api_token::generate(app)),
         web_client_id: ClientId::generate(random),
         web_client_secret: opaque_token(random),
         spa_client_id: ClientId::generate(random),
@@ -119,6 +125,7 @@ fn write(path: &Path, demo: &Demo) -> Result<(), CliError> {
     let credentials = Credentials {
         login: demo.login.clone(),
         password: demo.password.expose().clone(),
+        api_token: demo.api_token.as_ref().map(|token| token.expose().clone()),
         web_client_id: demo.web_client_id.to_string(),
         web_client_secret: demo.web_client_secret.expose().clone(),
         spa_client_id: demo.spa_client_id.to_string(),
@@ -149,6 +156,9 @@ async fn insert(app: &App, demo: &Demo) -> Result<(), CliError> {
     let now = app.now();
     let tx = app.db.begin_write().await?;
     insert_user(app, &tx, (&demo.login, hash), now).await?;
+    if let Some(token) = &demo.api_token {
+        insert_administrator(app, &tx, token).await?;
+    }
     let issuer = &app.settings.issuer;
     insert_client(app, &tx, (&demo.web_client_id, Some(&demo.web_client_secret)), web(), now).await?;
     insert_client(app, &tx, (&demo.spa_client_id, None), single_page(issuer), now).await?;
@@ -186,6 +196,37 @@ async fn insert_user(
     store::user::insert(tx, &user, key.as_str()).await?;
     let event = Event::new(EventType::UserCreate).user(&user.id);
     Ok(event.insert(tx, &Caller::system("dev"), app.random.as_ref(), now).await?)
+}
+
+/// An administrator without a password, for whom the API token acts.
+async fn insert_administrator(app: &App, tx: &Tx, value: &Secret<String>) -> Result<(), CliError> {
+    let now = app.now();
+    let profile = json!({ "firstName": "Ada", "lastName": "Admin", "email": ADMINISTRATOR });
+    let admin = User {
+        id: UserId::generate(app.random.as_ref()),
+        status: UserStatus::Active,
+        login: ADMINISTRATOR.to_owned(),
+        profile: Profile(profile.as_object().cloned().unwrap_or_default()),
+        password_hash: None,
+        password_changed_at: None,
+        lock: PasswordLock::default(),
+        admin: true,
+        not_before: OffsetDateTime::UNIX_EPOCH,
+        created_at: now,
+        activated_at: Some(now),
+        status_changed_at: now,
+        last_login_at: None,
+        updated_at: now,
+    };
+    let key = LoginKey::normalize(ADMINISTRATOR).map_err(Fault::stored)?;
+    store::user::insert(tx, &admin, key.as_str()).await?;
+    let caller = Caller::system("dev");
+    let event = Event::new(EventType::UserCreate).user(&admin.id).with("admin", true);
+    event.insert(tx, &caller, app.random.as_ref(), now).await?;
+    api_token::create(app, tx, &admin, ("Demo", Access::Manage, value), &caller)
+        .await
+        .map_err(|error| Fault::stored(error.to_string()))?;
+    Ok(())
 }
 
 /// A value for every standard claim (OpenID Connect Core §5.1).

@@ -223,6 +223,7 @@ fn credentials(issuer: &str, demo: &Demo) -> Vec<String> {
         String::new(),
         row("Demo user", &demo.login),
         row("  password", demo.password.expose()),
+        row("API token", demo.api_token.as_ref().map_or("-", |token| token.expose().as_str())),
         row("Web client", demo.web_client_id.as_str()),
         row("  secret", demo.web_client_secret.expose()),
         row("SPA client", demo.spa_client_id.as_str()),

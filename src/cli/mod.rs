@@ -4,6 +4,7 @@
 //! Secrets come from the terminal, standard input, `{env:NAME}` or `{file:PATH}`, never from an argument: arguments are
 //! seen by everybody on the machine.
 
+mod api_token;
 mod apply;
 mod client;
 mod connect;
@@ -46,6 +47,8 @@ enum Command {
     Apply(apply::Apply),
     /// Manage users
     User(user::UserCommand),
+    /// Manage API tokens, with which programs act for administrators
+    ApiToken(api_token::ApiTokenCommand),
     /// Manage OAuth clients
     Client(client::ClientCommand),
     /// Manage signing keys
@@ -80,6 +83,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Migrate(command) => migrate::run(command).await,
         Command::Apply(command) => apply::run(command).await,
         Command::User(command) => user::run(command).await,
+        Command::ApiToken(command) => api_token::run(command).await,
         Command::Client(command) => client::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Openapi => openapi::run(),

@@ -28,7 +28,7 @@ use crate::{
         administration::{self, AdministrationError, Begins, Edit, NewUser, Rank},
         contact,
         credentials::HashError,
-        lifecycle::{self, Change},
+        lifecycle::{self, Change, PasswordPresence},
         login::LoginKey,
         password::{self, RevokeSessions, SetBy},
         password_policy::{self, Owner},
@@ -198,24 +198,23 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
         return Err(CliError::Usage(format!("the login \"{}\" is taken", action.login)));
     }
     let profile = profile(&action);
-    let password_hash = if action.no_password {
-        None
-    } else {
-        // The new user is in no group yet: what the policy for everyone says.
-        let owner = Owner { login: &action.login, profile: &profile };
-        let rules = PasswordRules::default();
-        Some(hashed(app, owner, &rules, action.password).await?)
-    };
+    let presence = if action.no_password { PasswordPresence::Unset } else { PasswordPresence::Set };
     let new = NewUser {
         login: action.login.clone(),
         profile: profile.0,
-        password_hash,
+        password: presence,
         begins: Begins::Activated,
         rank: if action.admin { Rank::Administrator } else { Rank::User },
         groups: Vec::new(),
     };
+    let mut draft = administration::draft(app, new);
+    if !action.no_password {
+        let rules = draft.password_rules(app).await?;
+        let hash = hashed(app, Owner::from(&draft.user), &rules, action.password).await?;
+        draft.user.password_hash = Some(hash);
+    }
     let tx = app.db.begin_write().await?;
-    let user = administration::create(app, &tx, new, &caller())
+    let user = administration::create(app, &tx, draft, &caller())
         .await
         .map_err(|error| failed(error, &action.login))?;
     tx.commit().await?;

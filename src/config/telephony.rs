@@ -23,6 +23,11 @@ pub struct Telephony {
     /// One request from the first byte to the last.
     #[serde(with = "super::duration")]
     pub timeout: Duration,
+    /// The country codes whose phones get messages, without plus sign (ITU-T E.164); empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub countries: Vec<String>,
+    /// Codes that verify factors, to the phones of one country within an hour.
+    pub per_country_and_hour: u32,
 }
 
 /// The address of a provider: https, or http on loopback; without user information.
@@ -91,7 +96,13 @@ fn twilio() -> ProviderUrl {
 
 impl Default for Telephony {
     fn default() -> Self {
-        Self { hook: None, twilio: None, timeout: Duration::from_secs(5) }
+        Self {
+            hook: None,
+            twilio: None,
+            timeout: Duration::from_secs(5),
+            countries: Vec::new(),
+            per_country_and_hour: 1000,
+        }
     }
 }
 
@@ -135,6 +146,15 @@ impl Telephony {
         }
         if self.timeout.is_zero() || self.timeout > MAX_TIMEOUT {
             return Err(ConfigError::invalid("telephony.timeout", "must be between 1ms and 30s"));
+        }
+        let country = |code: &String| {
+            (1..=3).contains(&code.len())
+                && !code.starts_with('0')
+                && code.bytes().all(|c| c.is_ascii_digit())
+        };
+        if !self.countries.iter().all(country) {
+            let problem = "must be country codes without plus sign, like \"49\"";
+            return Err(ConfigError::invalid("telephony.countries", problem));
         }
         if self.hook.as_ref().is_some_and(|hook| http::HeaderName::try_from(&hook.header).is_err()) {
             return Err(ConfigError::invalid("telephony.hook.header", "is no header"));

@@ -115,14 +115,14 @@ fn issue(app: &App, user: &User, (count, template): (u32, &BackupCode), caller: 
     let mut codes = Vec::new();
     for _ in 0..count {
         let code = draw(app.random.as_ref());
-        unit = unit.row(backup_code::row(&user.id, &hash(&code), template));
+        unit = unit.change(backup_code::insert(&user.id, &hash(&code), template));
         codes.push(Secret::new(grouped(&code)));
     }
     let event = changed(user, template.kind)
         .with("codes", count)
         .with("uses", template.uses_left)
         .with("issuedBy", template.issued_by.clone().unwrap_or_else(|| user.id.to_string()))
-        .with("expiresAt", template.expires_at.map(|end| end.unix_timestamp()));
+        .with("expiresAt", template.expires_at.map(OffsetDateTime::unix_timestamp));
     let unit = unit.row(event.row(caller, app.random.as_ref(), template.created_at));
     Issued { codes, expires_at: template.expires_at, unit }
 }

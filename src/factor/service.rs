@@ -323,6 +323,9 @@ async fn send(
     (purpose, caller): (Purpose<'_>, &Caller),
 ) -> Result<Unit, FactorError> {
     let to = destination(factor).ok_or_else(|| Fault::stored("factor.profile"))?;
+    if !message::can_send(app, &to) {
+        return Err(FactorError::NotAllowed);
+    }
     message_budget::charge(app, Sending { kind: factor.kind, to: &to, purpose, caller }).await?;
     let now = app.now();
     let lifetime = lifetime.clamp(Duration::SECOND, code::MAX_LIFETIME);
@@ -360,6 +363,17 @@ fn destination(factor: &Factor) -> Option<Destination> {
         FactorKind::Call => call::destination(factor),
         FactorKind::Email => email::destination(factor),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+    }
+}
+
+/// Whether the codes of a kind can reach anybody: where nothing carries them, the kind is not offered.
+pub fn is_offered(app: &App, kind: FactorKind) -> bool {
+    let nobody = String::new;
+    match kind {
+        FactorKind::Sms => message::can_send(app, &Destination::Sms(nobody())),
+        FactorKind::Call => message::can_send(app, &Destination::Call { number: nobody(), extension: None }),
+        FactorKind::Email => message::can_send(app, &Destination::Email(nobody())),
+        FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
     }
 }
 
@@ -759,8 +773,8 @@ pub async fn verify_backup_code(
 /// the factor is gone.
 ///
 /// # Errors
-/// There is none, or a fault.
-pub async fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, FactorError> {
+/// The message to the user could not be sealed.
+pub fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
     let row = event(EventType::MfaFactorDeactivate, factor).row(caller, app.random.as_ref(), app.now());
     let unit = Unit::new()
         .claim(store::factor::claim_remove(&user.id, &factor.id))
@@ -770,20 +784,20 @@ pub async fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) ->
         return Ok(unit);
     }
     let content = Content::FactorReset { factor_type: Some(factor.kind.factor_type().to_owned()) };
-    Ok(told(app, unit, user, content)?)
+    told(app, unit, user, content)
 }
 
 /// Removes a factor by the hand of an administrator: what the user proved with it, and everything that was issued for that,
 /// ends as well (security rule S7). The unit's first claim is the factor's.
 ///
 /// # Errors
-/// There is none, or a fault.
-pub async fn reset(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, FactorError> {
-    let unit = remove(app, user, factor, caller).await?;
+/// The database failed, or a message could not be sealed.
+pub async fn reset(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
+    let unit = remove(app, user, factor, caller)?;
     if factor.status == FactorStatus::PendingActivation {
         return Ok(unit);
     }
-    Ok(ended(app, unit, user).await?)
+    ended(app, unit, user).await
 }
 
 /// Removes all factors of a user, and the recovery and bypass codes, by the hand of an administrator (Okta

@@ -8,7 +8,7 @@ use crate::protocol::{acr::Acr, amr::Amr};
 
 /// What a sign-in with these methods is worth: the methods in order, by the first value of their `amr`; then `acr` and
 /// `amr` of its tokens. Further methods add their `amr`; two classes of evidence, knowledge and possession, make the level.
-pub const TRUTH_TABLE: [(&str, &str, &str); 17] = [
+pub const TRUTH_TABLE: [(&str, &str, &str); 19] = [
     ("password", "urn:okta:loa:1fa:pwd", "pwd"),
     ("question", "urn:okta:loa:1fa:any", "kba"),
     ("sms", "urn:okta:loa:1fa:any", "sms"),
@@ -17,6 +17,7 @@ pub const TRUTH_TABLE: [(&str, &str, &str); 17] = [
     ("token:software:totp OKTA", "urn:okta:loa:1fa:any", "okta_verify otp"),
     ("token:software:totp GOOGLE", "urn:okta:loa:1fa:any", "google_otp"),
     ("token:hotp CUSTOM", "urn:okta:loa:1fa:any", "otp"),
+    ("backup code", "urn:okta:loa:1fa:any", "otp"),
     ("password, question", "urn:okta:loa:1fa:pwd", "pwd kba"),
     ("password, sms", "urn:okta:loa:2fa:any", "pwd sms mfa"),
     ("password, call", "urn:okta:loa:2fa:any", "pwd tel mfa"),
@@ -24,6 +25,7 @@ pub const TRUTH_TABLE: [(&str, &str, &str); 17] = [
     ("password, token:software:totp OKTA", "urn:okta:loa:2fa:any", "pwd okta_verify otp mfa"),
     ("password, token:software:totp GOOGLE", "urn:okta:loa:2fa:any", "pwd google_otp mfa"),
     ("password, token:hotp CUSTOM", "urn:okta:loa:2fa:any", "pwd otp mfa"),
+    ("password, backup code", "urn:okta:loa:2fa:any", "pwd otp mfa"),
     ("email, sms", "urn:okta:loa:1fa:any", "email sms"),
     ("sms, question", "urn:okta:loa:2fa:any", "sms kba mfa"),
 ];
@@ -98,39 +100,66 @@ mod tests {
     const LOA2: &str = "urn:okta:loa:2fa:any";
     const IF_POSSIBLE: &str = "urn:okta:loa:2fa:any:ifpossible";
 
-    /// The methods under their names in the table; `None` is the password.
-    fn methods() -> Vec<(String, Option<FactorKind>)> {
-        let name = |kind: FactorKind| match kind {
-            FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
-                format!("{} {}", kind.factor_type(), kind.provider())
-            }
-            FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email => {
-                kind.factor_type().to_owned()
-            }
-        };
-        let factors = FactorKind::ALL.into_iter().map(|kind| (name(kind), Some(kind)));
-        [("password".to_owned(), None)].into_iter().chain(factors).collect()
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    enum Method {
+        Password,
+        BackupCode,
+        Factor(FactorKind),
     }
 
-    fn proof(method: Option<FactorKind>) -> VerifiedFactor {
-        let at = OffsetDateTime::UNIX_EPOCH;
-        let Some(kind) = method else { return VerifiedFactor::password(at) };
-        let factor = Factor {
-            id: FactorId::new(kind.key()),
-            user_id: UserId::new("u"),
-            kind,
-            status: FactorStatus::Active,
-            profile: serde_json::Map::new(),
-            factor_profile_id: None,
-            created_at: at,
-            updated_at: at,
-            last_verified_at: None,
-        };
-        VerifiedFactor::factor(&factor, at)
+    impl Method {
+        fn class(self) -> FactorClass {
+            match self {
+                Self::Password => FactorClass::Knowledge,
+                Self::BackupCode => FactorClass::Possession,
+                Self::Factor(kind) => kind.class(),
+            }
+        }
+
+        /// Its name in the table.
+        fn name(self) -> String {
+            match self {
+                Self::Password => "password".to_owned(),
+                Self::BackupCode => "backup code".to_owned(),
+                Self::Factor(
+                    kind @ (FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom),
+                ) => format!("{} {}", kind.factor_type(), kind.provider()),
+                Self::Factor(kind) => kind.factor_type().to_owned(),
+            }
+        }
+
+        fn proof(self) -> VerifiedFactor {
+            let at = OffsetDateTime::UNIX_EPOCH;
+            let kind = match self {
+                Self::Password => return VerifiedFactor::password(at),
+                // As `factor::backup_code` says it.
+                Self::BackupCode => {
+                    return VerifiedFactor { amr: vec!["otp".to_owned()], at, factor_id: None };
+                }
+                Self::Factor(kind) => kind,
+            };
+            let factor = Factor {
+                id: FactorId::new(kind.key()),
+                user_id: UserId::new("u"),
+                kind,
+                status: FactorStatus::Active,
+                profile: serde_json::Map::new(),
+                factor_profile_id: None,
+                created_at: at,
+                updated_at: at,
+                last_verified_at: None,
+            };
+            VerifiedFactor::factor(&factor, at)
+        }
     }
 
-    fn worth(sequence: &[Option<FactorKind>]) -> (String, String) {
-        let proofs: Vec<VerifiedFactor> = sequence.iter().copied().map(proof).collect();
+    fn methods() -> Vec<Method> {
+        let factors = FactorKind::ALL.into_iter().map(Method::Factor);
+        [Method::Password, Method::BackupCode].into_iter().chain(factors).collect()
+    }
+
+    fn worth(sequence: &[Method]) -> (String, String) {
+        let proofs: Vec<VerifiedFactor> = sequence.iter().map(|method| method.proof()).collect();
         let amr = amr_of(&proofs);
         let earned: Vec<Amr> = amr.iter().map(|method| method.parse().unwrap()).collect();
         (acr::choose(&[], &earned).unwrap(), amr.join(" "))
@@ -142,27 +171,29 @@ mod tests {
         let methods = methods();
         let mut seen = Vec::new();
         for (sequence, acr, amr) in TRUTH_TABLE {
-            let used: Vec<Option<FactorKind>> = sequence
+            let used: Vec<Method> = sequence
                 .split(", ")
-                .map(|name| methods.iter().find(|(known, _)| known == name).expect(name).1)
+                .map(|name| *methods.iter().find(|method| method.name() == name).expect(name))
                 .collect();
             assert_eq!(worth(&used), (acr.to_owned(), amr.to_owned()), "{sequence}");
             seen.push(sequence);
         }
-        for (name, method) in &methods {
+        for method in methods {
+            let name = method.name();
             assert!(seen.contains(&name.as_str()), "{name}");
-            assert!(method.is_none() || seen.contains(&format!("password, {name}").as_str()), "{name}");
+            let second = method != Method::Password;
+            assert!(!second || seen.contains(&format!("password, {name}").as_str()), "{name}");
         }
     }
 
-    /// T1: every sequence of up to three methods says what its parts say, `mfa` and the level by classes alone.
+    /// T1: every sequence of three methods says what its parts say, `mfa` and the level by classes alone.
     #[test]
     fn sec_t01_every_sequence_is_worth_its_parts() {
-        let methods: Vec<Option<FactorKind>> = methods().into_iter().map(|(_, method)| method).collect();
-        let single = |method: Option<FactorKind>| {
-            let (name, _) = self::methods().into_iter().find(|(_, known)| *known == method).unwrap();
+        let single = |method: Method| {
+            let name = method.name();
             TRUTH_TABLE.iter().find(|(sequence, ..)| *sequence == name).unwrap().2
         };
+        let methods = methods();
         for &first in &methods {
             for &second in &methods {
                 for &third in &methods {
@@ -173,13 +204,11 @@ mod tests {
                             amr.push(value);
                         }
                     }
-                    let class =
-                        |method: Option<FactorKind>| method.map_or(FactorClass::Knowledge, FactorKind::class);
-                    let two = sequence.into_iter().any(|method| class(method) != class(first));
+                    let two = sequence.into_iter().any(|method| method.class() != first.class());
                     if two {
                         amr.push("mfa");
                     }
-                    let acr = match (two, sequence.contains(&None)) {
+                    let acr = match (two, sequence.contains(&Method::Password)) {
                         (true, _) => LOA2,
                         (false, true) => "urn:okta:loa:1fa:pwd",
                         (false, false) => LOA1,

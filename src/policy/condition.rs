@@ -11,13 +11,16 @@ use crate::{
     },
 };
 
+/// A policy, and its rule that matches, if one does.
+pub type Deciding<'a, S, A> = (&'a Policy<S, A>, Option<&'a Rule<A>>);
+
 /// What decides for a user: the first active policy by priority that speaks about the user's groups, with its first active
 /// rule that matches, if one does. A later policy is not asked, even if no rule of this one matches.
 pub fn deciding<'a, S, A>(
     policies: &'a [Policy<S, A>],
     zones: &[Zone],
     subject: &Subject<'_>,
-) -> Option<(&'a Policy<S, A>, Option<&'a Rule<A>>)> {
+) -> Option<Deciding<'a, S, A>> {
     let policy = policies
         .iter()
         .filter(|policy| policy.status == Status::Active && speaks_about(&policy.groups, subject.groups))
@@ -132,7 +135,7 @@ pub(super) mod tests {
         let mine = policy("p1", 1, &["g2", "g1"], vec![rule("r1", 1, people("u2"), ())]);
         let all = policy("p2", 2, &[], vec![rule("r3", 2, any(), ()), rule("r2", 1, any(), ())]);
         assert_eq!(decided(&[], ""), None);
-        assert_eq!(decided(&[others.clone()], ""), None);
+        assert_eq!(decided(std::slice::from_ref(&others), ""), None);
         // No rule matches: the policy decides all the same.
         assert_eq!(decided(&[all.clone(), mine.clone(), others.clone()], ""), by("p1", ""));
         assert_eq!(decided(&[all.clone(), others], ""), by("p2", "r2"));
@@ -163,9 +166,12 @@ pub(super) mod tests {
             (network(&["office"], &["office"]), "10.1.2.3", false),
         ] {
             let expected = by("p", if matches { "r" } else { "" });
-            assert_eq!(decided(&[policy.clone()], ip), expected, "{policy:?} {ip}");
+            assert_eq!(decided(std::slice::from_ref(&policy), ip), expected, "{policy:?} {ip}");
         }
     }
+
+    /// A priority and what has it.
+    type Ranked = Option<(i32, String)>;
 
     proptest! {
         /// Whatever is configured: the decision is that of the least priority among what applies, in any order of rows.
@@ -175,11 +181,11 @@ pub(super) mod tests {
             turn in 0_usize..6,
         ) {
             let mut policies: Vec<Policy<NoSettings, ()>> = Vec::new();
-            let mut best: Option<(i32, String, Option<(i32, String)>)> = None;
+            let mut best: Option<(i32, String, Ranked)> = None;
             for (index, (priority, active, mine, rules)) in wanted.iter().enumerate() {
                 // No two share a priority.
                 let priority = priority * 10 + i32::try_from(index).unwrap();
-                let mut first: Option<(i32, String)> = None;
+                let mut first: Ranked = None;
                 let rules = rules.iter().enumerate().map(|(rank, (rule_priority, on, matches))| {
                     let rank_priority = rule_priority * 10 + i32::try_from(rank).unwrap();
                     let id = format!("r{index}.{rank}");

@@ -28,6 +28,7 @@ use crate::{
     setup,
     store::{self, db::Tx, trusted_origin::TrustedOrigin},
     syslog::{Caller, Event, EventType},
+    user::api_token::{self, NewApiTokenError},
     user::lifecycle::{self, Creation, PasswordPresence},
     user::login::LoginKey,
 };
@@ -47,6 +48,7 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
         trusted_origins: document.origins.len(),
         network_zones: document.policies.zones.len(),
         policies: document.policies.count(),
+        api_tokens: document.api_tokens.len(),
     };
     let hashes = hash_passwords(app, &document.users).await?;
     // Groups before users, users and clients before the policies that name them.
@@ -67,6 +69,9 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
         run.origin(origin).await?;
     }
     run.policies(&document.policies).await?;
+    for token in &document.api_tokens {
+        run.api_token(token).await?;
+    }
     run.log(&applied).await?;
     run.tx.commit().await?;
     app.forget_configuration();
@@ -461,6 +466,32 @@ impl Apply<'_> {
             status: wanted.status,
         };
         Ok(store::trusted_origin::upsert(&self.tx, &origin).await?)
+    }
+
+    /// A token is known by its owner and its name; its value is set when it is made, later only by force.
+    async fn api_token(&self, wanted: &read::ApiToken) -> Result<(), SeedError> {
+        let users = self.user_ids(std::slice::from_ref(&wanted.user)).await?;
+        let Some(id) = users.first() else { return Ok(()) };
+        let owner = store::user::find_in(&self.tx, id).await?;
+        let owner = owner.ok_or_else(|| wanted.user.spot.error("there is no such user"))?;
+        let caller = Caller::system("apply");
+        match store::api_token::find_by_name_in(&self.tx, id, &wanted.name).await? {
+            Some(known) if !wanted.force && known.access == wanted.access => return Ok(()),
+            Some(known) => api_token::revoke(self.app, &self.tx, &known, &caller).await?,
+            None => {}
+        }
+        let (value, spot) = &wanted.value;
+        let what = (wanted.name.as_str(), wanted.access, value);
+        match api_token::create(self.app, &self.tx, &owner, what, &caller).await {
+            Ok(_) => Ok(()),
+            Err(NewApiTokenError::Fault(fault)) => Err(fault.into()),
+            Err(NewApiTokenError::NoAdministrator) => {
+                Err(wanted.user.spot.error("must be an administrator who may sign in"))
+            }
+            Err(error @ (NewApiTokenError::Name | NewApiTokenError::Value)) => {
+                Err(spot.error(error.to_string()))
+            }
+        }
     }
 
     async fn group_id(&self, name: &Reference) -> Result<GroupId, SeedError> {

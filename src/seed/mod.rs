@@ -1,5 +1,5 @@
-//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins, network zones and
-//! policies about signing in.
+//! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins, network zones, policies
+//! about signing in, API tokens.
 //!
 //! Objects are matched by their key (`login`, `name`, `client_id`, `id`, `origin`); what the file does not name is left
 //! alone, and applying a file again changes nothing. Passwords and secrets are set when their object is created, later
@@ -60,6 +60,8 @@ pub struct Applied {
     pub network_zones: usize,
     /// Policies about signing in.
     pub policies: usize,
+    /// API tokens.
+    pub api_tokens: usize,
 }
 
 impl fmt::Display for Applied {
@@ -67,14 +69,15 @@ impl fmt::Display for Applied {
         write!(
             f,
             "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins, {} network zones, \
-             {} policies",
+             {} policies, {} API tokens",
             self.groups,
             self.users,
             self.clients,
             self.authorization_servers,
             self.trusted_origins,
             self.network_zones,
-            self.policies
+            self.policies,
+            self.api_tokens
         )
     }
 }

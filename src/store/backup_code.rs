@@ -4,10 +4,7 @@ use entity::backup_code;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use time::OffsetDateTime;
 
-use super::{
-    Database, instant, instant_opt, millis,
-    unit::{Change, Row},
-};
+use super::{Database, instant, instant_opt, millis, unit::Change};
 use crate::{fault::Fault, id::UserId, secret::TokenHash};
 
 /// Who made a code, and for what.
@@ -44,19 +41,22 @@ pub struct BackupCode {
     pub expires_at: Option<OffsetDateTime>,
 }
 
-/// The row of a new code.
-pub fn row(user: &UserId, hash: &TokenHash, code: &BackupCode) -> Row {
-    backup_code::Model {
-        code_hash: hash.encoded(),
-        user_id: user.to_string(),
-        kind: code.kind.as_str().to_owned(),
-        uses_left: i32::try_from(code.uses_left).unwrap_or(i32::MAX),
-        issued_by: code.issued_by.clone(),
-        created_at: millis(code.created_at),
-        expires_at: code.expires_at.map(millis),
-        last_used_at: None,
-    }
-    .into()
+/// Inserts a code. Not as a row, which units that are committed together insert at their end: each of them removes the codes of
+/// those before it.
+pub fn insert(user: &UserId, hash: &TokenHash, code: &BackupCode) -> Change {
+    Change::new(
+        r#"INSERT INTO "backup_code" ("code_hash", "user_id", "kind", "uses_left", "issued_by", "created_at",
+             "expires_at") VALUES ($1, $2, $3, $4, $5, $6, $7)"#,
+        vec![
+            hash.encoded().into(),
+            user.as_str().into(),
+            code.kind.as_str().into(),
+            i32::try_from(code.uses_left).unwrap_or(i32::MAX).into(),
+            code.issued_by.clone().into(),
+            millis(code.created_at).into(),
+            code.expires_at.map(millis).into(),
+        ],
+    )
 }
 
 /// The codes of a kind that a user can still use.

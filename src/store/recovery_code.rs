@@ -108,11 +108,3 @@ pub fn consume(code: &RecoveryCode, now: OffsetDateTime) -> Change {
         vec![millis(now).into(), code.transaction_id.as_str().into(), code.code_mac.as_str().into()],
     )
 }
-
-/// Makes all codes of a user void: the password changes.
-pub fn void_all(user: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"UPDATE "recovery_code" SET "consumed_at" = $1 WHERE "user_id" = $2 AND "consumed_at" IS NULL"#,
-        vec![millis(now).into(), user.as_str().into()],
-    )
-}

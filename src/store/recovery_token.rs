@@ -97,11 +97,3 @@ pub fn consume(hash: &TokenHash, now: OffsetDateTime) -> Change {
         vec![millis(now).into(), hash.encoded().into()],
     )
 }
-
-/// Makes all tokens of a user void: the password or the mail address changes.
-pub fn void_all(user: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"UPDATE "recovery_token" SET "consumed_at" = $1 WHERE "user_id" = $2 AND "consumed_at" IS NULL"#,
-        vec![millis(now).into(), user.as_str().into()],
-    )
-}

@@ -250,8 +250,6 @@ rows! {
     LogEvent(log_event);
     /// A session token.
     SessionToken(session_token);
-    /// A recovery or bypass code.
-    BackupCode(backup_code);
     /// A message that will be delivered.
     Outbox(outbox);
     /// An earlier password.

@@ -8,15 +8,18 @@ use time::OffsetDateTime;
 use super::{
     lifecycle::{self, Change, ChangeNotAllowed, Creation, Deletion, PasswordPresence},
     login::{LoginError, LoginKey},
-    profile,
+    profile, unlock,
 };
 use crate::{
     app::App,
+    factor,
     fault::Fault,
     id::{GroupId, UserId},
-    limit::lockout::{self, Outcome},
-    model::user::{PasswordLock, Profile, User, UserStatus},
-    secret::Secret,
+    model::{
+        policy::PasswordRules,
+        policy_set::Subject,
+        user::{PasswordLock, Profile, User, UserStatus},
+    },
     session::farewell,
     store::{
         self,
@@ -66,8 +69,8 @@ pub struct NewUser {
     pub login: String,
     /// The attributes.
     pub profile: Map<String, Value>,
-    /// The hash of the password.
-    pub password_hash: Option<Secret<String>>,
+    /// Whether there will be a password.
+    pub password: PasswordPresence,
     /// How the user begins.
     pub begins: Begins,
     /// Whether the user administers this installation.
@@ -97,20 +100,31 @@ pub enum Rank {
     Administrator,
 }
 
-/// Writes a new user.
-///
-/// # Errors
-/// The login is taken or none, or a group does not exist.
-pub async fn create(app: &App, tx: &Tx, new: NewUser, caller: &Caller) -> Result<User, AdministrationError> {
-    let now = app.now();
-    let key = LoginKey::normalize(&new.login)?;
-    if store::user::find_by_login_in(tx, key.as_str()).await?.is_some() {
-        return Err(AdministrationError::LoginTaken);
+/// A user who is not written yet: what is expensive, like hashing, happens before the transaction.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The user; a hash of the password is still to be added.
+    pub user: User,
+    groups: Vec<GroupId>,
+}
+
+impl Draft {
+    /// What policy asks of the user's password.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn password_rules(&self, app: &App) -> Result<PasswordRules, Fault> {
+        let set = app.policies.load(&app.db).await?;
+        Ok(set.for_user(&Subject { user: &self.user.id, groups: &self.groups, ip: None }).password)
     }
-    let presence = if new.password_hash.is_some() { PasswordPresence::Set } else { PasswordPresence::Unset };
+}
+
+/// Prepares a new user.
+pub fn draft(app: &App, new: NewUser) -> Draft {
+    let now = app.now();
     let status = lifecycle::initial(match new.begins {
         Begins::Staged => Creation::Staged,
-        Begins::Activated => Creation::Activated(presence),
+        Begins::Activated => Creation::Activated(new.password),
         Begins::MustChangePassword => Creation::ChangePassword,
     });
     let mut attributes = new.profile;
@@ -120,8 +134,8 @@ pub async fn create(app: &App, tx: &Tx, new: NewUser, caller: &Caller) -> Result
         status,
         login: new.login,
         profile: Profile(attributes),
-        password_changed_at: new.password_hash.is_some().then_some(now),
-        password_hash: new.password_hash,
+        password_changed_at: (new.password == PasswordPresence::Set).then_some(now),
+        password_hash: None,
         lock: PasswordLock::default(),
         admin: new.rank == Rank::Administrator,
         not_before: OffsetDateTime::UNIX_EPOCH,
@@ -131,23 +145,36 @@ pub async fn create(app: &App, tx: &Tx, new: NewUser, caller: &Caller) -> Result
         last_login_at: None,
         updated_at: now,
     };
+    Draft { user, groups: new.groups }
+}
+
+/// Writes a new user.
+///
+/// # Errors
+/// The login is taken or none, or a group does not exist.
+pub async fn create(app: &App, tx: &Tx, draft: Draft, caller: &Caller) -> Result<User, AdministrationError> {
+    let Draft { user, groups } = draft;
+    let key = LoginKey::normalize(&user.login)?;
+    if store::user::find_by_login_in(tx, key.as_str()).await?.is_some() {
+        return Err(AdministrationError::LoginTaken);
+    }
     if store::user::insert_unless_taken(tx, &user, key.as_str()).await? == Inserted::LoginTaken {
         return Err(AdministrationError::LoginTaken);
     }
-    for group in &new.groups {
+    for group in &groups {
         if !store::group::exists_in(tx, group).await? {
             return Err(AdministrationError::UnknownGroup(group.clone()));
         }
     }
-    store::group::set_memberships(tx, &user.id, &new.groups).await?;
+    store::group::set_memberships(tx, &user.id, &groups).await?;
     let event = Event::new(EventType::UserCreate)
         .user(&user.id)
         .with("admin", user.admin)
         .with("login", user.login.as_str());
-    event.insert(tx, caller, app.random.as_ref(), now).await?;
-    if status != UserStatus::Staged {
+    event.insert(tx, caller, app.random.as_ref(), user.created_at).await?;
+    if user.status != UserStatus::Staged {
         let event = Event::new(EventType::UserActivate).user(&user.id);
-        event.insert(tx, caller, app.random.as_ref(), now).await?;
+        event.insert(tx, caller, app.random.as_ref(), user.created_at).await?;
     }
     Ok(user)
 }
@@ -250,62 +277,62 @@ impl<'a> Edit<'a> {
     ///
     /// # Errors
     /// The database failed: nothing was changed.
-    pub async fn save(self, event: EventType) -> Result<User, AdministrationError> {
-        self.log(event).await?;
-        store::user::update(&self.tx, &self.user, self.key.as_str()).await?;
+    pub async fn save(mut self, event: EventType) -> Result<User, AdministrationError> {
+        self.write(event).await?;
         self.tx.commit().await?;
         Ok(self.user)
     }
 
-    /// Commits a unit of another part that is about this user.
+    /// Writes the user; what goes with it follows before [`Self::finish`].
+    async fn write(&mut self, event: EventType) -> Result<(), Fault> {
+        self.log(event).await?;
+        store::user::update(&self.tx, &self.user, self.key.as_str()).await
+    }
+
+    /// Runs a unit of another part that is about this user, and reads the user again.
     ///
     /// # Errors
     /// The unit was lost: the user was changed meanwhile. Or the database failed.
-    pub async fn commit(self, unit: Unit) -> Result<(), AdministrationError> {
-        match unit::run_in(&self.tx, unit).await? {
-            unit::Outcome::Won => Ok(self.tx.commit().await?),
-            unit::Outcome::Lost(_) => Err(AdministrationError::Changed),
+    pub async fn run(&mut self, unit: Unit) -> Result<(), AdministrationError> {
+        if unit::run_in(&self.tx, unit).await? != unit::Outcome::Won {
+            return Err(AdministrationError::Changed);
         }
+        let user = store::user::find_in(&self.tx, &self.user.id).await?;
+        self.user = user.ok_or(AdministrationError::UnknownUser)?;
+        Ok(())
     }
 
-    /// Sets a password that was hashed before the transaction began; sessions end and tokens are revoked.
+    /// Runs a unit of another part that is about this user, and commits.
     ///
     /// # Errors
-    /// The status does not permit it.
-    pub async fn set_password(mut self, hash: Secret<String>) -> Result<User, AdministrationError> {
-        self.change(Change::SetPassword)?;
-        self.replace_password(hash).await?;
-        self.save(EventType::AccountUpdatePassword).await
+    /// The unit was lost: the user was changed meanwhile. Or the database failed.
+    pub async fn finish(mut self, unit: Unit) -> Result<User, AdministrationError> {
+        self.run(unit).await?;
+        self.tx.commit().await?;
+        Ok(self.user)
     }
 
-    async fn replace_password(&mut self, hash: Secret<String>) -> Result<(), Fault> {
-        self.user.password_hash = Some(hash);
-        self.user.password_changed_at = Some(self.now);
-        self.user.lock = lockout::decide(&self.user.lock, Outcome::Reset, self.now);
-        self.end_everything("password_changed").await
-    }
-
-    /// `lifecycle/activate`.
+    /// `lifecycle/activate`; to be [finished](Self::finish) with the invitation of a user without a password.
     ///
     /// # Errors
     /// The user is active already.
-    pub async fn activate(mut self) -> Result<User, AdministrationError> {
+    pub async fn activate(&mut self) -> Result<(), AdministrationError> {
         let presence = match self.user.password_hash {
             Some(_) => PasswordPresence::Set,
             None => PasswordPresence::Unset,
         };
         self.change(Change::Activate(presence))?;
         self.user.activated_at = Some(self.now);
-        self.save(EventType::UserActivate).await
+        Ok(self.write(EventType::UserActivate).await?)
     }
 
-    /// `lifecycle/reactivate`: the activation starts anew.
+    /// `lifecycle/reactivate`: the activation starts anew; to be [finished](Self::finish) with another invitation.
     ///
     /// # Errors
     /// The user is not waiting for it.
-    pub async fn reactivate(mut self) -> Result<User, AdministrationError> {
+    pub async fn reactivate(&mut self) -> Result<(), AdministrationError> {
         self.change(Change::Reactivate)?;
-        self.save(EventType::UserReactivate).await
+        Ok(self.write(EventType::UserReactivate).await?)
     }
 
     /// `lifecycle/deactivate`. The password goes: who comes back is activated anew.
@@ -344,12 +371,12 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// The database failed.
     pub async fn unlock(mut self) -> Result<User, AdministrationError> {
-        // A lock by wrong passwords is no status.
-        if self.user.status == UserStatus::LockedOut {
-            self.change(Change::Unlock)?;
+        let unit = unlock::by_administrator(self.app, &self.user, self.caller);
+        let factors = factor::service::unsuspend(self.app, &self.user.id, self.caller).await?;
+        if let Some(unit) = factors {
+            self.run(unit).await?;
         }
-        self.user.lock = lockout::decide(&self.user.lock, Outcome::Reset, self.now);
-        self.save(EventType::AccountUnlock).await
+        self.finish(unit).await
     }
 
     /// Removes the user with everything that belongs to it, whatever the status.
@@ -390,23 +417,6 @@ impl<'a> Edit<'a> {
         how: ProfileChange,
     ) -> Result<User, AdministrationError> {
         self.apply_profile(wanted, how).await?;
-        self.save(EventType::UserUpdateProfile).await
-    }
-
-    /// The same together with a new password, hashed before the transaction began.
-    ///
-    /// # Errors
-    /// Either is refused: then both are.
-    pub async fn update(
-        mut self,
-        wanted: &Map<String, Value>,
-        how: ProfileChange,
-        hash: Secret<String>,
-    ) -> Result<User, AdministrationError> {
-        self.apply_profile(wanted, how).await?;
-        self.change(Change::SetPassword)?;
-        self.replace_password(hash).await?;
-        self.log(EventType::AccountUpdatePassword).await?;
         self.save(EventType::UserUpdateProfile).await
     }
 

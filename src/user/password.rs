@@ -269,8 +269,11 @@ pub async fn expire_with_temporary(
     Ok((password, unit.row(event.row(caller, app.random.as_ref(), app.now()))))
 }
 
-/// The old password, charged before it is looked at and at the same cost whoever the user is.
-async fn prove(
+/// Checks the password of a user, charged before it is looked at and at the same cost whoever the user is.
+///
+/// # Errors
+/// It is wrong, or none is looked at for now.
+pub async fn prove(
     app: &App,
     user: &User,
     old: &Secret<String>,
@@ -352,10 +355,9 @@ async fn replace(
     caller: &Caller,
 ) -> Result<Unit, PasswordError> {
     let now = app.now();
+    // Tokens and codes of recovery are bound to the password that they were issued under, and die with it.
     let mut unit = Unit::new()
         .claim(store::user::set_password(user, hash, status, now))
-        .change(store::recovery_token::void_all(&user.id, now))
-        .change(store::recovery_code::void_all(&user.id, now))
         .change(store::user::forget_devices(&user.id));
     if let Some(old) = &user.password_hash {
         let id = base62(app.random.as_ref(), 20);

@@ -77,14 +77,15 @@ fn keys_and_credentials_are_private_and_survive_a_restart() {
 
     let again = place.dev(&[]);
     let second = again.running.out();
-    let credentials = ["Demo user", "password", "Web client", "secret", "SPA client", "Service client"];
+    let credentials =
+        ["Demo user", "password", "API token", "Web client", "secret", "SPA client", "Service client"];
     for name in credentials {
         assert_eq!(printed(&first, name), printed(&second, name), "{name}");
     }
     assert_eq!(block_on(async { again.client().get("/oauth2/v1/keys").await.json() }), keys);
     let users = place.run(&["user", "--data", "data", "list"]).succeeded();
     assert!(users.contains("ann@example.com") && users.contains(again.ready("login")), "{users}");
-    assert_eq!(users.lines().count(), 3, "{users}");
+    assert_eq!(users.lines().count(), 4, "{users}");
     block_on(async {
         let user = (again.ready("login"), printed(&first, "password"));
         let tokens = again.tokens(&mut Browser::new(), again.ready("spa_client_id"), user).await;

@@ -52,6 +52,7 @@ fn installation() -> Place {
     place.settings("");
     place.set("ALICE_PASSWORD", "Correct-horse-7");
     place.set("WEB_APP_SECRET", "a-secret-of-more-than-thirty-two-bytes");
+    place.set("API_TOKEN", "an-API-token-of-more-than-thirty-two-bytes");
     place.run(&["migrate"]).succeeded();
     place.run(&["keys", "list"]).succeeded();
     place
@@ -63,7 +64,10 @@ fn the_documented_example_is_applied_and_again_changes_nothing() {
     let place = installation();
     let out = place.run(&["apply", EXAMPLE]).succeeded();
     assert!(
-        out.contains("2 groups, 3 users, 5 clients, 2 authorization servers, 1 trusted origins, 1 network zones, 5 policies"),
+        out.contains(
+            "2 groups, 3 users, 5 clients, 2 authorization servers, 1 trusted origins, 1 network zones, 5 policies, \
+             1 API tokens"
+        ),
         "{out}"
     );
     let users = place.run(&["user", "list"]).succeeded();

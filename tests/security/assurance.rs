@@ -1,6 +1,7 @@
 //! What tokens say about how somebody signed in, and that nobody gets round a second factor (group T).
 
 use serde_json::{Value, json};
+use stepgate::model::factor::{FactorKind, FactorStatus};
 
 use super::assert_refused;
 use crate::support::{
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sqlite:
             sec_t02_a_level_out_of_reach_is_an_error_and_never_a_token,
             sec_t02_a_level_within_reach_is_stepped_up_to,
+            sec_t02_what_the_user_has_decides_what_is_gone_for,
             sec_t03_a_session_of_one_factor_is_worth_nothing_where_two_are_wanted,
             sec_t05_a_step_up_raises_one_session_and_no_other,
             sec_t05_the_next_user_of_the_browser_inherits_nothing,
@@ -128,6 +130,42 @@ async fn sec_t02_a_level_within_reach_is_stepped_up_to(app: TestApp) {
     assert_eq!(outcome(&app, &mut browser, WEB, &[TWO]).await, "asked");
 }
 
+/// Core §3.1.2.1, Okta: the first level that the user can reach with what is there; a factor is enrolled on the way only for
+/// `2fa:any`, and never by somebody whose own is out of use.
+async fn sec_t02_what_the_user_has_decides_what_is_gone_for(app: TestApp) {
+    const IF_POSSIBLE: (&str, &str) = ("acr_values", "urn:okta:loa:2fa:any:ifpossible");
+    const TWO_OR_ONE: (&str, &str) = ("acr_values", "urn:okta:loa:2fa:any urn:okta:loa:1fa:any");
+    let preferred = json!({"id_token": {"acr": {"values": [TWO_FACTORS]}}}).to_string();
+    let preferred = ("claims", preferred.as_str());
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, ALICE, &["pwd"]).await;
+    // Nothing that counts: a question is of the password's kind, and a factor that waits for activation is none.
+    app.has_factor(ALICE, FactorKind::Question, FactorStatus::Active).await;
+    app.has_factor(ALICE, FactorKind::TotpOkta, FactorStatus::PendingActivation).await;
+    for (asked, expected) in
+        [(TWO, "asked"), (TWO_OR_ONE, "code"), (IF_POSSIBLE, "code"), (preferred, "code")]
+    {
+        assert_eq!(outcome(&app, &mut browser, WEB, &[asked]).await, expected, "{asked:?}");
+    }
+    app.has_factor(ALICE, FactorKind::Sms, FactorStatus::Active).await;
+    for asked in [TWO, TWO_OR_ONE, IF_POSSIBLE, preferred] {
+        assert_eq!(outcome(&app, &mut browser, WEB, &[asked]).await, "asked", "{asked:?}");
+    }
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, ALICE, &["pwd", "sms"]).await;
+    for asked in [TWO, TWO_OR_ONE, preferred] {
+        assert_eq!(outcome(&app, &mut browser, WEB, &[asked]).await, "code", "{asked:?}");
+        assert_eq!(id_token(&app, WEB, &browser).await["acr"], TWO_FACTORS, "{asked:?}");
+    }
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, BOB, &["pwd"]).await;
+    app.has_factor(BOB, FactorKind::Call, FactorStatus::Inactive).await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[TWO]).await, "unmet_authentication_requirements");
+    assert_eq!(outcome(&app, &mut browser, WEB, &[IF_POSSIBLE]).await, "code");
+    policy_of_web(&app, "factor_mode: 2FA").await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "access_denied");
+}
+
 /// Policy wants two factors: a session that shows one opens nothing, anywhere (CVE-2025-64103 was such a hole).
 async fn sec_t03_a_session_of_one_factor_is_worth_nothing_where_two_are_wanted(app: TestApp) {
     policy_of_all(&app, "require_factor: true").await;
@@ -141,6 +179,18 @@ async fn sec_t03_a_session_of_one_factor_is_worth_nothing_where_two_are_wanted(a
     app.step_up_by(&mut browser, "sms").await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "code");
     assert_eq!(id_token(&app, WEB, &browser).await["acr"], TWO_FACTORS);
+    // Okta's `requireFactor` takes any factor beside the password; a question makes no second level all the same.
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, BOB, &["pwd", "kba"]).await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "code");
+    assert_eq!(id_token(&app, WEB, &browser).await["acr"], "urn:okta:loa:1fa:pwd");
+    nobody_enrols(&app).await;
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, BOB, &["pwd"]).await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "access_denied");
+    app.has_factor(BOB, FactorKind::Question, FactorStatus::Active).await;
+    assert_eq!(outcome(&app, &mut browser, WEB, &[NONE]).await, "login_required");
+    assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "asked");
 }
 
 /// T5: another session of the same user stays what it was.

@@ -202,7 +202,9 @@ fn is_refused(address: &Address, response: &Response) -> bool {
             let member = if okta { "errorCode" } else { "error" };
             refused && (document[member].is_string() || response.headers.contains_key("www-authenticate"))
         }
-        Surface::Api(Access::Session | Access::Public) => refused && document["errorCode"].is_string(),
+        Surface::Api(Access::Session | Access::Public | Access::Administrator) => {
+            refused && document["errorCode"].is_string()
+        }
         Surface::Page => {
             // RFC 6749 §4.1.2.1: what is wrong with an authorization request is told to the client.
             let told = response.location().is_some_and(|location| {

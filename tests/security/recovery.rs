@@ -55,7 +55,7 @@ async fn reset(app: &TestApp, token: &str, new: &str) -> Result<bool, RecoveryEr
     let found = token::find(&app.app, token).await?;
     let how = (SetBy::Recovery, RevokeSessions::All, &caller());
     let unit = set(&app.app, &found.user, &secret(new), &rules(), how).await.unwrap();
-    Ok(commit(&app.app, unit.claim(found.consume(app.app.now()))).await)
+    Ok(commit(&app.app, unit.precede(found.consume(app.app.now()))).await)
 }
 
 #[track_caller]
@@ -73,7 +73,7 @@ async fn sec_s04_a_recovery_token_is_used_once(app: TestApp) {
     let how = (SetBy::Recovery, RevokeSessions::All, &caller);
     let late =
         set(&app.app, &user(&app, ALICE).await, &secret("Battery-Staple-3"), &rules(), how).await.unwrap();
-    assert!(!commit(&app.app, late.claim(found.consume(app.app.now()))).await);
+    assert!(!commit(&app.app, late.precede(found.consume(app.app.now()))).await);
     assert!(opens(&app, ALICE, NEW).await);
     spent(reset(&app, &token, "Battery-Staple-4").await);
 }
@@ -228,22 +228,25 @@ async fn sec_s08_the_session_of_the_change_and_its_browser_stay(app: TestApp) {
     let my_tokens = app.redeem(WEB, &code).await.json();
     let code = app.code_in(&mut theirs, "default", WEB, &offline, ALICE).await;
     let their_tokens = app.redeem(WEB, &code).await.json();
-    let (session, alice) = session_of(&app, &mine).await;
+    let (session, alice) = session_of(&app, &mut mine).await;
     app.clock.advance(1);
+    // Cookies are those of the page that is open.
+    theirs.open(&app.url("/")).await;
     let device =
         |browser: &Browser| browser.cookie(&format!("dt_{}", app.app.settings.port())).unwrap().value.clone();
+    let [my_device, their_device] = [&mine, &theirs].map(device);
     let alice_now = user(&app, ALICE).await;
-    changed(&app, &alice_now, RevokeSessions::AllBut(&session), Some(&device(&mine))).await;
+    changed(&app, &alice_now, RevokeSessions::AllBut(&session), Some(&my_device)).await;
     assert!(is_signed_in(&app, &mut mine).await);
     assert!(!is_signed_in(&app, &mut theirs).await);
     assert!(refreshes(&app, &my_tokens).await);
     assert!(!refreshes(&app, &their_tokens).await);
-    let known = async |browser: &Browser| {
-        let device = stepgate::secret::TokenHash::of(&device(browser));
+    let known = async |device: &str| {
+        let device = stepgate::secret::TokenHash::of(device);
         stepgate::store::user::find_device(&app.app.db, &alice, &device).await.unwrap().is_some()
     };
-    assert!(known(&mine).await);
-    assert!(!known(&theirs).await);
+    assert!(known(&my_device).await);
+    assert!(!known(&their_device).await);
 }
 
 /// NIST SP 800-63B-4 §3.1.1.2: length and an offline list of common passwords, wherever a password is set; long ones are

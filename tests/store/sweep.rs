@@ -132,6 +132,28 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 };
                 insert::<entity::flow::Entity>(&database, numbered(at).map(flow).collect()).await;
             }
+            Expired::AuthnTransactions => {
+                let row = |(id, expires_at): (String, i64)| entity::authn_transaction::Model {
+                    state_token_hash: format!("hash-{id}"),
+                    id,
+                    user_id: None,
+                    payload: "{}".to_owned(),
+                    version: 0,
+                    created_at: 0,
+                    expires_at,
+                };
+                insert::<entity::authn_transaction::Entity>(&database, numbered(at).map(row).collect()).await;
+            }
+            Expired::RememberedDevices => {
+                let row = |(device_hash, expires_at)| entity::remembered_device::Model {
+                    user_id: alice.clone(),
+                    device_hash,
+                    policy_version: "v".to_owned(),
+                    created_at: 0,
+                    expires_at,
+                };
+                insert::<entity::remembered_device::Entity>(&database, numbered(at).map(row).collect()).await;
+            }
             Expired::PushedRequests => {
                 // Kept for a day: a flow that one began still has to be completed.
                 let pushed = |(request_hash, expires_at)| entity::pushed_request::Model {
@@ -337,30 +359,6 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     |(subject, expires_at)| entity::recovery_budget::Model { subject, used: 1, expires_at };
                 insert::<entity::recovery_budget::Entity>(&database, numbered(at).map(row).collect()).await;
             }
-            Expired::AuthnTransactions => {
-                let row = |(id, expires_at): (String, i64)| entity::authn_transaction::Model {
-                    state_token_hash: id.clone(),
-                    id,
-                    user_id: None,
-                    payload: String::new(),
-                    version: 0,
-                    created_at: 0,
-                    expires_at,
-                };
-                let rows = numbered(at).map(row).collect();
-                insert::<entity::authn_transaction::Entity>(&database, rows).await;
-            }
-            Expired::RememberedDevices => {
-                let row = |(device_hash, expires_at)| entity::remembered_device::Model {
-                    user_id: alice.clone(),
-                    device_hash,
-                    policy_version: String::new(),
-                    created_at: 0,
-                    expires_at,
-                };
-                let rows = numbered(at).map(row).collect();
-                insert::<entity::remembered_device::Entity>(&database, rows).await;
-            }
             Expired::LogEvents => {
                 let row = |(id, published_at)| entity::log_event::Model {
                     id,
@@ -401,6 +399,8 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
 async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
     vec![
         (Expired::Flows, count::<entity::flow::Entity>(database).await),
+        (Expired::AuthnTransactions, count::<entity::authn_transaction::Entity>(database).await),
+        (Expired::RememberedDevices, count::<entity::remembered_device::Entity>(database).await),
         (Expired::PushedRequests, count::<entity::pushed_request::Entity>(database).await),
         (Expired::DeviceCodes, count::<entity::device_code::Entity>(database).await),
         (Expired::AuthorizationCodes, count::<entity::authorization_code::Entity>(database).await),
@@ -418,8 +418,6 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
         (Expired::RecoveryTokens, count::<entity::recovery_token::Entity>(database).await),
         (Expired::RecoveryCodes, count::<entity::recovery_code::Entity>(database).await),
         (Expired::RecoveryBudgets, count::<entity::recovery_budget::Entity>(database).await),
-        (Expired::AuthnTransactions, count::<entity::authn_transaction::Entity>(database).await),
-        (Expired::RememberedDevices, count::<entity::remembered_device::Entity>(database).await),
         (Expired::LogEvents, count::<entity::log_event::Entity>(database).await),
     ]
 }
@@ -427,6 +425,8 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
 async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool {
     let (table, key) = match kind {
         Expired::Flows => ("flow", "id"),
+        Expired::AuthnTransactions => ("authn_transaction", "id"),
+        Expired::RememberedDevices => ("remembered_device", "device_hash"),
         Expired::PushedRequests => ("pushed_request", "request_hash"),
         Expired::DeviceCodes => ("device_code", "id"),
         Expired::AuthorizationCodes => ("authorization_code", "code_hash"),
@@ -444,8 +444,6 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
         Expired::RecoveryTokens => ("recovery_token", "token_hash"),
         Expired::RecoveryCodes => ("recovery_code", "transaction_id"),
         Expired::RecoveryBudgets => ("recovery_budget", "subject"),
-        Expired::AuthnTransactions => ("authn_transaction", "id"),
-        Expired::RememberedDevices => ("remembered_device", "device_hash"),
         Expired::LogEvents => ("log_event", "id"),
     };
     let sql = format!(r#"SELECT 1 FROM "{table}" WHERE "{key}" = '{id}'"#);

@@ -4,11 +4,15 @@ use stepgate::{
     authn::session_token::{BoundTo, issue},
     id::FactorId,
     model::{
+        factor::{Factor, FactorKind, FactorStatus},
         policy::GlobalSession,
         session::{Session, VerifiedFactor, with_proofs},
     },
     session::sso::{self, FactorPromptMet, Opening},
-    store::unit::Unit,
+    store::{
+        factor::{Displaces, Stored, claim_insert},
+        unit::Unit,
+    },
     syslog::Caller,
 };
 
@@ -54,6 +58,25 @@ impl TestApp {
         browser.open(&self.url("/")).await;
         let cookie = browser.cookie(&self.session_cookie())?.value.clone();
         sso::peek(&self.app, &cookie).await.unwrap()
+    }
+
+    /// Gives a user a factor, as it is after its enrolment.
+    pub(crate) async fn has_factor(&self, login: &str, kind: FactorKind, status: FactorStatus) {
+        let now = self.app.now();
+        let factor = Factor {
+            id: FactorId::new(format!("{}{}", kind.id_prefix(), status.as_str())),
+            user_id: user_id(self, login).await,
+            kind,
+            status,
+            profile: serde_json::Map::new(),
+            factor_profile_id: None,
+            created_at: now,
+            updated_at: now,
+            last_verified_at: None,
+        };
+        let stored = Stored { factor, secret: None, counter: None };
+        let claim = claim_insert(&stored, None, Displaces::Any).unwrap();
+        self.app.db.writer().commit(Unit::new().claim(claim)).await.unwrap();
     }
 
     /// Proves one more factor in the session of a browser, as the page for it does.

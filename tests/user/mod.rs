@@ -81,7 +81,9 @@ pub(crate) async fn mails_to(app: &TestApp, address: &str) -> Vec<Envelope> {
 }
 
 /// The session of a browser in which somebody signed in.
-pub(crate) async fn session_of(app: &TestApp, browser: &Browser) -> (SessionId, UserId) {
+pub(crate) async fn session_of(app: &TestApp, browser: &mut Browser) -> (SessionId, UserId) {
+    // Cookies are those of the page that is open.
+    browser.open(&app.url("/")).await;
     let cookie = browser.cookie(&format!("sid_{}", app.app.settings.port())).unwrap().value.clone();
     let session = sso::peek(&app.app, &cookie).await.unwrap().expect("a live session");
     (session.id, session.user_id)

@@ -104,7 +104,7 @@ async fn an_administrator_s_reset_voids_the_password_and_gives_a_link(app: TestA
     let found = token::find(&app.app, issued.token.expose()).await.unwrap();
     let how = (SetBy::Recovery, RevokeSessions::All, &caller());
     let unit = set(&app.app, &found.user, &secret("Battery-Staple-2"), &rules(), how).await.unwrap();
-    assert!(commit(&app.app, unit.claim(found.consume(app.app.now()))).await);
+    assert!(commit(&app.app, unit.precede(found.consume(app.app.now()))).await);
     assert!(opens(&app, ALICE, "Battery-Staple-2").await);
     assert_eq!(user(&app, ALICE).await.status, UserStatus::Active);
 }
@@ -128,7 +128,7 @@ async fn an_invitation_sets_the_first_password(app: TestApp) {
     assert_eq!(found.token.kind, RecoveryKind::AccountActivation);
     let how = (SetBy::Activation, RevokeSessions::None, &caller());
     let unit = set(&app.app, &found.user, &secret("Battery-Staple-2"), &rules(), how).await.unwrap();
-    assert!(commit(&app.app, unit.claim(found.consume(app.app.now()))).await);
+    assert!(commit(&app.app, unit.precede(found.consume(app.app.now()))).await);
     assert_eq!(user(&app, BOB).await.status, UserStatus::Active);
     assert!(opens(&app, BOB, "Battery-Staple-2").await);
     // An account that is active is not activated again.
@@ -274,7 +274,7 @@ async fn of_many_uses_of_a_token_at_once_one_wins(app: TestApp) {
                 let new = format!("Battery-{round}-Staple-{nth}");
                 let how = (SetBy::Recovery, RevokeSessions::All, &caller());
                 let unit = set(node, &found.user, &secret(&new), &rules(), how).await.unwrap();
-                let unit = unit.claim(found.consume(node.now()));
+                let unit = unit.precede(found.consume(node.now()));
                 commit(node, unit).await.then_some(new)
             }
         });
@@ -480,7 +480,7 @@ async fn a_question_and_its_answer_have_limits(app: TestApp) {
     for (question, answer, member) in [
         ("  ", "Annie", "question"),
         (&"x".repeat(101), "Annie", "question"),
-        ("Your pet?", " an n ", "answer"),
+        ("Your pet?", " a n ", "answer"),
         ("Your pet?", &"x".repeat(101), "answer"),
         ("Is it Annie?", "annie", "answer"),
     ] {

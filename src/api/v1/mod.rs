@@ -1,8 +1,10 @@
 //! Okta's management API (`/api/v1/…`).
 
 pub mod administrator;
+pub mod factor_profiles;
 pub mod logs;
 pub mod sessions;
+pub mod user_credentials;
 pub mod user_factors;
 pub mod users;
 

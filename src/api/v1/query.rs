@@ -33,11 +33,11 @@ impl Query {
     ///
     /// # Errors
     /// The answer to something else.
-    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Response> {
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Response> {
         match self.text(name) {
-            None => Ok(default),
-            Some("true") => Ok(true),
-            Some("false") => Ok(false),
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
             Some(_) => Err(Envelope::validation(name, [format!("{name}: must be true or false")]).respond()),
         }
     }

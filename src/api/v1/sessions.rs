@@ -1,14 +1,18 @@
-//! Okta's Sessions API, as far as a browser's own cookie or a session token authorises: `/api/v1/sessions/me` and the
-//! exchange of a session token. Other sessions are for administrators.
+//! Okta's Sessions API: `/api/v1/sessions/me` for the browser that has the cookie, the exchange of a session token, and
+//! every session for administrators.
 
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 use poem::{Body, Request, Response, web::Data};
-use poem_openapi::{Object, OpenApi, types::Any};
+use poem_openapi::{Object, OpenApi, param::Path, types::Any};
 use serde_json::{Value, json};
 
-use super::{administrator, either};
+use super::{
+    administrator::{self, Right, administrator},
+    either,
+    users::may_touch,
+};
 use crate::{
     api::{
         error::{oauth::json_response, okta::Envelope},
@@ -17,6 +21,7 @@ use crate::{
     app::App,
     authn::session_token::{self, Presenter, SessionTokenError},
     fault::Fault,
+    id::SessionId,
     logout::rp_initiated,
     model::{authorization_server::AuthorizationServer, session::Session, user::User},
     protocol::timestamp::timestamp,
@@ -138,6 +143,24 @@ impl Sessions {
         Answer::new(either(self.extend(request).await))
     }
 
+    /// A session (Okta Sessions API)
+    #[oai(path = "/api/v1/sessions/:id", method = "get", operation_id = "getSession")]
+    async fn read(&self, request: &Request, id: Path<String>) -> Answer<SessionDoc> {
+        Answer::new(either(self.show_other(request, &id).await))
+    }
+
+    /// End a session (Okta Sessions API)
+    #[oai(path = "/api/v1/sessions/:id", method = "delete", operation_id = "revokeSession")]
+    async fn revoke(&self, request: &Request, id: Path<String>) -> Answer<EndedDoc> {
+        Answer::new(either(self.end_other(request, &id).await))
+    }
+
+    /// Use a session, so that it goes on (Okta Sessions API)
+    #[oai(path = "/api/v1/sessions/:id/lifecycle/refresh", method = "post", operation_id = "refreshSession")]
+    async fn refresh_other(&self, request: &Request, id: Path<String>) -> Answer<SessionDoc> {
+        Answer::new(either(self.extend_other(request, &id).await))
+    }
+
     /// Exchange a session token for a session (Okta Sessions API)
     #[oai(path = "/api/v1/sessions", method = "post", operation_id = "createSession")]
     async fn create(&self, request: &Request, caller: Data<&Arc<Caller>>, body: Body) -> Answer<SessionDoc> {
@@ -183,6 +206,35 @@ impl Sessions {
         Ok(unstored(response))
     }
 
+    async fn show_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        administrator(app, request, Right::SessionsRead).await?;
+        let (session, user) = live(app, id).await?;
+        Ok(told(request, &view(app, session.id.as_str(), &session, &user).await?))
+    }
+
+    async fn extend_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        let who = administrator(app, request, Right::SessionsManage).await?;
+        let (mut session, user) = live(app, id).await?;
+        may_touch(&who, &user)?;
+        let unit = store::unit::Unit::new().claim(store::session::touch(&session.id, app.now()));
+        match app.db.writer().commit(unit).await.map_err(failed)? {
+            store::unit::Outcome::Won => session.last_seen_at = app.now(),
+            store::unit::Outcome::Lost(_) => return Err(Envelope::not_found(id, "Session").respond()),
+        }
+        Ok(told(request, &view(app, session.id.as_str(), &session, &user).await?))
+    }
+
+    async fn end_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
+        let app = self.app()?;
+        let who = administrator(app, request, Right::SessionsManage).await?;
+        let (session, user) = live(app, id).await?;
+        may_touch(&who, &user)?;
+        rp_initiated::end(app, &session, who.caller()).await.map_err(failed)?;
+        Ok(unstored(StatusCode::NO_CONTENT.into()))
+    }
+
     async fn exchange(&self, request: &Request, caller: &Caller, body: Body) -> Result<Response, Response> {
         let app = self.app()?;
         let bytes = body.into_bytes().await.map_err(|_| Envelope::malformed().respond())?;
@@ -221,6 +273,18 @@ pub(super) async fn current(app: &App, request: &Request) -> Result<(Session, Us
     let user = store::user::find(&app.db, &session.user_id).await.map_err(failed)?;
     let user =
         user.filter(|user| user.is_active() && session.outlives(user.not_before)).ok_or_else(no_session)?;
+    Ok((session, user))
+}
+
+/// The live session of that id with its user.
+async fn live(app: &App, id: &str) -> Result<(Session, User), Response> {
+    let none = || Envelope::not_found(id, "Session").respond();
+    let session = store::session::find(&app.db, &SessionId::new(id)).await.map_err(failed)?;
+    let now = app.now();
+    let session = session.filter(|session| sso::is_live(session, app.settings.session.idle, now));
+    let session = session.ok_or_else(none)?;
+    let user = store::user::find(&app.db, &session.user_id).await.map_err(failed)?;
+    let user = user.filter(|user| user.is_active() && session.outlives(user.not_before)).ok_or_else(none)?;
     Ok((session, user))
 }
 

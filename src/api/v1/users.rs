@@ -12,7 +12,7 @@ use super::{
     either,
     query::Query,
     sessions,
-    user_document::{UserDocument, UserForm},
+    user_document::{Question, UserDocument, UserForm},
     user_view::{Omitted, UserObject, View, etag},
 };
 use crate::{
@@ -23,10 +23,11 @@ use crate::{
         payload::{Answer, Documentation},
     },
     app::App,
-    id::UserId,
+    id::{SessionId, UserId},
     model::{
         policy::PasswordRules,
-        user::{Profile, User, UserStatus},
+        recovery::RecoveryKind,
+        user::{User, UserStatus},
     },
     protocol::{scim_filter::Filter, timestamp::timestamp},
     secret::Secret,
@@ -37,10 +38,12 @@ use crate::{
         administration::{self, AdministrationError, Begins, Edit, NewUser, ProfileChange, Rank},
         credentials::HashError,
         directory::{self, Search},
-        lifecycle::{self, Deletion},
+        lifecycle::{self, Deletion, PasswordPresence},
         login::LoginKey,
-        password_policy::{self, Owner},
-        policies,
+        password::{self, PasswordError, RevokeSessions, SetBy},
+        password_policy::{self, Owner, Shortcoming},
+        policies, profile,
+        recovery::{self, RecoveryError},
     },
 };
 
@@ -265,37 +268,56 @@ impl Users {
         let who = administrator(app, request, Right::UsersManage).await?;
         let query = Query::of(request)?;
         let document = UserDocument::read(body.document()?)?;
-        let begins = begins(&query, document.password.is_some())?;
-        let Some(profile) = document.profile else {
+        let presence = match document.password {
+            Some(_) => PasswordPresence::Set,
+            None => PasswordPresence::Unset,
+        };
+        let begins = begins(&query, presence)?;
+        let Some(attributes) = document.profile else {
             return Err(Envelope::validation(
                 "profile",
                 ["profile: The field cannot be left blank".to_owned()],
             )
             .respond());
         };
-        let login = match profile.get("login") {
+        let login = match attributes.get("login") {
             Some(Value::String(login)) => login.clone(),
             None | Some(_) => String::new(),
         };
-        let mut wrong: Vec<String> = crate::user::profile::check_login(&login).into_iter().collect();
-        wrong.extend(crate::user::profile::check(&profile));
+        let mut wrong: Vec<String> = profile::check_login(&login).into_iter().collect();
+        wrong.extend(profile::check(&attributes));
         if !wrong.is_empty() {
             return Err(refusal(AdministrationError::Profile(wrong), &login));
         }
-        let password_hash = match document.password {
-            Some(password) => {
-                // A new user is in the groups of the document only once it exists: what the policy for everyone says.
-                let named = Profile(profile.clone());
-                let owner = Owner { login: &login, profile: &named };
-                Some(hashed(app, password, owner, &PasswordRules::default()).await?)
-            }
-            None => None,
+        let new = NewUser {
+            login,
+            profile: attributes,
+            password: presence,
+            begins,
+            rank: Rank::User,
+            groups: document.groups,
         };
-        let new =
-            NewUser { login, profile, password_hash, begins, rank: Rank::User, groups: document.groups };
+        let mut draft = administration::draft(app, new);
+        let rules = draft.password_rules(app).await.map_err(|fault| failed(&fault))?;
+        if let Some(password) = document.password {
+            draft.user.password_hash = Some(hashed(app, password, &draft.user, &rules).await?);
+        }
+        let mut units = Vec::new();
+        if let Some(Question { question, answer }) = document.question {
+            let unit = recovery::question::set(app, &draft.user, &question, &answer, who.caller()).await;
+            units.push(unit.map_err(|error| not_recovered(&error))?);
+        }
+        if draft.user.status == UserStatus::Provisioned {
+            let unit = recovery::token::send(app, &draft.user, RecoveryKind::AccountActivation, &rules);
+            units.push(unit.map_err(|fault| failed(&fault))?);
+        }
         let tx = app.db.begin_write().await.map_err(|fault| failed(&fault))?;
-        let user =
-            administration::create(app, &tx, new, who.caller()).await.map_err(|error| refusal(error, ""))?;
+        let user = administration::create(app, &tx, draft, who.caller())
+            .await
+            .map_err(|error| refusal(error, ""))?;
+        for unit in units {
+            store::unit::run_in(&tx, unit).await.map_err(|fault| failed(&fault))?;
+        }
         tx.commit().await.map_err(|fault| failed(&fault))?;
         self.told(request, &user).await
     }
@@ -322,28 +344,31 @@ impl Users {
         let who = administrator(app, request, Right::UsersManage).await?;
         let document = UserDocument::read(body.document()?)?;
         let user = load(app, &who, id).await?;
-        let profile = match (document.profile, how) {
-            (Some(profile), _) => profile,
+        let attributes = match (document.profile, how) {
+            (Some(attributes), _) => attributes,
             (None, ProfileChange::Partial) => Map::new(),
             (None, ProfileChange::Replace) => {
                 let cause = "profile: The field cannot be left blank".to_owned();
                 return Err(Envelope::validation("profile", [cause]).respond());
             }
         };
-        let hash = match document.password {
-            Some(password) => {
-                let rules =
-                    policies::of_user(app, &user, None).await.map_err(|fault| failed(&fault))?.password;
-                Some(hashed(app, password, Owner::from(&user), &rules).await?)
-            }
-            None => None,
-        };
-        let edit = edit(app, &user.id, &who).await?;
+        let mut units = Vec::new();
+        if let Some(new) = document.password {
+            let rules = rules(app, &user).await?;
+            let how = (SetBy::Administrator, RevokeSessions::All, who.caller());
+            let unit = password::set(app, &user, &new, &rules, how).await;
+            units.push(unit.map_err(|error| weak(&error))?);
+        }
+        if let Some(Question { question, answer }) = document.question {
+            let unit = recovery::question::set(app, &user, &question, &answer, who.caller()).await;
+            units.push(unit.map_err(|error| not_recovered(&error))?);
+        }
+        let mut edit = edit(app, &user.id, &who).await?;
         precondition(request, &edit.user)?;
-        let changed = match hash {
-            Some(hash) => edit.update(&profile, how, hash).await,
-            None => edit.update_profile(&profile, how).await,
-        };
+        for unit in units {
+            edit.run(unit).await.map_err(|error| refusal(error, id))?;
+        }
+        let changed = edit.update_profile(&attributes, how).await;
         let user = changed.map_err(|error| refusal(error, id))?;
         self.told(request, &user).await
     }
@@ -365,36 +390,42 @@ impl Users {
         let app = self.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let query = Query::of(request)?;
-        query.flag("sendEmail", false)?;
+        let delivery = Delivery::of(query.flag("sendEmail")?.unwrap_or(turn == Turn::Activate));
         let user = load(app, &who, id).await?;
-        let edit = edit(app, &user.id, &who).await?;
+        let rules = rules(app, &user).await?;
+        let mut edit = edit(app, &user.id, &who).await?;
         if turn == Turn::Unlock && edit.user.status_at(app.now()) != UserStatus::LockedOut {
-            return Err(Envelope::new(
-                StatusCode::FORBIDDEN,
-                "E0000032",
-                "Unlock is not allowed for this user.",
-            )
-            .respond());
+            return Err(impossible(turn));
         }
+        let refused = |error| match error {
+            AdministrationError::Status(_) => impossible(turn),
+            error => refusal(error, id),
+        };
+        let mut answer = json!({});
         let done = match turn {
-            Turn::Activate => edit.activate().await,
-            Turn::Reactivate => edit.reactivate().await,
+            Turn::Activate | Turn::Reactivate => {
+                let begun =
+                    if turn == Turn::Activate { edit.activate().await } else { edit.reactivate().await };
+                begun.map_err(refused)?;
+                let mut unit = Unit::new();
+                if edit.user.status == UserStatus::Provisioned {
+                    (unit, answer) = invitation(app, &edit.user, &rules, delivery)?;
+                }
+                edit.finish(unit).await
+            }
             Turn::Deactivate => edit.deactivate().await,
             Turn::Suspend => edit.suspend().await,
             Turn::Unsuspend => edit.unsuspend().await,
             Turn::Unlock => edit.unlock().await,
         };
-        match done {
-            Ok(_) => Ok(json_response(StatusCode::OK, &json!({}))),
-            Err(AdministrationError::Status(_)) => Err(impossible(turn)),
-            Err(error) => Err(refusal(error, id)),
-        }
+        done.map_err(refused)?;
+        Ok(json_response(StatusCode::OK, &answer))
     }
 
     async fn end_sessions(&self, request: &Request, id: &str) -> Result<Response, Response> {
         let app = self.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
-        let tokens = Query::of(request)?.flag("oauthTokens", false)?;
+        let tokens = Query::of(request)?.flag("oauthTokens")?.unwrap_or(false);
         let user = load(app, &who, id).await?;
         if tokens {
             let edit = edit(app, &user.id, &who).await?;
@@ -476,10 +507,11 @@ impl Users {
     async fn told(&self, request: &Request, user: &User) -> Result<Response, Response> {
         let app = self.app()?;
         let type_id = directory::type_id(app).await.map_err(|fault| failed(&fault))?;
+        let question = recovery::question::find(app, &user.id).await.map_err(|fault| failed(&fault))?;
         let view = View {
             issuer: &app.settings.issuer,
             type_id: &type_id,
-            question: None,
+            question: question.as_deref(),
             omitted: Omitted::of(request.headers()),
             now: app.now(),
         };
@@ -534,14 +566,14 @@ fn search(query: &Query) -> Result<Search, Response> {
 }
 
 /// How a new user begins: `activate` and `nextLogin`.
-fn begins(query: &Query, has_password: bool) -> Result<Begins, Response> {
-    let activate = query.flag("activate", true)?;
+fn begins(query: &Query, password: PasswordPresence) -> Result<Begins, Response> {
+    let activate = query.flag("activate")?.unwrap_or(true);
     // Where the credentials come from is told by the document; the parameter says that it does.
-    query.flag("provider", false)?;
+    query.flag("provider")?;
     let refuse = |code, text: &str| Err(Envelope::new(StatusCode::BAD_REQUEST, code, text).respond());
     match query.text("nextLogin") {
         None => Ok(if activate { Begins::Activated } else { Begins::Staged }),
-        Some("changePassword") if !has_password => {
+        Some("changePassword") if password == PasswordPresence::Unset => {
             refuse("E0000124", "A password is needed for it to be changed at the next sign-in.")
         }
         Some("changePassword") if !activate => {
@@ -555,25 +587,130 @@ fn begins(query: &Query, has_password: bool) -> Result<Begins, Response> {
     }
 }
 
-/// Checks and hashes a password, before any transaction begins.
+/// What policy asks of a user's password.
+pub(super) async fn rules(app: &App, user: &User) -> Result<PasswordRules, Response> {
+    let policies = policies::of_user(app, user, None).await.map_err(|fault| failed(&fault))?;
+    Ok(policies.password)
+}
+
+/// How a link gets to the user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Delivery {
+    /// By mail.
+    ByMail,
+    /// By whoever asked, to whom it is told.
+    InAnswer,
+}
+
+impl Delivery {
+    /// Okta's `sendEmail`.
+    pub(super) fn of(send_email: bool) -> Self {
+        if send_email { Self::ByMail } else { Self::InAnswer }
+    }
+}
+
+/// The unit that invites a user to set a password, and what is answered: the link, unless it is mailed.
+fn invitation(
+    app: &App,
+    user: &User,
+    rules: &PasswordRules,
+    delivery: Delivery,
+) -> Result<(Unit, Value), Response> {
+    const KIND: RecoveryKind = RecoveryKind::AccountActivation;
+    if delivery == Delivery::ByMail {
+        let unit = recovery::token::send(app, user, KIND, rules).map_err(|fault| failed(&fault))?;
+        return Ok((unit, json!({})));
+    }
+    let issued = recovery::token::issue(app, user, KIND, rules);
+    let answer = json!({
+        "activationUrl": recovery::token::link(app, KIND, &issued.token),
+        "activationToken": issued.token.expose(),
+    });
+    Ok((issued.unit, answer))
+}
+
+/// Checks and hashes the password of a new user, before any transaction begins.
 async fn hashed(
     app: &App,
-    password: Secret<String>,
-    owner: Owner<'_>,
+    new: Secret<String>,
+    user: &User,
     rules: &PasswordRules,
 ) -> Result<Secret<String>, Response> {
-    let lacks = password_policy::check(password.expose(), owner, rules);
+    let lacks = password_policy::check(new.expose(), Owner::from(user), rules);
     if !lacks.is_empty() {
-        let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
-        let cause = format!("password: Password requirements were not met: it {}", lacks.join(", "));
-        return Err(Envelope::validation("password", [cause]).respond());
+        return Err(weak(&PasswordError::Weak(lacks)));
     }
-    app.passwords.hash(password).await.map_err(|error| match error {
+    app.passwords.hash(new).await.map_err(|error| match error {
         HashError::Busy(_) => Envelope::rate_limit().respond(),
-        HashError::Length => {
-            Envelope::validation("password", ["password: has no usable length".to_owned()]).respond()
-        }
+        HashError::Length => weak(&PasswordError::Weak(vec![Shortcoming::TooLong])),
     })
+}
+
+/// The answer to a password in a document that is refused.
+fn weak(error: &PasswordError) -> Response {
+    match error {
+        PasswordError::Weak(_) => {
+            let cause = format!("password: Password requirements were not met: {error}");
+            Envelope::validation("password", [cause]).respond()
+        }
+        error => not_set(error),
+    }
+}
+
+/// The answer to a password that was not set.
+pub(super) fn not_set(error: &PasswordError) -> Response {
+    let forbidden = |code, text: &str| Envelope::new(StatusCode::FORBIDDEN, code, text);
+    let refused = || forbidden("E0000014", "Update of credentials failed");
+    match error {
+        PasswordError::NotAllowed => {
+            forbidden("E0000035", "Change password not allowed on specified user.").respond()
+        }
+        PasswordError::WrongPassword => {
+            refused().because("oldPassword: The credentials provided were incorrect.").respond()
+        }
+        PasswordError::Locked => {
+            forbidden("E0000069", "User Locked: too many wrong passwords were given").respond()
+        }
+        PasswordError::TooYoung { .. } | PasswordError::Weak(_) => {
+            refused().because(format!("newPassword: {error}")).respond()
+        }
+        PasswordError::Status(_) => not_now(),
+        PasswordError::Busy => Envelope::rate_limit().respond(),
+        PasswordError::Fault(fault) => failed(fault),
+    }
+}
+
+/// The answer to a recovery, or to what is set for one, that is refused.
+pub(super) fn not_recovered(error: &RecoveryError) -> Response {
+    let forbidden = |code, text: &str| Envelope::new(StatusCode::FORBIDDEN, code, text).respond();
+    match error {
+        RecoveryError::Invalid { member, problem } => {
+            Envelope::validation("recovery_question", [format!("{member}: {problem}")]).respond()
+        }
+        RecoveryError::WrongAnswer | RecoveryError::WrongCode => {
+            forbidden("E0000087", "The recovery question answer did not match our records.")
+        }
+        RecoveryError::Locked => forbidden("E0000069", "User Locked: too many wrong answers were given"),
+        RecoveryError::NotAllowed => forbidden("E0000034", "Forgot password not allowed on specified user."),
+        RecoveryError::UnknownUser => forbidden("E0000095", "Recovery not allowed for unknown user."),
+        RecoveryError::Unknown => Envelope::invalid_token().respond(),
+        RecoveryError::Spent => forbidden(
+            "E0000105",
+            "You have accessed an account recovery link that has expired or been previously used.",
+        ),
+        RecoveryError::Status(_) => not_now(),
+        RecoveryError::Throttled(_)
+        | RecoveryError::SentRecently(_)
+        | RecoveryError::TooManyMessages
+        | RecoveryError::Busy => Envelope::rate_limit().respond(),
+        RecoveryError::Fault(fault) => failed(fault),
+    }
+}
+
+/// E0000038: the status does not permit it.
+fn not_now() -> Response {
+    let text = "This operation is not allowed in the user's current status.";
+    Envelope::new(StatusCode::FORBIDDEN, "E0000038", text).respond()
 }
 
 /// The user that a path names: an id, a login, the beginning of a login before the `@` if it is the only one, or `me`.
@@ -612,7 +749,11 @@ pub(crate) fn may_touch(who: &Administrator, user: &User) -> Result<(), Response
     if user.admin && who.user().is_none() { Err(Envelope::forbidden().respond()) } else { Ok(()) }
 }
 
-async fn edit<'a>(app: &'a App, id: &UserId, who: &'a Administrator) -> Result<Edit<'a>, Response> {
+pub(super) async fn edit<'a>(
+    app: &'a App,
+    id: &UserId,
+    who: &'a Administrator,
+) -> Result<Edit<'a>, Response> {
     Edit::begin_by_id(app, id, who.caller()).await.map_err(|error| refusal(error, id.as_str()))
 }
 
@@ -648,6 +789,7 @@ async fn end_all_sessions(app: &App, user: &UserId, caller: &Caller) -> Result<(
     let unit = Unit::new()
         .change(store::session::revoke_online_grants_of_user(user, now))
         .change(store::user::end_sessions(user, now))
+        .change(store::user::void_session_tokens(user, now))
         .row(event.row(caller, app.random.as_ref(), now));
     let unit = messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message)));
     app.db.writer().commit(unit).await.map_err(|fault| failed(&fault))?;
@@ -658,7 +800,7 @@ async fn end_all_sessions(app: &App, user: &UserId, caller: &Caller) -> Result<(
 async fn end_other_sessions(
     app: &App,
     user: &UserId,
-    kept: &crate::id::SessionId,
+    kept: &SessionId,
     caller: &Caller,
 ) -> Result<(), Response> {
     let now = app.now();
@@ -719,10 +861,7 @@ pub(super) fn refusal(error: AdministrationError, id: &str) -> Response {
                 causes.first().and_then(|cause| cause.split_once(':')).map(|(name, _)| name.to_owned());
             Envelope::validation(resource.as_deref().unwrap_or("profile"), causes).respond()
         }
-        AdministrationError::Status(_) => {
-            let text = "This operation is not allowed in the user's current status.";
-            Envelope::new(StatusCode::FORBIDDEN, "E0000038", text).respond()
-        }
+        AdministrationError::Status(_) => not_now(),
         AdministrationError::Administrator => Envelope::forbidden().respond(),
         AdministrationError::Changed => {
             Envelope::new(StatusCode::CONFLICT, "E0000195", "The user was changed meanwhile.").respond()

@@ -1,5 +1,6 @@
 //! From a document to what it describes; names of other objects are still unresolved.
 
+mod api_token;
 mod client;
 mod policy;
 mod server;
@@ -9,12 +10,13 @@ mod user;
 use serde_json::Value;
 
 pub(super) use self::{
+    api_token::ApiToken,
     client::Client,
     policy::Policy,
     server::{Claim, Scope, Server, Settings},
     user::{Password, User},
 };
-use self::{client::client, server::server, sign_on_policy::Policies, user::user};
+use self::{api_token::api_token, client::client, server::server, sign_on_policy::Policies, user::user};
 use super::{
     SeedError,
     document::{Members, Node, Place, Reference},
@@ -28,6 +30,7 @@ pub(super) struct Document {
     pub(super) servers: Vec<Server>,
     pub(super) origins: Vec<Origin>,
     pub(super) policies: Policies,
+    pub(super) api_tokens: Vec<ApiToken>,
 }
 
 pub(super) struct Group {
@@ -51,7 +54,8 @@ pub(super) struct Origin {
 }
 
 pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, SeedError> {
-    let known = ["force", "groups", "users", "clients", "authorization_servers", "trusted_origins"];
+    let known =
+        ["force", "groups", "users", "clients", "authorization_servers", "trusted_origins", "api_tokens"];
     let root = root.read(file).members(&[&known[..], &sign_on_policy::KEYS[..]].concat())?;
     let force = root.flag("force")?.unwrap_or(false);
     Ok(Document {
@@ -61,6 +65,7 @@ pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, 
         servers: list(&root, "authorization_servers", "id", server)?,
         origins: list(&root, "trusted_origins", "origin", origin)?,
         policies: sign_on_policy::policies(&root)?,
+        api_tokens: list(&root, "api_tokens", "name", |place| api_token(place, force))?,
     })
 }
 

@@ -124,7 +124,7 @@ pub struct Verified {
     pub user: User,
     /// What it permits.
     pub kind: RecoveryKind,
-    /// Claims that use it up.
+    /// The claim that uses it up, and with it what was charged. A new password voids the code: what sets one is a later unit.
     pub unit: Unit,
 }
 
@@ -141,14 +141,15 @@ pub async fn verify(
     let now = app.now();
     let sent = store::recovery_code::find(&app.db, transaction).await?.ok_or(RecoveryError::WrongCode)?;
     let [hour, month] = tries(&sent.subject);
+    // In the order of the unit that uses the code up: others would wait for each other.
     let charge = Unit::new()
+        .claim(store::recovery_code::claim_try(transaction, now))
         .claim(store::recovery_budget::claim(&hour, TRIES_PER_HOUR, HOUR, now))
-        .claim(store::recovery_budget::claim(&month, TRIES_PER_MONTH, MONTH, now))
-        .claim(store::recovery_code::claim_try(transaction, now));
+        .claim(store::recovery_budget::claim(&month, TRIES_PER_MONTH, MONTH, now));
     match app.db.writer().commit(charge).await? {
         Outcome::Won => {}
-        Outcome::Lost(0 | 1) => return Err(RecoveryError::Locked),
-        Outcome::Lost(_) => return Err(RecoveryError::WrongCode),
+        Outcome::Lost(0) => return Err(RecoveryError::WrongCode),
+        Outcome::Lost(_) => return Err(RecoveryError::Locked),
     }
     // Of the code that was charged; another may have been sent in between, and then this one no longer counts.
     let mac = mac(app, transaction, code.expose());

@@ -106,7 +106,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// The claim that uses the token up, for the unit of what it buys; lost when somebody else was faster.
+    /// The claim that uses the token up, for the unit of what it buys; lost when somebody else was faster. It must come
+    /// first ([`Unit::precede`]) where the same unit sets a password, which voids the token.
     pub fn consume(&self, now: OffsetDateTime) -> Change {
         store::recovery_token::consume(&self.token.hash, now)
     }

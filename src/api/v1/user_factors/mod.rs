@@ -9,10 +9,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
-use poem_openapi::{
-    OpenApi,
-    param::{Path, Query},
-};
+use poem_openapi::{OpenApi, param::Path};
 use serde_json::{Map, Value};
 use time::Duration;
 
@@ -24,7 +21,10 @@ use self::{
     },
     view::Place,
 };
-use super::administrator::{Right, failed};
+use super::{
+    administrator::{Right, failed},
+    query::Query as RequestQuery,
+};
 use crate::{
     api::{
         error::{factor::envelope, oauth::json_response, okta::Envelope},
@@ -75,27 +75,17 @@ impl UserFactors {
     }
 
     /// Enrol a factor (Okta Factors API)
+    ///
+    /// `activate=true`: it is active at once. `updatePhone=true`: it takes the place of another phone.
+    /// `tokenLifetimeSeconds`: how long the code of a mail lives; at most 600 count.
     #[oai(path = "/api/v1/users/:user_id/factors", method = "post", operation_id = "enrollFactor")]
     async fn enroll(
         &self,
         request: &Request,
         user_id: Path<String>,
-        /// Whether it is active at once
-        activate: Query<Option<bool>>,
-        /// Whether the phone of an enrolled factor is replaced
-        #[oai(name = "updatePhone")]
-        update_phone: Query<Option<bool>>,
-        /// How long the code of a mail lives, in seconds; at most 600 count
-        #[oai(name = "tokenLifetimeSeconds")]
-        token_lifetime_seconds: Query<Option<i64>>,
         body: JsonBody<EnrollFactor>,
     ) -> Documented<FactorDoc> {
-        let how = How {
-            activate: if activate.0 == Some(true) { Activate::AtOnce } else { Activate::ByUser },
-            update_phone: if update_phone.0 == Some(true) { UpdatePhone::Replace } else { UpdatePhone::Keep },
-            token_lifetime_seconds: token_lifetime_seconds.0,
-        };
-        Documented::new(either(self.enrolled(request, &user_id, &how, &body).await))
+        Documented::new(either(self.enrolled(request, &user_id, &body).await))
     }
 
     /// The kinds of factors that a user has or may enrol (Okta Factors API)
@@ -115,9 +105,7 @@ impl UserFactors {
         operation_id = "listSupportedSecurityQuestions"
     )]
     async fn questions(&self, user_id: Path<String>) -> Documented<QuestionsDoc> {
-        // They are the same for everybody, and asked for in the middle of a sign-in.
-        let _ = user_id;
-        Documented::new(json_response(StatusCode::OK, &view::questions()))
+        Documented::new(asked_by_anybody(&user_id).await)
     }
 
     /// A factor (Okta Factors API)
@@ -179,6 +167,8 @@ impl UserFactors {
     }
 
     /// Send a code, or verify an answer (Okta Factors API)
+    ///
+    /// `tokenLifetimeSeconds`: how long the code of a mail lives; at most 600 count.
     #[oai(
         path = "/api/v1/users/:user_id/factors/:factor_id/verify",
         method = "post",
@@ -189,13 +179,10 @@ impl UserFactors {
         request: &Request,
         user_id: Path<String>,
         factor_id: Path<String>,
-        /// How long the code of a mail lives, in seconds; at most 600 count
-        #[oai(name = "tokenLifetimeSeconds")]
-        token_lifetime_seconds: Query<Option<i64>>,
         body: JsonBody<VerifyFactor>,
     ) -> Documented<VerifyDoc> {
         let ids = (user_id.as_str(), factor_id.as_str());
-        Documented::new(either(self.verified(request, ids, token_lifetime_seconds.0, &body).await))
+        Documented::new(either(self.verified(request, ids, &body).await))
     }
 
     /// The QR code of an enrolment, for whoever was told its address (Okta Factors API)
@@ -214,6 +201,11 @@ impl UserFactors {
     }
 }
 
+/// The questions are the same for everybody, and asked for in the middle of a sign-in.
+fn asked_by_anybody(_user_id: &str) -> std::future::Ready<Response> {
+    std::future::ready(json_response(StatusCode::OK, &view::questions()))
+}
+
 /// What an endpoint answers, whichever way it got there.
 fn either(answer: Result<Response, Response>) -> Response {
     answer.unwrap_or_else(|refusal| refusal)
@@ -228,18 +220,30 @@ fn refused(error: FactorError) -> Response {
 struct How {
     activate: Activate,
     update_phone: UpdatePhone,
-    token_lifetime_seconds: Option<i64>,
+    token_lifetime: Option<Duration>,
+}
+
+impl How {
+    fn of(request: &Request) -> Result<Self, Response> {
+        let query = RequestQuery::of(request)?;
+        let vouched = query.flag("activate")?.unwrap_or(false);
+        let replaces = query.flag("updatePhone")?.unwrap_or(false);
+        Ok(Self {
+            activate: if vouched { Activate::AtOnce } else { Activate::ByUser },
+            update_phone: if replaces { UpdatePhone::Replace } else { UpdatePhone::Keep },
+            token_lifetime: lifetime(&query)?,
+        })
+    }
 }
 
 /// The life of a code as a parameter names it (Okta: 1 to 86400).
-fn lifetime(seconds: Option<i64>) -> Result<Option<Duration>, Response> {
-    match seconds {
-        Some(seconds) if !(1..=86_400).contains(&seconds) => {
-            let cause = "tokenLifetimeSeconds: must be between 1 and 86400".to_owned();
-            Err(Envelope::validation("tokenLifetimeSeconds", [cause]).respond())
-        }
-        seconds => Ok(seconds.map(Duration::seconds)),
-    }
+fn lifetime(query: &RequestQuery) -> Result<Option<Duration>, Response> {
+    const NAME: &str = "tokenLifetimeSeconds";
+    let Some(text) = query.text(NAME) else { return Ok(None) };
+    let seconds = text.parse::<i64>().ok().filter(|seconds| (1..=86_400).contains(seconds));
+    seconds
+        .map(|seconds| Some(Duration::seconds(seconds)))
+        .ok_or_else(|| Envelope::validation(NAME, [format!("{NAME}: must be between 1 and 86400")]).respond())
 }
 
 impl UserFactors {
@@ -262,7 +266,8 @@ impl UserFactors {
         let entries = FactorKind::ALL.into_iter().filter_map(|kind| {
             let requirement = policies.enroll.requirement(kind);
             let enrolled = factors.iter().find(|factor| factor.kind == kind);
-            let listed = requirement != Requirement::NotAllowed || enrolled.is_some();
+            let offered = requirement != Requirement::NotAllowed && service::is_offered(app, kind);
+            let listed = offered || enrolled.is_some();
             listed.then(|| view::supported(&place, kind, (enrolled, requirement)))
         });
         Ok(json_response(StatusCode::OK, &entries.collect::<Vec<Value>>()))
@@ -272,14 +277,14 @@ impl UserFactors {
         &self,
         request: &Request,
         user_id: &str,
-        how: &How,
         body: &JsonBody<EnrollFactor>,
     ) -> Result<Response, Response> {
         let app = self.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
+        let how = How::of(request)?;
         let members = body.members().map_err(|_| Envelope::malformed().respond())?;
-        let enrolment = enrolment(&members, how)?;
+        let enrolment = enrolment(&members, &how)?;
         may_enroll(app, &asked, enrolment.kind).await?;
         let enrolled = service::enroll(app, &asked.user, enrolment, asked.purpose(), &asked.caller).await;
         let enrolled = enrolled.map_err(refused)?;
@@ -306,9 +311,9 @@ impl UserFactors {
         let factor = load(app, &asked, id).await?;
         let unit = match &asked.asker {
             Asker::Administrator(_) => service::reset(app, &asked.user, &factor, &asked.caller).await,
-            Asker::Owner(_) => service::remove(app, &asked.user, &factor, &asked.caller).await,
+            Asker::Owner(_) => service::remove(app, &asked.user, &factor, &asked.caller),
         };
-        match commit(app, unit.map_err(refused)?).await? {
+        match commit(app, unit.map_err(|fault| failed(&fault))?).await? {
             Outcome::Won => Ok(StatusCode::NO_CONTENT.into()),
             Outcome::Lost(_) => Err(Envelope::not_found(id, "UserFactor").respond()),
         }
@@ -361,7 +366,6 @@ impl UserFactors {
         &self,
         request: &Request,
         (user_id, id): (&str, &str),
-        token_lifetime_seconds: Option<i64>,
         body: &JsonBody<VerifyFactor>,
     ) -> Result<Response, Response> {
         let app = self.app()?;
@@ -376,7 +380,7 @@ impl UserFactors {
             if factor.status == FactorStatus::PendingActivation {
                 return Err(refused(FactorError::WrongStatus));
             }
-            let lifetime = lifetime(token_lifetime_seconds)?.unwrap_or(code::LIFETIME);
+            let lifetime = lifetime(&RequestQuery::of(request)?)?.unwrap_or(code::LIFETIME);
             let unit = service::challenge_for(app, &asked.user, (&factor, lifetime), how).await;
             commit(app, unit.map_err(refused)?).await?;
             return Ok(json_response(StatusCode::OK, &view::challenged(&place(app, &asked), &factor)));
@@ -449,7 +453,7 @@ fn enrolment(members: &Map<String, Value>, how: &How) -> Result<Enrolment, Respo
         factor_profile_id: text("factorProfileId").map(FactorProfileId::new),
         activate: how.activate,
         update_phone: how.update_phone,
-        token_lifetime: lifetime(how.token_lifetime_seconds)?,
+        token_lifetime: how.token_lifetime,
     })
 }
 

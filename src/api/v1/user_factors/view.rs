@@ -40,36 +40,35 @@ fn link(href: &str, allow: &[&str]) -> Value {
 
 /// A factor; with what activates it, right after it was enrolled and never again.
 pub(super) fn factor(place: &Place, factor: &Factor, activation: Option<&Activation>) -> Value {
-    let mut view = json!({
-        "id": factor.id,
-        "factorType": factor.kind.factor_type(),
-        "provider": factor.kind.provider(),
-        "vendorName": factor.kind.provider(),
-        "status": factor.status.as_str(),
-        "created": timestamp(factor.created_at),
-        "lastUpdated": timestamp(factor.updated_at),
-        "profile": factor.profile,
-        "_links": links(place, factor),
-    });
+    let mut view = Map::from_iter([
+        ("id".to_owned(), json!(factor.id)),
+        ("factorType".to_owned(), json!(factor.kind.factor_type())),
+        ("provider".to_owned(), json!(factor.kind.provider())),
+        ("vendorName".to_owned(), json!(factor.kind.provider())),
+        ("status".to_owned(), json!(factor.status.as_str())),
+        ("created".to_owned(), json!(timestamp(factor.created_at))),
+        ("lastUpdated".to_owned(), json!(timestamp(factor.updated_at))),
+        ("profile".to_owned(), json!(factor.profile)),
+        ("_links".to_owned(), links(place, factor)),
+    ]);
     if let Some(profile) = &factor.factor_profile_id {
-        view["factorProfileId"] = json!(profile);
+        view.insert("factorProfileId".to_owned(), json!(profile));
     }
     if let Some(at) = factor.last_verified_at {
-        view["lastVerified"] = json!(timestamp(at));
+        view.insert("lastVerified".to_owned(), json!(timestamp(at)));
     }
     if let Some(activation) = activation {
-        view["_embedded"] = json!({ "activation": {
+        let qr = format!("/qr/{}", activation.qr_token.expose());
+        let activation = json!({
             "timeStep": activation.time_step,
             "sharedSecret": activation.shared_secret.expose(),
             "encoding": "base32",
             "keyLength": activation.key_length,
-            "_links": { "qrcode": {
-                "href": place.of(factor, &format!("/qr/{}", activation.qr_token.expose())),
-                "type": "image/png",
-            } },
-        } });
+            "_links": { "qrcode": { "href": place.of(factor, &qr), "type": "image/png" } },
+        });
+        view.insert("_embedded".to_owned(), json!({ "activation": activation }));
     }
-    view
+    Value::Object(view)
 }
 
 fn links(place: &Place, factor: &Factor) -> Value {
@@ -129,18 +128,15 @@ pub(super) fn questions() -> Value {
 
 /// A code was sent.
 pub(super) fn challenged(place: &Place, factor: &Factor) -> Value {
-    let mut view = json!({
-        "factorResult": "CHALLENGE",
-        "_links": {
-            "verify": link(&place.of(factor, "/verify"), &["POST"]),
-            "factor": link(&place.of(factor, ""), &["GET", "DELETE"]),
-        },
+    let links = json!({
+        "verify": link(&place.of(factor, "/verify"), &["POST"]),
+        "factor": link(&place.of(factor, ""), &["GET", "DELETE"]),
     });
     // Of a mail Okta tells no profile.
-    if factor.kind != FactorKind::Email {
-        view["profile"] = Value::Object(factor.profile.clone());
+    if factor.kind == FactorKind::Email {
+        return json!({ "factorResult": "CHALLENGE", "_links": links });
     }
-    view
+    json!({ "factorResult": "CHALLENGE", "profile": factor.profile, "_links": links })
 }
 
 /// An answer was right.

@@ -1,0 +1,164 @@
+//! API tokens: who may call with one, and how long it lives.
+
+use http::Method;
+use serde_json::json;
+use stepgate::{model::api_token::Access, store, syslog::Caller, user::administration::Edit};
+
+use crate::support::{
+    Test, TestApp,
+    api_token::ADMIN,
+    fixtures::{self, ALICE, BOB, MACHINE, SECRET},
+    http::{Client, Response},
+};
+
+pub(crate) fn trials() -> Vec<Test> {
+    trials![
+        storage: sec_y07_a_token_dies_with_the_rights_of_its_owner, sec_y07_a_revoked_token_is_dead_on_every_node;
+        sqlite:
+            sec_y07_a_token_dies_of_thirty_days_without_use,
+            sec_y07_a_token_is_kept_as_a_hash,
+            an_invalid_token_is_e0000011,
+            a_machine_acts_with_the_scopes_it_was_given,
+    ]
+}
+
+const USERS: &str = "/api/v1/users";
+
+#[track_caller]
+fn assert_invalid(response: &Response) {
+    assert_eq!((response.status, &response.json()["errorCode"]), (401, &json!("E0000011")));
+}
+
+/// Okta: a token inherits the rights of its owner, and dies with them.
+async fn sec_y07_a_token_dies_with_the_rights_of_its_owner(app: TestApp) {
+    let token = app.api_token(Access::Read).await;
+    assert_eq!(app.read(USERS, &token).await.status, 200);
+    let caller = Caller::system("test");
+    Edit::begin(&app.app, ADMIN, &caller).await.unwrap().suspend().await.unwrap();
+    assert_invalid(&app.read(USERS, &token).await);
+    Edit::begin(&app.app, ADMIN, &caller).await.unwrap().unsuspend().await.unwrap();
+    assert_eq!(app.read(USERS, &token).await.status, 200);
+    for change in [
+        |user: &mut stepgate::model::user::User| user.admin = false,
+        |user: &mut stepgate::model::user::User| {
+            user.admin = true;
+            user.lock.locked_until = Some(stepgate::limit::lockout::UNTIL_RESET);
+        },
+    ] {
+        let mut edit = Edit::begin(&app.app, ADMIN, &caller).await.unwrap();
+        change(&mut edit.user);
+        edit.save(stepgate::syslog::EventType::UserUpdateProfile).await.unwrap();
+        assert_invalid(&app.read(USERS, &token).await);
+    }
+    // A lock that passes by itself stops nobody's programs.
+    let mut edit = Edit::begin(&app.app, ADMIN, &caller).await.unwrap();
+    edit.user.lock.locked_until = Some(app.app.now() + time::Duration::minutes(15));
+    edit.save(stepgate::syslog::EventType::UserUpdateProfile).await.unwrap();
+    assert_eq!(app.read(USERS, &token).await.status, 200);
+    Edit::begin(&app.app, ADMIN, &caller).await.unwrap().delete().await.unwrap();
+    assert_invalid(&app.read(USERS, &token).await);
+    assert!(store::api_token::list(&app.app.db).await.unwrap().is_empty());
+}
+
+async fn sec_y07_a_revoked_token_is_dead_on_every_node(app: TestApp) {
+    let token = app.api_token(Access::Manage).await;
+    let node = app.second_node().await;
+    let elsewhere = || {
+        Client::new(&format!("http://{}", node.address))
+            .request(Method::GET, USERS)
+            .header("host", app.app.settings.authority())
+            .header("authorization", &format!("SSWS {token}"))
+            .send()
+    };
+    assert_eq!(elsewhere().await.status, 200);
+    let stored = store::api_token::list(&app.app.db).await.unwrap().remove(0);
+    assert!(stored.last_used_at.is_some());
+    let tx = app.app.db.begin_write().await.unwrap();
+    stepgate::user::api_token::revoke(&app.app, &tx, &stored, &Caller::system("test")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_invalid(&elsewhere().await);
+    assert_invalid(&app.read(USERS, &token).await);
+    let log: Vec<String> = app.log().await.into_iter().map(|(kind, _)| kind).collect();
+    assert!(log.contains(&"system.api_token.create".to_owned()), "{log:?}");
+    assert!(log.contains(&"system.api_token.revoke".to_owned()), "{log:?}");
+}
+
+/// Okta's `tokenWindow` is P30D: each use moves the end along.
+async fn sec_y07_a_token_dies_of_thirty_days_without_use(app: TestApp) {
+    const DAY: i64 = 86_400;
+    let token = app.api_token(Access::Read).await;
+    for _ in 0..3 {
+        app.clock.advance(29 * DAY);
+        assert_eq!(app.read(USERS, &token).await.status, 200);
+    }
+    app.clock.advance(30 * DAY + 1);
+    assert_invalid(&app.read(USERS, &token).await);
+    app.clock.advance(-(30 * DAY));
+    assert_eq!(app.read(USERS, &token).await.status, 200);
+}
+
+async fn sec_y07_a_token_is_kept_as_a_hash(app: TestApp) {
+    use sea_orm::EntityTrait;
+    let token = app.api_token(Access::Read).await;
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    let rows = entity::api_token::Entity::find().all(&database).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert!(!format!("{rows:?}").contains(&token));
+    let events = entity::log_event::Entity::find().all(&database).await.unwrap();
+    assert!(!format!("{events:?}").contains(&token));
+    // The hash opens nothing either.
+    assert_invalid(&app.read(USERS, &rows[0].token_hash).await);
+}
+
+async fn an_invalid_token_is_e0000011(app: TestApp) {
+    let token = app.api_token(Access::Manage).await;
+    for header in [
+        String::new(),
+        "SSWS".to_owned(),
+        "SSWS ".to_owned(),
+        format!("SSWS {token}x"),
+        format!("SSWS {}", &token[1..]),
+        format!("Bearer {token}"),
+        format!("Basic {token}"),
+        token.clone(),
+        "SSWS ' OR 1=1 --".to_owned(),
+        format!("SSWS {}", "x".repeat(5000)),
+    ] {
+        let request = app.client().request(Method::GET, USERS).header("authorization", &header);
+        assert_invalid(&request.send().await);
+    }
+    assert_invalid(&app.client().get(USERS).await);
+    assert_invalid(&app.client().get(&format!("{USERS}?access_token={token}")).await);
+    // The scheme has no case (RFC 9110 §11.1).
+    let lower = app.client().request(Method::GET, USERS).header("authorization", &format!("ssws {token}"));
+    assert_eq!(lower.send().await.status, 200);
+}
+
+/// Okta: a service application with scopes of the org server, which an administrator gave it.
+async fn a_machine_acts_with_the_scopes_it_was_given(app: TestApp) {
+    let metadata = json!({
+        "application_type": "service",
+        "grant_types": ["client_credentials"],
+        "okta_scopes": ["okta.users.read", "okta.users.manage"],
+    });
+    fixtures::client(&app.app, MACHINE, metadata, Some(SECRET)).await;
+    app.app.forget_configuration();
+    let token = async |scope: &str| {
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        let response = app.token_at("org", MACHINE, &form).await;
+        response.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", response.text())).to_owned()
+    };
+    let call = async |method: Method, path: &str, token: &str| {
+        app.client().request(method, path).bearer(token).json(&json!({})).send().await
+    };
+    let reads = token("okta.users.read").await;
+    assert_eq!(call(Method::GET, USERS, &reads).await.status, 200);
+    let refused = call(Method::POST, &format!("{USERS}/{BOB}/lifecycle/suspend"), &reads).await;
+    assert_eq!((refused.status, &refused.json()["errorCode"]), (403, &json!("E0000006")));
+    assert!(refused.header("www-authenticate").unwrap().contains("okta.users.manage"));
+    let manages = token("okta.users.manage").await;
+    assert_eq!(call(Method::GET, &format!("{USERS}/{ALICE}"), &manages).await.status, 200);
+    assert_eq!(call(Method::POST, &format!("{USERS}/{BOB}/lifecycle/suspend"), &manages).await.status, 200);
+    assert_eq!(call(Method::GET, "/api/v1/logs", &manages).await.status, 403);
+    assert_eq!(call(Method::GET, &format!("{USERS}/me"), &manages).await.status, 404);
+}

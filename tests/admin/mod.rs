@@ -1,0 +1,11 @@
+//! Okta's management API, as programs of administrators use it.
+
+mod api_tokens;
+mod logs;
+mod users;
+
+use crate::support::Test;
+
+pub(crate) fn trials() -> Vec<Test> {
+    [api_tokens::trials(), logs::trials(), users::trials()].into_iter().flatten().collect()
+}

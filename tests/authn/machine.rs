@@ -1,0 +1,309 @@
+//! The machine without its use cases: every state meets every event, and no sequence of events gets round the rules.
+
+use std::fmt::Write;
+
+use proptest::prelude::*;
+use stepgate::{
+    authn::{
+        action::{Action, allowed},
+        event::{Event, HasPassword},
+        rules::{Demand, Evidence, Options, RecoveryQuestion, Rules, Standing, Usable},
+        state::{PhoneChannel, Position, Purpose, RecoveryKind, State},
+        transition::next,
+    },
+    id::{FactorId, UserId},
+    model::{
+        factor::{FactorClass, FactorKind},
+        policy::{EnrollPrompt, Requirement},
+        session::VerifiedFactor,
+    },
+    protocol::acr::Acr,
+};
+use time::{OffsetDateTime, macros::datetime};
+
+use crate::support::Test;
+
+pub(crate) fn trials() -> Vec<Test> {
+    trials![plain:
+        every_state_meets_every_event,
+        no_sequence_of_events_succeeds_against_the_rules,
+        sec_t05_the_password_of_another_user_raises_no_session,
+        sec_s03_a_recovery_never_ends_in_a_session,
+        only_the_missing_factor_is_asked_for,
+    ]
+}
+
+const NOW: OffsetDateTime = datetime!(2026-01-01 00:00:00 UTC);
+
+fn alice() -> UserId {
+    UserId::new("00ualice")
+}
+
+fn id(kind: FactorKind) -> FactorId {
+    FactorId::new(format!("{}1", kind.id_prefix()))
+}
+
+fn usable(kind: FactorKind) -> Usable {
+    Usable { id: id(kind), kind }
+}
+
+fn proof(kind: FactorKind) -> VerifiedFactor {
+    let amr = kind.amr().iter().map(|method| method.as_str().to_owned()).collect();
+    VerifiedFactor { amr, at: NOW, factor_id: Some(id(kind)) }
+}
+
+fn events() -> Vec<Event> {
+    let (totp, sms, question) = (FactorKind::TotpGoogle, FactorKind::Sms, FactorKind::Question);
+    let (user_id, at) = (alice(), NOW);
+    let (kind, channel) = (RecoveryKind::Password, PhoneChannel::Sms);
+    vec![
+        Event::PasswordAccepted { user_id: user_id.clone(), at },
+        Event::PasswordRefused,
+        Event::SessionFound { user_id: user_id.clone(), proven: vec![VerifiedFactor::password(at)] },
+        Event::ActivationAccepted { user_id: user_id.clone(), password: HasPassword::Yes, at },
+        Event::ActivationAccepted { user_id: user_id.clone(), password: HasPassword::No, at },
+        Event::UserLocked,
+        Event::FactorChosen { factor: id(totp), kind: totp },
+        Event::FactorChosen { factor: id(sms), kind: sms },
+        Event::FactorVerified { proof: proof(totp) },
+        Event::FactorVerified { proof: proof(question) },
+        Event::AnswerRefused,
+        Event::EnrolmentBegun { factor: id(totp), kind: totp },
+        Event::FactorEnrolled { kind: totp, proof: proof(totp) },
+        Event::FactorEnrolled { kind: question, proof: proof(question) },
+        Event::PasswordChanged,
+        Event::Skipped,
+        Event::WentBack,
+        Event::RecoveryStarted { user_id: Some(user_id.clone()), kind, channel },
+        Event::RecoveryProved { user_id: user_id.clone(), kind },
+        Event::RecoveryProved { user_id, kind: RecoveryKind::Unlock },
+        Event::RecoveryAnswered,
+        Event::PasswordWasReset { at },
+    ]
+}
+
+fn states() -> Vec<State> {
+    let kind = RecoveryKind::Password;
+    let totp = FactorKind::TotpGoogle;
+    vec![
+        State::Unauthenticated,
+        State::PasswordWarn,
+        State::PasswordExpired,
+        State::Recovery { kind },
+        State::Recovery { kind: RecoveryKind::Unlock },
+        State::RecoveryChallenge { kind, channel: PhoneChannel::Sms },
+        State::PasswordReset { kind },
+        State::PasswordReset { kind: RecoveryKind::AccountActivation },
+        State::LockedOut,
+        State::MfaEnroll,
+        State::MfaEnrollActivate { factor: id(totp), kind: totp },
+        State::MfaRequired,
+        State::MfaChallenge { factor: id(totp), kind: totp },
+        State::Success,
+    ]
+}
+
+/// A position in that state, with what led there.
+fn position(state: State) -> Position {
+    let mut position = Position { state, ..Position::default() };
+    match &position.state {
+        State::Unauthenticated | State::LockedOut => {}
+        State::Recovery { kind } | State::RecoveryChallenge { kind, .. } => {
+            position.purpose = Purpose::Recovery(*kind);
+            position.user_id = Some(alice());
+        }
+        State::PasswordReset { kind } => {
+            position.user_id = Some(alice());
+            if *kind != RecoveryKind::AccountActivation {
+                position.purpose = Purpose::Recovery(*kind);
+            }
+        }
+        _ => {
+            position.user_id = Some(alice());
+            position.proven = vec![VerifiedFactor::password(NOW)];
+        }
+    }
+    position
+}
+
+fn enrollable() -> Vec<(FactorKind, Requirement)> {
+    vec![(FactorKind::TotpGoogle, Requirement::Required), (FactorKind::Question, Requirement::Optional)]
+}
+
+/// The rules under which the table is made.
+fn variants() -> Vec<(&'static str, Rules)> {
+    let plain = Rules { demands: vec![Demand::level(Acr::OneFactorAny)], ..Rules::default() };
+    let two = vec![Demand::level(Acr::TwoFactorAny), Demand::beside_password()];
+    let factors = vec![usable(FactorKind::TotpGoogle), usable(FactorKind::Sms), usable(FactorKind::Question)];
+    vec![
+        ("a password is enough", plain.clone()),
+        (
+            "two factors are asked of a user who has some",
+            Rules { demands: two.clone(), factors, ..plain.clone() },
+        ),
+        (
+            "two factors are asked of a user who has none",
+            Rules { demands: two.clone(), enrollable: enrollable(), ..plain.clone() },
+        ),
+        ("two factors are asked of a user who may enrol none", Rules { demands: two, ..plain.clone() }),
+        (
+            "more is offered",
+            Rules {
+                enrollable: enrollable(),
+                prompt: EnrollPrompt::Login,
+                options: Options { multi_optional_factor_enroll: true, warn_before_password_expired: true },
+                question: RecoveryQuestion::Asked,
+                password: Standing::Warn { days: 3 },
+                ..plain.clone()
+            },
+        ),
+        ("the password has expired", Rules { password: Standing::Expired, ..plain }),
+    ]
+}
+
+/// The whole table, and beside each state what may be done in it.
+fn every_state_meets_every_event() {
+    let mut table = String::new();
+    for (name, rules) in variants() {
+        writeln!(table, "# {name}").unwrap();
+        for state in states() {
+            let before = position(state.clone());
+            writeln!(table, "{state:?}: {:?}", allowed(&before, &rules)).unwrap();
+            for event in events() {
+                if let Ok(after) = next(before.clone(), event.clone(), &rules, NOW) {
+                    writeln!(table, "    {event:?} -> {:?}", after.state).unwrap();
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!("state_event_table", table);
+}
+
+fn any_rules() -> impl Strategy<Value = Rules> {
+    let kind = || proptest::sample::select(FactorKind::ALL.to_vec());
+    let demand = prop_oneof![
+        Just(Evidence::BesidePassword),
+        Just(Evidence::Level(Acr::OneFactorPassword)),
+        Just(Evidence::Level(Acr::TwoFactorAny)),
+        Just(Evidence::Level(Acr::TwoFactorAnyIfPossible)),
+        Just(Evidence::Level(Acr::PhishingResistant)),
+    ];
+    let standing =
+        prop_oneof![Just(Standing::Fine), Just(Standing::Warn { days: 1 }), Just(Standing::Expired)];
+    let prompt =
+        prop_oneof![Just(EnrollPrompt::Login), Just(EnrollPrompt::Challenge), Just(EnrollPrompt::Never)];
+    let requirement = prop_oneof![Just(Requirement::Optional), Just(Requirement::Required)];
+    (
+        proptest::collection::vec((demand, any::<bool>()), 0..3),
+        proptest::collection::btree_set(kind(), 0..3),
+        proptest::collection::btree_map(kind(), requirement, 0..3),
+        (standing, prompt, any::<bool>(), any::<bool>(), any::<bool>()),
+    )
+        .prop_map(|(demands, factors, enrollable, (password, prompt, multi, warn, asked))| Rules {
+            demands: demands
+                .into_iter()
+                .map(|(evidence, fresh)| Demand { evidence, since: fresh.then_some(NOW) })
+                .chain([Demand::level(Acr::OneFactorAny)])
+                .collect(),
+            enrollable: enrollable.into_iter().filter(|(kind, _)| !factors.contains(kind)).collect(),
+            factors: factors.into_iter().map(usable).collect(),
+            prompt,
+            password,
+            options: Options { multi_optional_factor_enroll: multi, warn_before_password_expired: warn },
+            question: if asked { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
+        })
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let kind = || proptest::sample::select(FactorKind::ALL.to_vec());
+    let old = NOW - time::Duration::HOUR;
+    prop_oneof![
+        3 => proptest::sample::select(events()),
+        1 => kind().prop_map(|kind| Event::FactorChosen { factor: id(kind), kind }),
+        2 => kind().prop_map(|kind| Event::FactorVerified { proof: proof(kind) }),
+        1 => kind().prop_map(|kind| Event::EnrolmentBegun { factor: id(kind), kind }),
+        2 => kind().prop_map(|kind| Event::FactorEnrolled { kind, proof: proof(kind) }),
+        1 => Just(Event::SessionFound { user_id: alice(), proven: vec![VerifiedFactor::password(old)] }),
+    ]
+}
+
+/// Security rules S1 to S3, T3: whoever is signed in has proved what is demanded, with a password that counts and with
+/// everything enrolled that must be; and nothing was enrolled past a factor that the user had.
+fn no_sequence_of_events_succeeds_against_the_rules() {
+    proptest!(ProptestConfig::with_cases(2_000), |(rules in any_rules(), events in proptest::collection::vec(any_event(), 1..16))| {
+        let mut position = Position::default();
+        for event in events {
+            let before = position.clone();
+            let Ok(after) = next(before.clone(), event.clone(), &rules, NOW) else { continue };
+            if let Event::FactorEnrolled { kind, .. } = &event {
+                let offered = matches!(before.state, State::MfaEnrollActivate { .. })
+                    || allowed(&before, &rules).contains(&Action::Enroll(*kind));
+                prop_assert!(offered, "{before:?} {event:?}");
+                let guarded = rules.factors.iter().any(|factor| factor.kind.class() == FactorClass::Possession);
+                let proved = before.proven.iter().any(|proof| {
+                    rules.factors.iter().any(|factor| Some(&factor.id) == proof.factor_id.as_ref()
+                        && factor.kind.class() == FactorClass::Possession)
+                });
+                prop_assert!(!guarded || proved, "{before:?} {event:?}");
+            }
+            position = after;
+            if position.is_signed_in() {
+                prop_assert!(rules.satisfied_by(&position.proven), "{position:?}");
+                prop_assert!(!position.proven.is_empty());
+                prop_assert!(rules.standing(&position) == Standing::Fine, "{position:?}");
+                prop_assert!(!rules.must_enrol(&position), "{position:?}");
+                prop_assert!(allowed(&position, &rules).is_empty());
+            }
+            if position.state == State::Success && !position.is_signed_in() {
+                prop_assert!(matches!(position.purpose, Purpose::Recovery(_)));
+            }
+        }
+    });
+}
+
+/// T5: a step-up is about the user of its session.
+fn sec_t05_the_password_of_another_user_raises_no_session() {
+    let rules = Rules {
+        demands: vec![Demand { since: Some(NOW), ..Demand::level(Acr::OneFactorAny) }],
+        ..Rules::default()
+    };
+    let old = VerifiedFactor::password(NOW - time::Duration::HOUR);
+    let found = Event::SessionFound { user_id: alice(), proven: vec![old] };
+    let asked = next(Position::default(), found, &rules, NOW).unwrap();
+    assert_eq!(asked.state, State::Unauthenticated);
+    let bob = Event::PasswordAccepted { user_id: UserId::new("00ubob"), at: NOW };
+    assert!(next(asked.clone(), bob, &rules, NOW).is_err());
+    let own = Event::PasswordAccepted { user_id: alice(), at: NOW };
+    assert_eq!(next(asked, own, &rules, NOW).unwrap().state, State::Success);
+}
+
+/// S3: a reset by mail or phone gives a password only.
+fn sec_s03_a_recovery_never_ends_in_a_session() {
+    for kind in [RecoveryKind::Password, RecoveryKind::Unlock] {
+        let rules = Rules::default();
+        let proved = Event::RecoveryProved { user_id: alice(), kind };
+        let mut position = next(Position::default(), proved, &rules, NOW).unwrap();
+        if kind == RecoveryKind::Password {
+            position = next(position, Event::PasswordWasReset { at: NOW }, &rules, NOW).unwrap();
+        }
+        assert_eq!(position.state, State::Success);
+        assert!(!position.is_signed_in());
+        assert!(position.proven.is_empty());
+    }
+}
+
+/// RFC 9470 §5: a session that proved a password is asked for the second factor alone.
+fn only_the_missing_factor_is_asked_for() {
+    let rules = Rules {
+        demands: vec![Demand::level(Acr::TwoFactorAny)],
+        factors: vec![usable(FactorKind::Question), usable(FactorKind::Sms)],
+        ..Rules::default()
+    };
+    let found = Event::SessionFound { user_id: alice(), proven: vec![VerifiedFactor::password(NOW)] };
+    let asked = next(Position::default(), found, &rules, NOW).unwrap();
+    assert_eq!(asked.state, State::MfaRequired);
+    // A question beside a password is no second factor: it is not even offered.
+    assert_eq!(allowed(&asked, &rules), [Action::Verify(id(FactorKind::Sms)), Action::Cancel]);
+    let done = next(asked, Event::FactorVerified { proof: proof(FactorKind::Sms) }, &rules, NOW).unwrap();
+    assert!(done.is_signed_in());
+}

@@ -1,0 +1,26 @@
+//! Factors beside the password: each kind from enrolment to removal through Okta's Factors API.
+
+mod api;
+mod backup_code;
+mod hotp;
+mod me;
+mod question;
+mod sent;
+mod totp;
+
+use crate::support::Test;
+
+pub(crate) fn trials() -> Vec<Test> {
+    [
+        api::trials(),
+        backup_code::trials(),
+        hotp::trials(),
+        me::trials(),
+        question::trials(),
+        sent::trials(),
+        totp::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
