@@ -214,6 +214,9 @@ pub(crate) async fn post(
     if params.one("action") == Some(Way::Cancel.action()) {
         return cancel(visit, place, token.expose()).await;
     }
+    if params.one("newPassword") != params.one("repeatPassword") {
+        return show(visit, place, &pending, (StatusCode::BAD_REQUEST, Some(StepError::Mismatch)));
+    }
     if let Some(kind) = asks_first(&params) {
         return set_up(visit, place, &pending, (kind, None, None));
     }
