@@ -70,6 +70,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .replace("{client_id}", "web")
                 .replace("{user_id}", "00u00000000000000000")
                 .replace("{factor_id}", "ost1")
+                .replace("{factor_type}", "sms")
                 .replace("{token}", "invented")
                 .replace("{id}", "00u00000000000000000");
             assert!(!path.contains('{'), "this test does not know a value for {path}");
@@ -90,6 +91,8 @@ pub(crate) enum Access {
     Bearer,
     /// A browser with a session cookie, or whoever holds a session token (Okta).
     Session,
+    /// Whoever holds the state token of a transaction, or the credentials that begin one (Okta).
+    Transaction,
     /// A program with an API token, or a machine with one of Okta's scopes.
     Administrator,
 }
@@ -109,6 +112,9 @@ pub(crate) fn access(operation: &Operation) -> Access {
         _ if path == "/api/v1/sessions" || path.starts_with("/api/v1/sessions/me") => Access::Session,
         _ if path.starts_with("/api/v1/users/me/") => Access::Session,
         (&Method::GET, "questions") if path.ends_with("/factors/questions") => Access::Public,
+        (&Method::POST, _) if path == "/api/v1/authn" || path.starts_with("/api/v1/authn/") => {
+            Access::Transaction
+        }
         _ if path.starts_with("/api/v1/") => Access::Administrator,
         (method, _) => panic!("who may call {method} {path}?"),
     }
@@ -179,7 +185,7 @@ fn assert_refused(operation: &Operation, access: Access, response: &Response) {
             assert_eq!((response.status, &response.json()["errorCode"]), (401, &json!("E0000011")), "{what}");
             assert_eq!(response.header("cache-control"), Some("no-store"), "{what}");
         }
-        Access::Session => {
+        Access::Session | Access::Transaction => {
             assert!([400, 401, 403, 404].contains(&response.status), "{what}");
             assert!(response.json()["errorCode"].is_string(), "{what}");
             assert_eq!(response.header("cache-control"), Some("no-store"), "{what}");
@@ -223,9 +229,11 @@ async fn every_operation_with_invented_credentials_refuses_and_changes_nothing(a
             form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request = app.client().request(operation.method.clone(), &operation.path);
         let request = match access {
-            Access::Public | Access::Bearer | Access::Session | Access::Administrator => {
-                request.bearer("an-invented-token")
-            }
+            Access::Public
+            | Access::Bearer
+            | Access::Session
+            | Access::Transaction
+            | Access::Administrator => request.bearer("an-invented-token"),
             Access::Client => request.basic("nobody", "an-invented-secret-that-is-long-enough"),
         };
         let request = if operation.method == Method::POST { request.form(&form) } else { request };

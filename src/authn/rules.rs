@@ -30,7 +30,8 @@ pub struct Demand {
 pub enum Evidence {
     /// A level of assurance.
     Level(Acr),
-    /// Any factor beside the password, also one of the same class (Okta `requireFactor`). It earns no level by itself.
+    /// Any factor beside the password, also one of the same class, or a code in place of one (Okta `requireFactor`). It
+    /// earns no level by itself.
     BesidePassword,
 }
 
@@ -53,7 +54,7 @@ impl Demand {
         let counted: Vec<VerifiedFactor> =
             proven.iter().filter(|proof| self.counts(proof)).cloned().collect();
         match self.evidence {
-            Evidence::BesidePassword => counted.iter().any(|proof| proof.factor_id.is_some()),
+            Evidence::BesidePassword => counted.iter().any(VerifiedFactor::is_beside_password),
             Evidence::Level(acr) => {
                 let earned: Vec<Amr> =
                     amr_of(&counted).iter().filter_map(|method| method.parse().ok()).collect();

@@ -98,8 +98,7 @@ fn denied(text: &'static str) -> OAuthError {
 /// Whether the global session policy still asks for a factor beside the password. A remembered browser stands for the factor
 /// of the very policy that it was remembered under, and for no other.
 fn asks_for_factor(global: &GlobalSession, session: &Session) -> bool {
-    let password = [Amr::Pwd.as_str()];
-    let beside_password = session.factors.iter().any(|factor| factor.amr != password);
+    let beside_password = session.factors.iter().any(VerifiedFactor::is_beside_password);
     global.require_factor && !beside_password && session.remembered.as_ref() != Some(&global.version)
 }
 

@@ -11,7 +11,6 @@ use crate::{
     fault::Fault,
     model::{session::VerifiedFactor, user::User},
     ports::random::Random,
-    protocol::amr::Amr,
     secret::{Secret, TokenHash},
     store::{
         backup_code::{self, BackupCode},
@@ -185,7 +184,7 @@ pub async fn verify(
         .change(factor_budget::forget(&key))
         .row(proved.row(caller, app.random.as_ref(), now))
         .denial_row(lost.row(caller, app.random.as_ref(), now));
-    let verified = VerifiedFactor { amr: vec![Amr::Otp.as_str().to_owned()], at: now, factor_id: None };
+    let verified = VerifiedFactor::backup_code(now);
     Ok(Proof { verified, unit })
 }
 

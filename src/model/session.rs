@@ -20,7 +20,7 @@ pub struct VerifiedFactor {
     /// When it was verified.
     #[serde(with = "milliseconds")]
     pub at: OffsetDateTime,
-    /// Which factor of the user it was; absent: the password.
+    /// Which factor of the user it was; absent: the password, a backup code, or the mail of an activation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor_id: Option<FactorId>,
 }
@@ -35,6 +35,17 @@ impl VerifiedFactor {
     pub fn factor(factor: &Factor, at: OffsetDateTime) -> Self {
         let amr = factor.kind.amr().iter().map(|method| method.as_str().to_owned()).collect();
         Self { amr, at, factor_id: Some(factor.id.clone()) }
+    }
+
+    /// A recovery or bypass code of the user, which is no factor by itself (Okta's backup codes): one time, as `otp`.
+    pub fn backup_code(at: OffsetDateTime) -> Self {
+        Self { amr: vec![Amr::Otp.as_str().to_owned()], at, factor_id: None }
+    }
+
+    /// Whether it is a factor beside the password, or a code in place of one. The mail that an account was activated by
+    /// is neither.
+    pub fn is_beside_password(&self) -> bool {
+        self.factor_id.is_some() || self.amr == [Amr::Otp.as_str()]
     }
 
     /// What kind of evidence it was.

@@ -132,10 +132,7 @@ mod tests {
             let at = OffsetDateTime::UNIX_EPOCH;
             let kind = match self {
                 Self::Password => return VerifiedFactor::password(at),
-                // As `factor::backup_code` says it.
-                Self::BackupCode => {
-                    return VerifiedFactor { amr: vec!["otp".to_owned()], at, factor_id: None };
-                }
+                Self::BackupCode => return VerifiedFactor::backup_code(at),
                 Self::Factor(kind) => kind,
             };
             let factor = Factor {

@@ -20,6 +20,10 @@ pub const MIN_PART_CHARS: usize = 4;
 /// attacker gets by breaking into the database.
 pub const MIN_GUESSES: u64 = 1_000_000;
 
+/// As many characters of a password are estimated. `zxcvbn` finds repetitions with patterns that backtrack: what it is given
+/// is bounded here.
+const MAX_ESTIMATED_CHARS: usize = 100;
+
 /// What a new password lacks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Shortcoming {
@@ -121,13 +125,14 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', '.', '-', '_', '#', '@', '+', ' ']).filter(|part| part.chars().count() >= MIN_PART_CHARS)
 }
 
-/// What belongs to the owner counts as the first guesses. Only the first 100 characters are looked at, so that the time is
+/// What belongs to the owner counts as the first guesses. Only the first characters are looked at, so that the time is
 /// bounded; a longer password can only be harder to guess.
 fn is_common(password: &str, owner: Owner<'_>) -> bool {
     let mut known = vec!["stepgate", owner.login];
     known.extend(parts(owner.login));
     known.extend(names(owner.profile));
-    zxcvbn::zxcvbn(password, &known).guesses() < MIN_GUESSES
+    let beginning: Zeroizing<String> = Zeroizing::new(password.chars().take(MAX_ESTIMATED_CHARS).collect());
+    zxcvbn::zxcvbn(&beginning, &known).guesses() < MIN_GUESSES
 }
 
 /// What a policy asks for, in one sentence for whoever chooses a password.

@@ -25,9 +25,9 @@ fn events(page: &Response) -> Vec<Value> {
 }
 
 fn link(page: &Response, relation: &str) -> Option<String> {
-    let links = page.headers.get_all("link").iter().map(|value| value.to_str().unwrap());
+    let mut links = page.headers.get_all("link").iter().map(|value| value.to_str().unwrap());
     let wanted = format!("rel=\"{relation}\"");
-    let link = links.filter(|link| link.ends_with(&wanted)).next()?;
+    let link = links.find(|link| link.ends_with(&wanted))?;
     let url = link.split_once('>').unwrap().0.trim_start_matches('<');
     Some(url.split_once("/api/").map(|(_, path)| format!("/api/{path}")).unwrap())
 }

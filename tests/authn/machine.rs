@@ -30,6 +30,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_t05_the_password_of_another_user_raises_no_session,
         sec_s03_a_recovery_never_ends_in_a_session,
         only_the_missing_factor_is_asked_for,
+        a_code_in_place_of_a_factor_counts_as_one_beside_the_password,
     ]
 }
 
@@ -306,4 +307,14 @@ fn only_the_missing_factor_is_asked_for() {
     assert_eq!(allowed(&asked, &rules), [Action::Verify(id(FactorKind::Sms)), Action::Cancel]);
     let done = next(asked, Event::FactorVerified { proof: proof(FactorKind::Sms) }, &rules, NOW).unwrap();
     assert!(done.is_signed_in());
+}
+
+/// Okta `requireFactor`: a recovery or bypass code stands for a factor, the mail of an activation does not.
+fn a_code_in_place_of_a_factor_counts_as_one_beside_the_password() {
+    let rules = Rules { demands: vec![Demand::beside_password()], ..Rules::default() };
+    let password = VerifiedFactor::password(NOW);
+    let mail = VerifiedFactor { amr: vec!["email".to_owned()], at: NOW, factor_id: None };
+    assert!(!rules.satisfied_by(std::slice::from_ref(&password)));
+    assert!(!rules.satisfied_by(&[password.clone(), mail]));
+    assert!(rules.satisfied_by(&[password, VerifiedFactor::backup_code(NOW)]));
 }

@@ -228,6 +228,7 @@ fn a_seed_replaces_the_demo_data() {
     let place = Place::new();
     place.set("ALICE_PASSWORD", "Correct-horse-7");
     place.set("WEB_APP_SECRET", "a-secret-of-more-than-thirty-two-bytes");
+    place.set("API_TOKEN", "an-API-token-of-more-than-thirty-two-bytes");
     let dev = place.dev(&["--seed", EXAMPLE]);
     assert!(dev.ready["login"].is_null() && dev.ready["web_client_id"].is_null(), "{}", dev.ready);
     assert!(!place.path("data/dev-credentials").exists());

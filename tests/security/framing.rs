@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_x12_a_body_that_is_cut_wrong_is_refused;
         plain:
             sec_x12_no_engine_backtracks,
+            sec_x12_a_hostile_password_is_estimated_in_bounded_time,
             sec_x12_a_hostile_pattern_is_matched_in_linear_time
     ]
 }
@@ -115,12 +116,37 @@ async fn sec_x12_a_body_that_is_cut_wrong_is_refused(app: TestApp) {
     }
 }
 
-/// Of the engines for regular expressions only one is built in, which takes linear time whatever the pattern.
+/// Of the engines for regular expressions one takes linear time whatever the pattern. The only other one finds repetitions
+/// in the first 100 characters of a new password, with three patterns that are built in: nothing else may use it.
 fn sec_x12_no_engine_backtracks() {
     let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
     assert!(lock.contains("name = \"regex\""), "the tree is not what this test thinks it is");
-    for engine in ["fancy-regex", "onig", "onig_sys", "pcre", "pcre2", "pcre2-sys", "regress"] {
+    for engine in ["onig", "onig_sys", "pcre", "pcre2", "pcre2-sys", "regress"] {
         assert!(!lock.contains(&format!("name = \"{engine}\"")), "{engine}");
+    }
+    let uses = |package: &&str| package.lines().any(|line| line.trim() == "\"fancy-regex\",");
+    let users: Vec<&str> = lock.split("[[package]]").filter(uses).map(str::trim_start).collect();
+    assert!(users.len() == 1 && users[0].starts_with("name = \"zxcvbn\""), "{users:?}");
+}
+
+/// The passwords that are hardest to find repetitions in, as long as one may be, cost no more than a glance.
+fn sec_x12_a_hostile_password_is_estimated_in_bounded_time() {
+    use stepgate::{
+        model::{policy::PasswordRules, user::Profile},
+        user::{
+            credentials::MAX_PASSWORD_BYTES,
+            password_policy::{Owner, check},
+        },
+    };
+    let profile = Profile::default();
+    for text in
+        ["a", "ab", "aab", "abcdefghijklmnopqrstuvwxyz", "a1!", "aaaaaaaaaaaaaaaaaaaaaaaab", "p@55w0rd"]
+    {
+        let password: String = text.chars().cycle().take(MAX_PASSWORD_BYTES).collect();
+        let began = Instant::now();
+        let owner = Owner { login: "alice@example.com", profile: &profile };
+        let _ = check(&password, owner, &PasswordRules::default());
+        assert!(began.elapsed() < IN_TIME, "{text}: {:?}", began.elapsed());
     }
 }
 

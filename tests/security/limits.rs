@@ -202,7 +202,7 @@ fn is_refused(address: &Address, response: &Response) -> bool {
             let member = if okta { "errorCode" } else { "error" };
             refused && (document[member].is_string() || response.headers.contains_key("www-authenticate"))
         }
-        Surface::Api(Access::Session | Access::Public | Access::Administrator) => {
+        Surface::Api(Access::Session | Access::Transaction | Access::Public | Access::Administrator) => {
             refused && document["errorCode"].is_string()
         }
         Surface::Page => {

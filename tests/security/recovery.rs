@@ -59,7 +59,7 @@ async fn reset(app: &TestApp, token: &str, new: &str) -> Result<bool, RecoveryEr
 }
 
 #[track_caller]
-fn spent(outcome: Result<bool, RecoveryError>) {
+fn spent(outcome: &Result<bool, RecoveryError>) {
     assert!(matches!(outcome, Err(RecoveryError::Spent)), "{outcome:?}");
 }
 
@@ -75,7 +75,7 @@ async fn sec_s04_a_recovery_token_is_used_once(app: TestApp) {
         set(&app.app, &user(&app, ALICE).await, &secret("Battery-Staple-3"), &rules(), how).await.unwrap();
     assert!(!commit(&app.app, late.precede(found.consume(app.app.now()))).await);
     assert!(opens(&app, ALICE, NEW).await);
-    spent(reset(&app, &token, "Battery-Staple-4").await);
+    spent(&reset(&app, &token, "Battery-Staple-4").await);
 }
 
 /// A token is bound to password and mail address as they were when it was issued; a newer one replaces it.
@@ -89,7 +89,7 @@ async fn sec_s04_a_recovery_token_dies_with_a_new_password_a_new_address_and_a_n
     let wanted = PasswordChange { old: &old, new: &new, revoke: RevokeSessions::None, device: None };
     let unit = change(&app.app, &alice, &wanted, &rules(), &caller()).await.unwrap();
     assert!(commit(&app.app, unit).await);
-    spent(reset(&app, &token, "Battery-Staple-3").await);
+    spent(&reset(&app, &token, "Battery-Staple-3").await);
     // And nobody who looked at it before wins with it.
     let unit = stepgate::store::unit::Unit::new().claim(found.consume(app.app.now()));
     assert!(!commit(&app.app, unit).await);
@@ -100,7 +100,7 @@ async fn sec_s04_a_recovery_token_dies_with_a_new_password_a_new_address_and_a_n
     let found = token::find(&app.app, &token).await.unwrap();
     let now = app.app.now() + time::Duration::SECOND;
     edit(&app, ALICE, |user| user.password_changed_at = Some(now)).await;
-    spent(reset(&app, &token, "Battery-Staple-3").await);
+    spent(&reset(&app, &token, "Battery-Staple-3").await);
     let unit = stepgate::store::unit::Unit::new().claim(found.consume(app.app.now()));
     assert!(!commit(&app.app, unit).await);
 
@@ -110,7 +110,7 @@ async fn sec_s04_a_recovery_token_dies_with_a_new_password_a_new_address_and_a_n
         user.profile.0.insert("email".to_owned(), "mallory@example.com".into());
     })
     .await;
-    spent(reset(&app, &token, "Battery-Staple-3").await);
+    spent(&reset(&app, &token, "Battery-Staple-3").await);
 
     // A newer token.
     let older = issued(&app, ALICE).await;
@@ -128,12 +128,12 @@ async fn sec_s04_a_recovery_token_lives_an_hour_and_is_its_user_s_alone(app: Tes
     assert_eq!(token::find(&app.app, &alice).await.unwrap().user.login, ALICE);
     assert_eq!(token::find(&app.app, &bob).await.unwrap().user.login, BOB);
     app.clock.advance(50);
-    spent(reset(&app, &alice, NEW).await);
+    spent(&reset(&app, &alice, NEW).await);
     assert!(opens(&app, ALICE, PASSWORD).await);
     // Who was suspended meanwhile does not come back by an old link.
     let token = issued(&app, BOB).await;
     edit(&app, BOB, |user| user.status = UserStatus::Suspended).await;
-    spent(reset(&app, &token, NEW).await);
+    spent(&reset(&app, &token, NEW).await);
 }
 
 /// C4 as well: one artefact is never taken for another.

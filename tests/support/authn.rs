@@ -7,10 +7,7 @@ use stepgate::{
     model::{
         Status,
         policy::PasswordRules,
-        policy_set::{
-            Conditions, EnrollAction, MfaEnrollSettings, NoSettings, PasswordAction, Policy, PolicyKind,
-            Rule, SignOnAction,
-        },
+        policy_set::{Conditions, NoSettings, PasswordAction, Policy, PolicyKind, Rule, SignOnAction},
     },
     store,
 };
@@ -62,11 +59,6 @@ impl TestApp {
     /// Sets the only policy about passwords, for everyone.
     pub(crate) async fn password_rules(&self, rules: PasswordRules, action: PasswordAction) {
         self.set_policy(PolicyKind::Password, "password", rules, action).await;
-    }
-
-    /// Sets the only policy about enrolment, for everyone.
-    pub(crate) async fn enrolment(&self, settings: MfaEnrollSettings, action: EnrollAction) {
-        self.set_policy(PolicyKind::MfaEnroll, "enrolment", settings, action).await;
     }
 
     async fn set_policy<S: serde::Serialize, A: serde::Serialize>(

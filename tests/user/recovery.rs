@@ -79,8 +79,8 @@ async fn sent(app: &TestApp, transaction: &TransactionId, user: &User) -> String
 }
 
 async fn last_code(app: &TestApp) -> String {
-    let waiting = messages(app).await.into_iter().filter(|message| message.to == phone());
-    match waiting.last().expect("a text message").content {
+    let mut waiting = messages(app).await.into_iter().filter(|message| message.to == phone());
+    match waiting.next_back().expect("a text message").content {
         Content::PasswordReset { ref secret, .. } => secret.clone(),
         ref other => panic!("{other:?}"),
     }

@@ -41,6 +41,7 @@ impl Documentation for QuestionsDoc {
 impl Factors {
     /// The questions that can be answered (Okta Authentication API)
     #[oai(path = "/api/v1/authn/factors/questions", method = "get", operation_id = "listAuthnQuestions")]
+    #[expect(clippy::unused_async, reason = "operations are futures")]
     async fn questions(&self) -> Answer<QuestionsDoc> {
         let all = QUESTIONS.map(|(question, text)| json!({ "question": question, "questionText": text }));
         Answer::new(json_response(http::StatusCode::OK, &all))

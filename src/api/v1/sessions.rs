@@ -247,7 +247,7 @@ impl Sessions {
         match session_token::redeem(app, token, presenter, caller).await {
             Ok(signed_in) => {
                 let session = signed_in.opened.session;
-                let view = view(app, session.id.as_str(), &session, &signed_in.user.into()).await?;
+                let view = view(app, session.id.as_str(), &session, &signed_in.user).await?;
                 Ok(json_response(StatusCode::OK, &view))
             }
             Err(SessionTokenError::Invalid) => Err(Envelope::authentication_failed().respond()),

@@ -407,7 +407,7 @@ async fn finish(
         }
         Purpose::SignIn => {
             let unit = known(unit, &user, &transaction.context, (visitor.device, now));
-            let proved = position.proven.iter().any(|proof| proof.factor_id.is_some());
+            let proved = position.proven.iter().any(VerifiedFactor::is_beside_password);
             let wish = transaction.context.remember == Remember::Yes && proved;
             let device = visitor.device.filter(|_| wish);
             let remembered =

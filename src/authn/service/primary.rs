@@ -64,7 +64,7 @@ pub async fn with_password(
     let proved = prove(app, visitor, credentials).await?;
     let mut transaction = begin(app, start);
     let right = match proved {
-        Proved::Right(right) => right,
+        Proved::Right(right) => *right,
         Proved::Locked => return Ok(Reply::LockedOut),
     };
     transaction.context.browser = right.browser;
@@ -97,7 +97,7 @@ pub async fn submit_password(
             if step.facts.user.is_none() {
                 step = step_of(app, visitor, step.transaction, right.user.clone()).await?;
             }
-            submit(app, visitor, step, (credentials, right)).await
+            submit(app, visitor, step, (credentials, *right)).await
         }
     }
 }
@@ -303,7 +303,7 @@ struct Right {
 }
 
 enum Proved {
-    Right(Right),
+    Right(Box<Right>),
     /// It was right, but the user is locked, and policy lets it be told.
     Locked,
 }
@@ -342,7 +342,7 @@ async fn prove(app: &App, visitor: &Visitor<'_>, credentials: Credentials<'_>) -
         (Some(user), Look::Charged(budget), None) => {
             let browser = if budget == Budget::Device { Browser::Known } else { Browser::Unknown };
             let outdated = verified.needs_rehash.then_some(hash).flatten();
-            Ok(Proved::Right(Right { user, at: now, browser, outdated }))
+            Ok(Proved::Right(Box::new(Right { user, at: now, browser, outdated })))
         }
         (user, looked_at, reason) => {
             let reason = reason.unwrap_or("invalid_credentials");
