@@ -2,7 +2,7 @@
 //! is not in it is refused.
 
 use super::{
-    rules::Rules,
+    rules::{BackupCodes, Rules},
     state::{PhoneChannel, Position, State},
 };
 use crate::{id::FactorId, model::factor::FactorKind};
@@ -34,6 +34,8 @@ pub enum Action {
     Verify(FactorId),
     /// Have the code of a factor sent again.
     ResendChallenge(FactorId),
+    /// Give a recovery code, or one that an administrator gave out, in place of a factor.
+    UseBackupCode,
     /// Go back and choose again.
     Previous,
     /// Put off what is offered.
@@ -66,14 +68,21 @@ pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
         }
         State::MfaRequired => {
             let verify = rules.askable(position).into_iter().map(|factor| Action::Verify(factor.id.clone()));
-            verify.chain([Action::Cancel]).collect()
+            verify.chain(rules.backup_codes.action()).chain([Action::Cancel]).collect()
         }
         State::MfaChallenge { factor, kind } => {
             let asked = rules.askable(position).iter().any(|askable| askable.id == *factor);
             let verify = asked.then(|| Action::Verify(factor.clone()));
             let resend = (asked && kind.is_sent()).then(|| Action::ResendChallenge(factor.clone()));
-            verify.into_iter().chain(resend).chain([Action::Previous, Action::Cancel]).collect()
+            let backup = rules.backup_codes.action();
+            verify.into_iter().chain(resend).chain(backup).chain([Action::Previous, Action::Cancel]).collect()
         }
         State::Success => Vec::new(),
+    }
+}
+
+impl BackupCodes {
+    fn action(self) -> Option<Action> {
+        (self == Self::Available).then_some(Action::UseBackupCode)
     }
 }

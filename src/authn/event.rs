@@ -50,6 +50,11 @@ pub enum Event {
         /// Which, how and when.
         proof: VerifiedFactor,
     },
+    /// A code that stands in for a factor was right.
+    BackupCodeAccepted {
+        /// How and when.
+        proof: VerifiedFactor,
+    },
     /// A code or an answer was wrong.
     AnswerRefused,
     /// A factor waits to be proved for the first time; or its code was sent again.
@@ -117,6 +122,7 @@ impl Event {
             Self::UserLocked => "UserLocked",
             Self::FactorChosen { .. } => "FactorChosen",
             Self::FactorVerified { .. } => "FactorVerified",
+            Self::BackupCodeAccepted { .. } => "BackupCodeAccepted",
             Self::AnswerRefused => "AnswerRefused",
             Self::EnrolmentBegun { .. } => "EnrolmentBegun",
             Self::FactorEnrolled { .. } => "FactorEnrolled",

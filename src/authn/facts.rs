@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use super::{
     remember,
-    rules::{Demand, Evidence, RecoveryQuestion, Rules, Standing, Usable},
+    rules::{BackupCodes, Demand, Evidence, RecoveryQuestion, Rules, Standing, Usable},
     state::Purpose,
     transaction::Transaction,
 };
 use crate::{
     app::App,
-    factor::service,
+    factor::{backup_code, service},
     fault::Fault,
     id::{FactorId, UserId},
     model::{
@@ -73,6 +73,11 @@ impl Facts {
         } else {
             None
         };
+        let backup_codes = if !factors.is_empty() && backup_code::any(app, &user.id).await? {
+            BackupCodes::Available
+        } else {
+            BackupCodes::None
+        };
         let mut demands = vec![Demand::level(Acr::OneFactorAny)];
         if policies.session.require_factor && !remembered {
             demands.push(Demand::beside_password());
@@ -85,6 +90,7 @@ impl Facts {
             prompt: policies.enroll.prompt,
             password: standing(app, &user, &policies),
             options: transaction.context.options,
+            backup_codes,
             question: if question.is_some() { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
         };
         let prompt =

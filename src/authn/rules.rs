@@ -122,6 +122,16 @@ pub enum RecoveryQuestion {
     Asked,
 }
 
+/// Whether the user has codes that stand in for a factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum BackupCodes {
+    /// None that can still be used.
+    #[default]
+    None,
+    /// At least one.
+    Available,
+}
+
 /// What holds for one user in one transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rules {
@@ -139,6 +149,8 @@ pub struct Rules {
     pub options: Options,
     /// Whether the recovery question is asked.
     pub question: RecoveryQuestion,
+    /// Whether a code can stand in for the factor that is asked for.
+    pub backup_codes: BackupCodes,
 }
 
 impl Rules {
@@ -196,7 +208,10 @@ impl Rules {
         let proved =
             |factor: &Usable| proven.iter().any(|proof| proof.factor_id.as_ref() == Some(&factor.id));
         let guards: Vec<&Usable> = self.factors.iter().filter(possession).collect();
-        if guards.iter().any(|factor| proved(factor)) { Vec::new() } else { guards }
+        // A code that stands in for a lost factor is there so that another can be enrolled.
+        let stood_in =
+            proven.iter().any(|proof| proof.factor_id.is_none() && proof.class() == FactorClass::Possession);
+        if stood_in || guards.iter().any(|factor| proved(factor)) { Vec::new() } else { guards }
     }
 
     /// What is left to enrol.

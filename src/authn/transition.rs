@@ -69,6 +69,12 @@ pub fn next(
             position.prove(no_later(proof, now));
             proceed(position, rules)
         }
+        (State::MfaRequired | State::MfaChallenge { .. }, Event::BackupCodeAccepted { proof })
+            if is_allowed(&position, rules, &Action::UseBackupCode) =>
+        {
+            position.prove(no_later(proof, now));
+            proceed(position, rules)
+        }
         (
             State::MfaRequired
             | State::MfaChallenge { .. }
@@ -199,6 +205,7 @@ fn enter(
         | Event::UserLocked
         | Event::FactorChosen { .. }
         | Event::FactorVerified { .. }
+        | Event::BackupCodeAccepted { .. }
         | Event::AnswerRefused
         | Event::EnrolmentBegun { .. }
         | Event::FactorEnrolled { .. }

@@ -9,6 +9,7 @@ use super::{FactorError, Proof, Purpose, attempt, message_budget};
 use crate::{
     app::App,
     fault::Fault,
+    id::UserId,
     model::{session::VerifiedFactor, user::User},
     ports::random::Random,
     secret::{Secret, TokenHash},
@@ -41,6 +42,14 @@ const CHARACTERS: usize = 24;
 const GROUP: usize = 4;
 /// RFC 4648 §6.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// Whether a user has a code that can still be used.
+///
+/// # Errors
+/// The database failed.
+pub async fn any(app: &App, user: &UserId) -> Result<bool, Fault> {
+    backup_code::any(&app.db, user, app.now()).await
+}
 
 /// New codes: commit the unit, then show them, once.
 #[derive(Debug)]

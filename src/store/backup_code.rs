@@ -119,6 +119,16 @@ pub fn claim_user(user: &UserId) -> Change {
     Change::new(r#"UPDATE "user" SET "id" = "id" WHERE "id" = $1"#, vec![user.as_str().into()])
 }
 
+/// Whether a user has a code that can still be used.
+///
+/// # Errors
+/// The database failed.
+pub async fn any(db: &Database, user: &UserId, now: OffsetDateTime) -> Result<bool, Fault> {
+    let sql = r#"SELECT 1 FROM "backup_code" WHERE "user_id" = $1 AND "uses_left" > 0
+                 AND ("expires_at" IS NULL OR "expires_at" > $2) LIMIT 1"#;
+    Ok(super::db::query_one(db, sql, vec![user.as_str().into(), millis(now).into()]).await?.is_some())
+}
+
 /// Uses a code once; lost when it is used up or has expired.
 pub fn claim_use(user: &UserId, hash: &TokenHash, now: OffsetDateTime) -> Change {
     Change::new(

@@ -30,6 +30,8 @@ pub enum Way {
     Resend,
     /// The link of the mail was opened.
     LinkOpened,
+    /// Give a recovery code instead.
+    BackupCode,
     /// Choose another factor.
     Previous,
     /// Leave the step out.
@@ -44,6 +46,7 @@ impl Way {
         match self {
             Self::Resend => "resend",
             Self::LinkOpened => "link_opened",
+            Self::BackupCode => super::factor::choose::ACTION_BACKUP_CODE,
             Self::Previous => "previous",
             Self::Skip => "skip",
             Self::Cancel => "cancel",
@@ -54,6 +57,7 @@ impl Way {
         match self {
             Self::Resend => "Send again",
             Self::LinkOpened => "I opened the link",
+            Self::BackupCode => "Use a recovery code",
             Self::Previous => "Choose another way",
             Self::Skip => "Not now",
             Self::Cancel => "Cancel",
@@ -64,6 +68,7 @@ impl Way {
         match self {
             Self::Resend => id::STEP_RESEND,
             Self::LinkOpened => id::STEP_LINK_OPENED,
+            Self::BackupCode => id::BACKUP_CODE_CHOICE,
             Self::Previous => id::STEP_PREVIOUS,
             Self::Skip => id::STEP_SKIP,
             Self::Cancel => id::LOGIN_CANCEL,

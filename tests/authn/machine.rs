@@ -7,7 +7,7 @@ use stepgate::{
     authn::{
         action::{Action, allowed},
         event::{Event, HasPassword},
-        rules::{Demand, Evidence, Options, RecoveryQuestion, Rules, Standing, Usable},
+        rules::{BackupCodes, Demand, Evidence, Options, RecoveryQuestion, Rules, Standing, Usable},
         state::{PhoneChannel, Position, Purpose, RecoveryKind, State},
         transition::next,
     },
@@ -68,6 +68,7 @@ fn events() -> Vec<Event> {
         Event::FactorChosen { factor: id(sms), kind: sms },
         Event::FactorVerified { proof: proof(totp) },
         Event::FactorVerified { proof: proof(question) },
+        Event::BackupCodeAccepted { proof: backup_code() },
         Event::AnswerRefused,
         Event::EnrolmentBegun { factor: id(totp), kind: totp },
         Event::FactorEnrolled { kind: totp, proof: proof(totp) },
@@ -131,6 +132,11 @@ fn enrollable() -> Vec<(FactorKind, Requirement)> {
     vec![(FactorKind::TotpGoogle, Requirement::Required), (FactorKind::Question, Requirement::Optional)]
 }
 
+/// The proof of a recovery code.
+fn backup_code() -> VerifiedFactor {
+    VerifiedFactor { amr: vec!["otp".to_owned()], at: NOW, factor_id: None }
+}
+
 /// The rules under which the table is made.
 fn variants() -> Vec<(&'static str, Rules)> {
     let plain = Rules { demands: vec![Demand::level(Acr::OneFactorAny)], ..Rules::default() };
@@ -140,7 +146,11 @@ fn variants() -> Vec<(&'static str, Rules)> {
         ("a password is enough", plain.clone()),
         (
             "two factors are asked of a user who has some",
-            Rules { demands: two.clone(), factors, ..plain.clone() },
+            Rules { demands: two.clone(), factors: factors.clone(), ..plain.clone() },
+        ),
+        (
+            "a code may stand in for a factor",
+            Rules { demands: two.clone(), factors, backup_codes: BackupCodes::Available, ..plain.clone() },
         ),
         (
             "two factors are asked of a user who has none",
@@ -198,20 +208,23 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         proptest::collection::vec((demand, any::<bool>()), 0..3),
         proptest::collection::btree_set(kind(), 0..3),
         proptest::collection::btree_map(kind(), requirement, 0..3),
-        (standing, prompt, any::<bool>(), any::<bool>(), any::<bool>()),
+        (standing, prompt, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
     )
-        .prop_map(|(demands, factors, enrollable, (password, prompt, multi, warn, asked))| Rules {
-            demands: demands
-                .into_iter()
-                .map(|(evidence, fresh)| Demand { evidence, since: fresh.then_some(NOW) })
-                .chain([Demand::level(Acr::OneFactorAny)])
-                .collect(),
-            enrollable: enrollable.into_iter().filter(|(kind, _)| !factors.contains(kind)).collect(),
-            factors: factors.into_iter().map(usable).collect(),
-            prompt,
-            password,
-            options: Options { multi_optional_factor_enroll: multi, warn_before_password_expired: warn },
-            question: if asked { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
+        .prop_map(|(demands, factors, enrollable, (password, prompt, multi, warn, asked, codes))| {
+            Rules {
+                backup_codes: if codes { BackupCodes::Available } else { BackupCodes::None },
+                demands: demands
+                    .into_iter()
+                    .map(|(evidence, fresh)| Demand { evidence, since: fresh.then_some(NOW) })
+                    .chain([Demand::level(Acr::OneFactorAny)])
+                    .collect(),
+                enrollable: enrollable.into_iter().filter(|(kind, _)| !factors.contains(kind)).collect(),
+                factors: factors.into_iter().map(usable).collect(),
+                prompt,
+                password,
+                options: Options { multi_optional_factor_enroll: multi, warn_before_password_expired: warn },
+                question: if asked { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
+            }
         })
 }
 
@@ -222,6 +235,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         3 => proptest::sample::select(events()),
         1 => kind().prop_map(|kind| Event::FactorChosen { factor: id(kind), kind }),
         2 => kind().prop_map(|kind| Event::FactorVerified { proof: proof(kind) }),
+        1 => Just(Event::BackupCodeAccepted { proof: backup_code() }),
         1 => kind().prop_map(|kind| Event::EnrolmentBegun { factor: id(kind), kind }),
         2 => kind().prop_map(|kind| Event::FactorEnrolled { kind, proof: proof(kind) }),
         1 => Just(Event::SessionFound { user_id: alice(), proven: vec![VerifiedFactor::password(old)] }),
@@ -244,6 +258,7 @@ fn no_sequence_of_events_succeeds_against_the_rules() {
                 let proved = before.proven.iter().any(|proof| {
                     rules.factors.iter().any(|factor| Some(&factor.id) == proof.factor_id.as_ref()
                         && factor.kind.class() == FactorClass::Possession)
+                        || *proof == backup_code()
                 });
                 prop_assert!(!guarded || proved, "{before:?} {event:?}");
             }

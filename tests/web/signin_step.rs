@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Test> {
             an_authenticator_app_is_set_up_during_the_sign_in,
             a_phone_is_set_up_and_used,
             a_mail_confirms_by_code_or_by_link,
+            a_recovery_code_stands_in_for_a_lost_factor_once,
             a_remembered_browser_is_not_asked_again,
             a_forgotten_password_is_reset_by_mail,
             an_expired_password_is_changed_on_the_way,
@@ -156,6 +157,25 @@ async fn a_mail_confirms_by_code_or_by_link(app: TestApp) {
     assert!(app.session(&mut phone).await.is_none());
     browser.submit(&waiting.form("step-form").press("link_opened")).await;
     assert_eq!(earned(&app, &browser).await.0, TWO_FACTORS);
+}
+
+/// S6: shown once, used once, and `amr` says what it was.
+async fn a_recovery_code_stands_in_for_a_lost_factor_once(app: TestApp) {
+    app.enrol_totp().await;
+    let alice = app.factors_of(ALICE).await;
+    let codes = alice.post("/recovery_codes", &serde_json::json!({})).await.json();
+    let kept = codes["codes"][0].as_str().unwrap_or_else(|| panic!("{codes}")).to_owned();
+    for (status, seen) in [(None, "pwd"), (Some(400), "")] {
+        let mut browser = Browser::new();
+        let page = begin(&app, &mut browser, &[]).await;
+        let page = browser.submit(&page.form("step-form").press("backup_code")).await;
+        let form = page.form("step-form").fill("code", &kept).press("verify_backup_code");
+        let page = browser.submit(&form).await;
+        match status {
+            Some(status) => assert_eq!(page.status, status, "{}", page.words()),
+            None => assert_eq!(earned(&app, &browser).await.1, [seen, "otp", "mfa"]),
+        }
+    }
 }
 
 /// S9: a remembered browser stands for the prompt, and earns no level.

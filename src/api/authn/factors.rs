@@ -30,6 +30,9 @@ use crate::{
 /// The endpoints.
 pub struct Factors(pub(super) Served);
 
+/// What stands in the place of a factor's id where a recovery or bypass code is given.
+const RECOVERY_CODE: &str = "recovery_code";
+
 struct QuestionsDoc;
 
 impl Documentation for QuestionsDoc {
@@ -126,6 +129,9 @@ impl Factors {
             let factor = FactorId::new(factor_id.0);
             let token = asked.state_token()?;
             let visitor = asked.visitor();
+            if let (RECOVERY_CODE, Given::PassCode(code)) = (factor.as_str(), &given) {
+                return asked.answer(factors::use_backup_code(asked.app, &visitor, token, code).await);
+            }
             let step = factors::verify(asked.app, &visitor, token, (&factor, given), remember);
             asked.answer(step.await)
         };

@@ -166,6 +166,10 @@ fn links(app: &App, pending: &Pending) -> Value {
             Action::ResendChallenge(id) => {
                 add("resend", resend(app, state, &format!("/factors/{id}/verify/resend")));
             }
+            // auth-js makes a function of every named link: `transaction.recoveryCode({ passCode })`.
+            Action::UseBackupCode => {
+                add("recoveryCode", link(app, Some("recoveryCode"), "/factors/recovery_code/verify"));
+            }
             Action::Enroll(_) => {}
             Action::Previous => add("prev", link(app, None, "/previous")),
             Action::Skip => add("skip", link(app, Some("skip"), "/skip")),

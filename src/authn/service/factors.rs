@@ -90,6 +90,24 @@ async fn choose(
     send(app, visitor, step, &factor).await
 }
 
+/// Proves who somebody is by a recovery or bypass code in place of a factor.
+///
+/// # Errors
+/// No factor is asked for, or the code does not count.
+pub async fn use_backup_code(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    code: &Secret<String>,
+) -> Result<Reply, AuthnError> {
+    let step = load(app, visitor, state_token).await?;
+    step.check(&Action::UseBackupCode)?;
+    let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+    let Proof { verified, unit } = service::verify_backup_code(app, step.user()?, code, purpose).await?;
+    let fact = Fact::BackupCodeAccepted { proof: verified };
+    settle(app, visitor, step, Effect { fact, unit, lost: FactorError::Wrong.into() }).await
+}
+
 /// Sends the code of the chosen factor again.
 ///
 /// # Errors

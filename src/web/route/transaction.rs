@@ -58,7 +58,7 @@ use crate::{
         cookie::RememberedAccount,
         factor::{
             activate::{self as activating, Activate, Seed},
-            choose::{BackupCodes, Choice, choose},
+            choose::{ACTION_BACKUP_CODE, BackupCodes, Choice, choose},
             enroll::{self as enrolling, Done, Offer},
             verify::{self as verifying, Prove, Remember as RememberBox},
         },
@@ -220,6 +220,9 @@ pub(crate) async fn post(
     if let Some(kind) = asks_first(&params) {
         return set_up(visit, place, &pending, (kind, None, None));
     }
+    if params.one("action") == Some(ACTION_BACKUP_CODE) {
+        return backup_code(visit, place, &pending, (StatusCode::OK, None));
+    }
     match act(&app, &visitor(&visit), token.expose(), (&pending, &params)).await {
         Ok(reply) => took(visit, place, reply).await,
         Err(error) => again(visit, place, &pending, (&params, error)).await,
@@ -283,6 +286,9 @@ async fn act(
                 | FactorKind::HotpCustom => Given::PassCode(text("passCode")),
             };
             factors::verify(app, visitor, token, (&factor.id, given), remember).await
+        }
+        (Some(verifying::ACTION_VERIFY_BACKUP_CODE), _) => {
+            factors::use_backup_code(app, visitor, token, &text("code")).await
         }
         (Some(activating::ACTION_ACTIVATE), State::MfaEnrollActivate { factor, .. }) => {
             factors::activate(app, visitor, token, (factor, text("passCode"))).await
@@ -444,6 +450,9 @@ async fn again(
         Ok(problem) => problem,
         Err(error) => return stopped(visit, place, error),
     };
+    if params.one("action") == Some(verifying::ACTION_VERIFY_BACKUP_CODE) {
+        return backup_code(visit, place, before, (status, Some(problem)));
+    }
     let kind = params.one("kind").and_then(FactorKind::from_key);
     if let (Some(kind), State::MfaEnroll) = (kind, &before.transaction.position.state) {
         return set_up(visit, place, before, (kind, params.one("phoneNumber"), Some((status, problem))));
@@ -523,6 +532,7 @@ fn ways(pending: &Pending, kind: Option<FactorKind>) -> Vec<Way> {
                 }
                 ways.push(Way::Resend);
             }
+            Action::UseBackupCode => ways.push(Way::BackupCode),
             Action::Previous => ways.push(Way::Previous),
             Action::Skip => ways.push(Way::Skip),
             Action::Cancel => ways.push(Way::Cancel),
@@ -595,7 +605,13 @@ fn show(
                     .into_iter()
                     .map(|factor| Choice { id: factor.id.clone(), kind: factor.kind, detail: detail(factor) })
                     .collect();
-                choose(&stage, &choices, BackupCodes::None)
+                // The list has it already.
+                stage.ways.retain(|way| *way != Way::BackupCode);
+                let backup = match pending.facts.rules.backup_codes {
+                    crate::authn::rules::BackupCodes::Available => BackupCodes::Offered,
+                    crate::authn::rules::BackupCodes::None => BackupCodes::None,
+                };
+                choose(&stage, &choices, backup)
             }
         },
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
@@ -617,6 +633,22 @@ fn show(
         }
         State::LockedOut | State::Success => return stopped(visit, place, AuthnError::Token),
     };
+    html(visit, &place, status, markup)
+}
+
+/// The page that takes a recovery code.
+fn backup_code(
+    visit: Visit<'_>,
+    place: Place,
+    pending: &Pending,
+    (status, error): (StatusCode, Option<StepError>),
+) -> Response {
+    if !pending.actions().contains(&Action::UseBackupCode) {
+        return show(visit, place, pending, (StatusCode::BAD_REQUEST, Some(StepError::Moved)));
+    }
+    let mut stage = stage(&visit, &place, error, vec![Way::Cancel]);
+    stage.person = pending.facts.user.as_ref().map(person);
+    let markup = verifying::backup_code(&stage);
     html(visit, &place, status, markup)
 }
 
