@@ -106,6 +106,7 @@ pub(crate) fn access(operation: &Operation) -> Access {
         (&Method::GET, "keys") => Access::Public,
         (&Method::POST, _) if path == "/api/v1/authn" || path.starts_with("/api/v1/authn/") => {
             Access::Transaction
+        }
         (&Method::POST, "token" | "introspect" | "revoke" | "par") => Access::Client,
         (&Method::POST, "authorize") if path.ends_with("/device/authorize") => Access::Client,
         (&Method::GET | &Method::POST, "userinfo") => Access::Bearer,
@@ -114,7 +115,6 @@ pub(crate) fn access(operation: &Operation) -> Access {
         _ if path == "/api/v1/sessions" || path.starts_with("/api/v1/sessions/me") => Access::Session,
         _ if path.starts_with("/api/v1/users/me/") => Access::Session,
         (&Method::GET, "questions") if path.ends_with("/factors/questions") => Access::Public,
-        }
         _ if path.starts_with("/api/v1/") => Access::Administrator,
         (method, _) => panic!("who may call {method} {path}?"),
     }
