@@ -179,16 +179,22 @@ export async function administer(method, path, body) {
   return text ? JSON.parse(text) : undefined;
 }
 
-/** Does something that sends a message, and returns the message that arrives at an address or phone thereupon. */
+/**
+ * Does something that sends a message with a code, or with a link with a token, and returns its outcome and both. Notices
+ * that arrive meanwhile have neither.
+ */
 export async function messageAfter(to, send) {
   const before = (await messages(to)).length;
   const outcome = await send();
   for (let waited = 0; waited < 15_000; waited += 50) {
-    const message = (await messages(to))[before];
-    if (message) return { outcome, message, code: message.code ?? message.text.match(/^\d{6}$/m)?.[0] };
+    for (const { code: sent, text } of (await messages(to)).slice(before)) {
+      const code = sent ?? text.match(/^\s*(\d{6})\s*$/m)?.[1];
+      const token = text.match(/[?&]token=([\w-]+)/)?.[1];
+      if (code || token) return { outcome, code, token };
+    }
     await sleep(50);
   }
-  throw new Error(`nothing arrived at ${to}`);
+  throw new Error(`nothing arrived at ${to}: ${JSON.stringify(await messages(to))}`);
 }
 
 async function messages(to) {
