@@ -113,7 +113,6 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000257_create_recovery_code::Migration),
             Box::new(m20261122_000258_create_recovery_budget::Migration),
             Box::new(m20261122_000259_create_recovery_question::Migration),
-            Box::new(m20261122_000246_index_log_event::Migration),
         ]
     }
 }

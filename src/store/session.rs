@@ -42,7 +42,8 @@ fn cookie(persistent: bool) -> CookieLifetime {
 /// # Errors
 /// The database failed.
 pub async fn find_by_token(db: &Database, token: &TokenHash) -> Result<Option<Session>, Fault> {
-    let sql = r#"SELECT "id", "user_id", "auth_time", "factors", "created_at", "last_seen_at", "expires_at", "ended_at"
+    let sql = r#"SELECT "id", "user_id", "auth_time", "factors", "created_at", "last_seen_at", "expires_at", "ended_at",
+                   "idle_lifetime", "persistent_cookie", "remembered"
                  FROM "session" WHERE "token_hash" = $1"#;
     let Some(row) = query_one(db, sql, vec![token.encoded().into()]).await? else { return Ok(None) };
     let mut row = Columns::of(&row);
