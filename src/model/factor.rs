@@ -209,6 +209,26 @@ impl Factor {
     }
 }
 
+/// A phone number of which its owner recognises the end: `+1 XXX-XXX-1337`.
+pub fn masked_phone(number: &str) -> String {
+    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    let shown: String = digits.iter().skip(digits.len().saturating_sub(4)).collect();
+    if digits.len() == 11 && digits.first() == Some(&'1') {
+        return format!("+1 XXX-XXX-{shown}");
+    }
+    let hidden = digits.len().saturating_sub(4);
+    format!("+{}-{shown}", "X".repeat(hidden))
+}
+
+/// A mail address that its owner recognises: `d...y@example.com`.
+pub fn masked_email(address: &str) -> String {
+    let Some((local, domain)) = address.rsplit_once('@') else { return "...".to_owned() };
+    let mut characters = local.chars();
+    let first = characters.next().map(String::from).unwrap_or_default();
+    let last = characters.next_back().map(String::from).unwrap_or_default();
+    format!("{first}...{last}@{domain}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,5 +242,14 @@ mod tests {
         assert_eq!(FactorKind::parse("sms", None), Some(FactorKind::Sms));
         assert_eq!(FactorKind::parse("token:software:totp", None), None);
         assert_eq!(FactorKind::parse("sms", Some("GOOGLE")), None);
+    }
+
+    #[test]
+    fn phones_and_addresses_are_masked_as_okta_masks_them() {
+        assert_eq!(masked_phone("+15555551337"), "+1 XXX-XXX-1337");
+        assert_eq!(masked_phone("+4930123456"), "+XXXXXX-3456");
+        assert_eq!(masked_email("daisy@example.com"), "d...y@example.com");
+        assert_eq!(masked_email("d@example.com"), "d...@example.com");
+        assert_eq!(masked_email("none"), "...");
     }
 }

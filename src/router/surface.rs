@@ -87,6 +87,12 @@ impl Surface {
         let route = match path {
             "/" => "home",
             "/signin" => "signin",
+            "/signin/factor" | "/signin/step" | "/signin/verify/email" => "signin_step",
+            "/signin/forgot-password"
+            | "/signin/unlock-account"
+            | "/signin/reset-password"
+            | "/signin/unlock" => "recovery",
+            "/welcome" => "welcome",
             "/consent" => "consent",
             "/accounts" => "accounts",
             "/activate" | "/activate/confirm" => "activate",

@@ -86,6 +86,8 @@ pub mod id {
     pub const STEP_SUBMIT: &str = "step-submit";
     /// The button that has a code sent again.
     pub const STEP_RESEND: &str = "step-resend";
+    /// The button that says that the link of a mail was opened.
+    pub const STEP_LINK_OPENED: &str = "step-link-opened";
     /// The button that goes back to the choice.
     pub const STEP_PREVIOUS: &str = "step-previous";
     /// The button that leaves a step out.
@@ -144,6 +146,8 @@ pub mod id {
     pub const RECOVERY_CODE_PAGE: &str = "recovery-code-page";
     /// The page that asks the recovery question.
     pub const RECOVERY_QUESTION_PAGE: &str = "recovery-question-page";
+    /// The page of a link in a mail.
+    pub const LINK_PAGE: &str = "link-page";
     /// The last page of a recovery.
     pub const RECOVERY_DONE_PAGE: &str = "recovery-done-page";
     /// What leads on from there.

@@ -104,12 +104,12 @@ pub fn sent(stage: &Stage) -> Markup {
 }
 
 /// The page that takes the code of a text message or call.
-pub fn code(stage: &Stage) -> Markup {
+pub fn code(stage: &Stage, channel: Channel) -> Markup {
     let frame = Page {
         id: id::RECOVERY_CODE_PAGE,
         title: "Enter the code",
         purpose: html! { "If there is an account of that name with a phone, a code is on its way to it" },
-        icon: icon::message(24),
+        icon: if channel == Channel::Call { icon::phone(24) } else { icon::message(24) },
     };
     page(
         stage,
@@ -141,6 +141,27 @@ pub fn question(stage: &Stage, question: &str) -> Markup {
     )
 }
 
+/// The page of a link in a mail: a click goes on, since looking must not.
+pub fn confirm_link(stage: &Stage, path: &str, token: &str) -> Markup {
+    let (title, purpose, label) = match path {
+        "/welcome" => ("Welcome", "Set up your new account", "Continue"),
+        "/signin/unlock" => ("Unlock your account", "You asked for this a moment ago", "Unlock"),
+        "/signin/verify/email" => {
+            ("Is it you who is signing in?", "Confirm only if you have just tried to sign in", "Yes, it’s me")
+        }
+        _ => ("Set a new password", "You asked for this a moment ago", "Continue"),
+    };
+    let frame = Page { id: id::LINK_PAGE, title, purpose: html! { (purpose) }, icon: icon::lock(28) };
+    page(
+        stage,
+        &frame,
+        html! {
+            input type="hidden" name="token" value=(token);
+            (main_button("continue", label))
+        },
+    )
+}
+
 /// What a recovery ended in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Recovered {
@@ -148,6 +169,8 @@ pub enum Recovered {
     Password,
     /// The lock is gone.
     Unlocked,
+    /// The sign-in that a link belongs to goes on where it was begun.
+    LinkConfirmed,
     /// The link was used before, or is too old.
     LinkOver,
     /// The account is locked, and its owner is told.
@@ -159,6 +182,7 @@ pub fn done(stage: &Stage, recovered: Recovered, next: Option<(&str, &str)>) -> 
     let (title, purpose) = match recovered {
         Recovered::Password => ("Your password was changed", "Sign in with the new one"),
         Recovered::Unlocked => ("Your account is unlocked", "You can sign in again"),
+        Recovered::LinkConfirmed => ("Confirmed", "Go back to the window in which you are signing in"),
         Recovered::LinkOver => {
             ("This link no longer works", "It was used before, or is too old. Ask for a new one")
         }
@@ -167,7 +191,7 @@ pub fn done(stage: &Stage, recovered: Recovered, next: Option<(&str, &str)>) -> 
         }
     };
     let picture = match recovered {
-        Recovered::Password | Recovered::Unlocked => icon::tick(28),
+        Recovered::Password | Recovered::Unlocked | Recovered::LinkConfirmed => icon::tick(28),
         Recovered::LinkOver | Recovered::LockedOut => icon::warning(28),
     };
     let frame = Page { id: id::RECOVERY_DONE_PAGE, title, purpose: html! { (purpose) }, icon: picture };

@@ -26,6 +26,10 @@ pub struct SignInPage {
     pub error: Option<SignInError>,
     /// The page of remembered accounts, when there are any.
     pub accounts_href: Option<String>,
+    /// Where somebody who forgot the password goes on, where policy lets anybody reset it.
+    pub forgot_href: Option<String>,
+    /// Where somebody who is locked out goes on, where policy lets anybody unlock.
+    pub unlock_href: Option<String>,
     /// Whether the user can go back to the client.
     pub cancel: Cancel,
     /// Accounts of a development server, shown for convenience.
@@ -118,6 +122,12 @@ pub fn sign_in(page: &SignInPage) -> Markup {
             }
             @if let Some(error) = page.error { (summary(error)) }
             (form(page))
+            @if page.forgot_href.is_some() || page.unlock_href.is_some() {
+                p.aside.links {
+                    @if let Some(href) = &page.forgot_href { a href=(href) id=(id::FORGOT_PASSWORD) { "Forgot your password?" } }
+                    @if let Some(href) = &page.unlock_href { a href=(href) id=(id::UNLOCK_ACCOUNT) { "Unlock your account" } }
+                }
+            }
             @if let Some(href) = &page.accounts_href {
                 p.aside { a href=(href) { "Choose another account" } }
             }
@@ -202,6 +212,8 @@ mod tests {
             identifier: Some(text.to_owned()),
             error: Some(SignInError::Credentials),
             accounts_href: Some(format!("/accounts?flow_id={text}")),
+            forgot_href: Some(format!("/signin/forgot-password?flow={text}")),
+            unlock_href: Some(format!("/signin/unlock-account?flow={text}")),
             cancel: Cancel::ToClient,
             demo_users: vec![DemoUser { login: text.to_owned(), password: text.to_owned() }],
         }

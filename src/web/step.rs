@@ -28,6 +28,8 @@ pub struct Stage {
 pub enum Way {
     /// Send the code again.
     Resend,
+    /// The link of the mail was opened.
+    LinkOpened,
     /// Choose another factor.
     Previous,
     /// Leave the step out.
@@ -41,6 +43,7 @@ impl Way {
     pub fn action(self) -> &'static str {
         match self {
             Self::Resend => "resend",
+            Self::LinkOpened => "link_opened",
             Self::Previous => "previous",
             Self::Skip => "skip",
             Self::Cancel => "cancel",
@@ -50,6 +53,7 @@ impl Way {
     fn label(self) -> &'static str {
         match self {
             Self::Resend => "Send again",
+            Self::LinkOpened => "I opened the link",
             Self::Previous => "Choose another way",
             Self::Skip => "Not now",
             Self::Cancel => "Cancel",
@@ -59,6 +63,7 @@ impl Way {
     fn id(self) -> &'static str {
         match self {
             Self::Resend => id::STEP_RESEND,
+            Self::LinkOpened => id::STEP_LINK_OPENED,
             Self::Previous => id::STEP_PREVIOUS,
             Self::Skip => id::STEP_SKIP,
             Self::Cancel => id::LOGIN_CANCEL,
@@ -241,7 +246,7 @@ mod tests {
                 verify::{Prove, Remember, backup_code, send, verify},
             },
             password::{PasswordReason, password},
-            recovery::{Channel, Recovered, Recovering, code, done, question, sent, start},
+            recovery::{Channel, Recovered, Recovering, code, confirm_link, done, question, sent, start},
         },
     };
 
@@ -321,7 +326,8 @@ mod tests {
                 ),
             ),
             ("recovery-sent", sent(&stage(None))),
-            ("recovery-code", code(&stage(None))),
+            ("recovery-code", code(&stage(None), Channel::Sms)),
+            ("link", confirm_link(&stage(None), "/welcome", text)),
             ("recovery-question", question(&stage(None), text)),
             ("recovery-done", done(&stage(None), Recovered::Password, Some(("/signin", "Sign in")))),
         ]

@@ -1,9 +1,10 @@
 //! The pages as people and scripted browsers meet them.
 
 mod pages;
+mod signin_step;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
-    [pages::trials()].into_iter().flatten().collect()
+    [pages::trials(), signin_step::trials()].into_iter().flatten().collect()
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     factor::Activation,
     model::{
-        factor::{Factor, FactorKind},
+        factor::{Factor, FactorKind, masked_email, masked_phone},
         policy::{FactorPrompt, GlobalSession, PasswordRules, Requirement},
         recovery::RecoveryKind,
         user::User,
@@ -297,26 +297,6 @@ fn profile(factor: &Factor) -> Value {
     Value::Object(told)
 }
 
-/// `+1 XXX-XXX-1337`.
-fn masked_phone(number: &str) -> String {
-    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
-    let shown: String = digits.iter().skip(digits.len().saturating_sub(4)).collect();
-    if digits.len() == 11 && digits.first() == Some(&'1') {
-        return format!("+1 XXX-XXX-{shown}");
-    }
-    let hidden = digits.len().saturating_sub(4);
-    format!("+{}-{shown}", "X".repeat(hidden))
-}
-
-/// `d...y@example.com`.
-fn masked_email(address: &str) -> String {
-    let Some((local, domain)) = address.rsplit_once('@') else { return "...".to_owned() };
-    let mut characters = local.chars();
-    let first = characters.next().map(String::from).unwrap_or_default();
-    let last = characters.next_back().map(String::from).unwrap_or_default();
-    format!("{first}...{last}@{domain}")
-}
-
 fn offered(app: &App, (kind, requirement): (FactorKind, Requirement), status: &str) -> Value {
     let enrollment = if requirement == Requirement::Required { "REQUIRED" } else { "OPTIONAL" };
     let mut links = Map::new();
@@ -379,18 +359,4 @@ fn password_policy(rules: &PasswordRules) -> Value {
             "excludeUsername": rules.exclude_username,
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn phones_and_addresses_are_masked_as_okta_masks_them() {
-        assert_eq!(masked_phone("+15555551337"), "+1 XXX-XXX-1337");
-        assert_eq!(masked_phone("+4930123456"), "+XXXXXX-3456");
-        assert_eq!(masked_email("daisy@example.com"), "d...y@example.com");
-        assert_eq!(masked_email("d@example.com"), "d...@example.com");
-        assert_eq!(masked_email("none"), "...");
-    }
 }

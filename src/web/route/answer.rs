@@ -25,7 +25,7 @@ pub(crate) async fn step(visit: Visit<'_>, step: Result<Step, FlowError>, method
         Ok(Step::Respond(response)) => deliver(visit, *response, method).await,
         Ok(Step::SignIn(flow)) => visit.redirect(&format!("/signin?flow={flow}")),
         // Proved on the sign-in page, until there is one for it.
-        Ok(Step::Factor(flow)) => visit.redirect(&format!("/signin?flow={flow}")),
+        Ok(Step::Factor(flow)) => visit.redirect(&format!("/signin/factor?flow={flow}")),
         Ok(Step::ChooseAccount(flow)) => visit.redirect(&format!("/accounts?flow={flow}")),
         Ok(Step::Consent(flow)) => visit.redirect(&format!("/consent?flow={flow}")),
         Ok(Step::ConfirmDevice(flow)) => visit.redirect(&format!("/activate/confirm?flow={flow}")),

@@ -11,8 +11,10 @@ pub mod home;
 pub mod initiate_login;
 pub mod logout;
 pub mod outbox;
+pub mod recovery;
 pub mod session_cookie_redirect;
 pub mod signin;
+pub mod transaction;
 
 mod answer;
 mod leaving;

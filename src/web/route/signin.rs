@@ -9,15 +9,18 @@ use super::{
     answer::{fault_page, flow_error, target},
     authorize::{no_visit, own_form},
     leaving::step_for,
-    step,
+    transaction::{Place, start, took, visitor},
     visit::{Visit, card_of},
 };
 use crate::{
     app::App,
-    authn::service::{self, PasswordAttempt, SignInError as Refusal},
+    authn::service::{
+        AuthnError,
+        primary::{self, Credentials},
+    },
     authorize::{
         checks::ValidRequest,
-        dispatch::{Journey, deny, dispatch},
+        dispatch::{Journey, deny},
         flow::{Ending, Flow, FlowError},
     },
     cache::servers::ServerState,
@@ -33,7 +36,6 @@ use crate::{
     store::unit::{Outcome, Unit},
     syslog::Caller,
     web::{
-        cookie::RememberedAccount,
         headers,
         signin::{ACTION_CANCEL, Cancel, DemoUser, SignInError, SignInPage, SignInReason, sign_in},
     },
@@ -106,18 +108,23 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
         Err(fault) => return no_visit(&app, &caller, &fault),
     };
     match Waiting::load(&visit, flow_in(request).as_deref()).await {
-        Ok(waiting) => page(visit, &waiting, None, (StatusCode::OK, None)),
+        Ok(waiting) => page(visit, &waiting, None, (StatusCode::OK, None)).await,
         Err(error) => flow_error(visit, error),
     }
 }
 
-fn page(
+async fn page(
     visit: Visit<'_>,
     waiting: &Waiting,
     typed: Option<&str>,
     (status, error): (StatusCode, Option<SignInError>),
 ) -> Response {
+    let policies = match visit.app.policies.load(&visit.app.db).await {
+        Ok(policies) => policies,
+        Err(fault) => return fault_page(visit, &fault),
+    };
     let request = &waiting.flow.pending.request;
+    let here = |path: &str| format!("{path}?flow={}", waiting.flow.id);
     let login_of = |user: &UserId| {
         let accounts = visit.accounts.accounts();
         accounts.iter().find(|account| account.user_id == user.as_str()).map(|account| account.login.clone())
@@ -136,6 +143,12 @@ fn page(
         error,
         accounts_href: (!visit.accounts.accounts().is_empty())
             .then(|| format!("/accounts?flow={}", waiting.flow.id)),
+        forgot_href: policies
+            .any_password(|rules| rules.allow_reset)
+            .then(|| here("/signin/forgot-password")),
+        unlock_href: policies
+            .any_password(|rules| rules.allow_unlock)
+            .then(|| here("/signin/unlock-account")),
         cancel: Cancel::ToClient,
         demo_users: visit
             .app
@@ -190,54 +203,42 @@ pub(crate) async fn post(
             &waiting,
             Some(&identifier),
             (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete)),
-        );
+        )
+        .await;
     };
     if identifier.len() > MAX_IDENTIFIER {
-        return page(visit, &waiting, None, (StatusCode::BAD_REQUEST, Some(SignInError::Credentials)));
+        return page(visit, &waiting, None, (StatusCode::BAD_REQUEST, Some(SignInError::Credentials))).await;
     }
-    let attempt = PasswordAttempt {
-        login: &identifier,
-        password: Secret::new(password.to_owned()),
-        device: &visit.binding,
-        session: visit.session.as_ref(),
-        caller: &caller,
-    };
-    match service::password(&app, attempt).await {
-        Ok(signed_in) => signed_in_as(visit, waiting, signed_in).await,
-        Err(refusal) => refused(visit, &waiting, &identifier, refusal),
+    let place = Place::Flow(Box::new(waiting));
+    let password = Secret::new(password.to_owned());
+    let credentials = Credentials { login: &identifier, password: &password };
+    let begun = primary::with_password(&app, &visitor(&visit), credentials, start(&visit, &place)).await;
+    match (begun, place) {
+        (Ok(reply), place) => took(visit, place, reply).await,
+        (Err(error), Place::Flow(waiting)) => refused(visit, &waiting, &identifier, error).await,
+        (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
     }
 }
 
-async fn signed_in_as(mut visit: Visit<'_>, mut waiting: Waiting, signed_in: service::SignedIn) -> Response {
-    let app = visit.app;
-    visit.accounts.remember(RememberedAccount {
-        user_id: signed_in.user.id.to_string(),
-        login: signed_in.user.login.clone(),
-        display_name: signed_in.user.profile.full_name().unwrap_or_else(|| signed_in.user.login.clone()),
-    });
-    visit.save_accounts();
-    waiting.flow.pending.progress.signed_in(&signed_in.user.id, &signed_in.opened.session.factors);
-    visit.open_session(signed_in.opened.session, signed_in.opened.cookie.expose());
-    if let Err(error) = waiting.save(app).await {
-        return flow_error(visit, error);
-    }
-    let browser = visit.browser();
-    let next =
-        dispatch(app, &waiting.server, &waiting.client, Journey::Frozen(&waiting.flow), &browser).await;
-    step(visit, next, &Method::POST).await
-}
-
-fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, refusal: Refusal) -> Response {
+async fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, error: AuthnError) -> Response {
     let now = visit.app.now();
-    let (status, error, wait) = match refusal {
-        Refusal::Refused | Refusal::Incomplete => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
-        Refusal::Throttled(count) => {
+    let (status, error, wait) = match error {
+        AuthnError::Throttled(count) => {
             (StatusCode::TOO_MANY_REQUESTS, SignInError::TooManyAttempts, Some(retry_after(&count, now)))
         }
-        Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, SignInError::Busy, Some(2)),
-        Refusal::Fault(fault) => return fault_page(visit, &fault),
+        AuthnError::Busy => (StatusCode::TOO_MANY_REQUESTS, SignInError::Busy, Some(2)),
+        AuthnError::Fault(fault) => return fault_page(visit, &fault),
+        // What was right of it is not told.
+        AuthnError::Refused
+        | AuthnError::Unreachable
+        | AuthnError::Locked
+        | AuthnError::Token
+        | AuthnError::NotAllowed
+        | AuthnError::Factor(_)
+        | AuthnError::Password(_)
+        | AuthnError::Recovery(_) => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
     };
-    let mut response = page(visit, waiting, Some(identifier), (status, Some(error)));
+    let mut response = page(visit, waiting, Some(identifier), (status, Some(error))).await;
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -14,7 +14,7 @@ use crate::{
         session::{CookieLifetime, Session},
     },
     protocol::{locale::LanguageTag, params::Params},
-    secret::opaque_token,
+    secret::{Secret, opaque_token},
     session::{management::browser_state, sso},
     syslog::Caller,
     web::{
@@ -137,6 +137,12 @@ impl<'a> Visit<'a> {
     pub(crate) fn form_is_ours(&self, params: &Params, step: &str) -> bool {
         let flow = params.one("flow_id").unwrap_or_default();
         params.one("csrf").is_some_and(|token| self.csrf().verify(token, flow, step, &self.binding))
+    }
+
+    /// The state token of the transaction that belongs to this flow in this browser: it needs no cookie of its own, and
+    /// another browser cannot come by it.
+    pub(super) fn state_token(&self, flow: &str) -> Secret<String> {
+        Secret::new(self.csrf().token(flow, "state token", &self.binding))
     }
 
     pub(crate) fn hsts(&self) -> Hsts {
