@@ -59,8 +59,8 @@ async function journey() {
       auth.tokenManager.setTokens(tokens);
       return tokens;
     }, USER, context.password);
-    const { amr, preferred_username } = payloadOf(tokens.idToken.idToken);
-    assert(preferred_username === USER && JSON.stringify(amr) === '["pwd"]', payloadOf(tokens.idToken.idToken));
+    const { acr, amr } = payloadOf(tokens.idToken.idToken);
+    assert(acr === 'urn:okta:loa:1fa:pwd' && JSON.stringify(amr) === '["pwd"]', { acr, amr });
   });
   await check('the session: exists, get, refresh', async () => {
     assert(await browser.run(() => auth.session.exists()), 'there is none');
@@ -95,7 +95,7 @@ async function journey() {
       return tokens;
     });
     const { acr, amr } = payloadOf(tokens.idToken.idToken);
-    assert(acr === TWO_FACTORS && ['pwd', 'otp', 'mfa'].every((method) => amr.includes(method)), { acr, amr });
+    assert(acr === TWO_FACTORS && ['pwd', 'google_otp', 'mfa'].every((method) => amr.includes(method)), { acr, amr });
   });
   await check('the raised session answers acr_values without a prompt', async () => {
     const idToken = await browser.run((acrValues) =>
@@ -123,7 +123,7 @@ async function journey() {
     assert(error, 'the revoked token was accepted');
   });
   await check('signOut', async () => {
-    await browser.run(() => { auth.signOut(); });
+    await browser.run(() => { auth.signOut({ clearTokensBeforeRedirect: true }); });
     await browser.until((home) => location.href === home && Boolean(window.auth), `${context.app_origin}/`);
     assert((await browser.run(() => auth.session.exists())) === false, 'the session lives on');
     assert(await browser.run(() => auth.tokenManager.getTokens().then(({ idToken }) => !idToken)), 'tokens were kept');
