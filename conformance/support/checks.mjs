@@ -1,6 +1,7 @@
 // What the Node.js checks share: the context of the run, a browser without a screen, and how a check is reported.
 
 import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -42,7 +43,7 @@ export async function refuses(promise, reason) {
   assert(refusal !== null, 'it was accepted');
   // A refused resource request tells why in its challenges (RFC 6750 §3).
   const challenges = Array.isArray(refusal.cause) ? refusal.cause.map(({ parameters }) => parameters.error) : [];
-  const told = [refusal.message, refusal.code, refusal.error, refusal.cause?.message, ...challenges];
+  const told = [refusal.message, refusal.code, refusal.error, refusal.errorCode, refusal.cause?.message, ...challenges];
   const texts = told.filter(Boolean).map(String);
   assert(texts.some((text) => text.includes(reason)), `refused for another reason: ${texts.join(', ')}`);
 }
@@ -163,6 +164,54 @@ async function publishedKeys(server) {
   const response = await fetch(`${server.endpoints}/v1/keys`, { signal: AbortSignal.timeout(LIMIT) });
   const { keys } = await response.json();
   return keys.filter((key) => key.alg === 'RS256').map((key) => key.kid);
+}
+
+/** Calls an API of the server for the administrator; returns the answer's JSON, or undefined where there is none. */
+export async function administer(method, path, body) {
+  const response = await fetch(`${context.origin}${path}`, {
+    method,
+    headers: { authorization: `SSWS ${context.api_token}`, accept: 'application/json', 'content-type': 'application/json' },
+    body: body && JSON.stringify(body),
+    signal: AbortSignal.timeout(LIMIT),
+  });
+  const text = await response.text();
+  assert(response.ok, `${method} ${path}: ${response.status} ${text}`);
+  return text ? JSON.parse(text) : undefined;
+}
+
+/**
+ * Does something that sends a message with a code, or with a link with a token, and returns its outcome and both. Notices
+ * that arrive meanwhile have neither.
+ */
+export async function messageAfter(to, send) {
+  const before = (await messages(to)).length;
+  const outcome = await send();
+  for (let waited = 0; waited < 15_000; waited += 50) {
+    for (const { code: sent, text } of (await messages(to)).slice(before)) {
+      const code = sent ?? text.match(/^\s*(\d{6})\s*$/m)?.[1];
+      const token = text.match(/[?&]token=([\w-]+)/)?.[1];
+      if (code || token) return { outcome, code, token };
+    }
+    await sleep(50);
+  }
+  throw new Error(`nothing arrived at ${to}: ${JSON.stringify(await messages(to))}`);
+}
+
+async function messages(to) {
+  const response = await fetch(`${context.messages}?to=${encodeURIComponent(to)}`, { signal: AbortSignal.timeout(LIMIT) });
+  return response.json();
+}
+
+/** The code of a time-based one-time password (RFC 6238) so many steps of 30 seconds from now; the secret is base32. */
+export function totp(secret, steps = 0) {
+  const bits = [...secret.replaceAll('=', '')].map((letter) =>
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const digest = createHmac('sha1', key).update(counter).digest();
+  const number = digest.readUInt32BE(digest.at(-1) & 0xf) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, '0');
 }
 
 async function command([program, ...words]) {

@@ -3,11 +3,13 @@
 import asyncio
 import base64
 import hashlib
+import hmac
 import html.parser
 import inspect
 import json
 import re
 import secrets
+import struct
 import subprocess
 import sys
 import time
@@ -206,6 +208,32 @@ def rotate_keys(context, server):
         if time.monotonic() > until:
             raise AssertionError("the running server does not publish the new key")
         time.sleep(0.05)
+
+
+async def message_after(context, to, send):
+    """Does something that sends a code; returns its outcome, and the code that arrives at an address or phone thereupon.
+    Notices that arrive meanwhile have none."""
+
+    def messages():
+        return requests.get(context.messages, params={"to": to}, timeout=LIMIT).json()
+
+    before = len(messages())
+    outcome = await send()
+    until = time.monotonic() + 15
+    while time.monotonic() < until:
+        for message in messages()[before:]:
+            if code := message["code"] or re.search(r"(?m)^\s*(\d{6})\s*$", message["text"]):
+                return outcome, code if isinstance(code, str) else code[1]
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"nothing arrived at {to}")
+
+
+def totp(secret, steps=0):
+    """The code of a time-based one-time password (RFC 6238) so many steps of 30 seconds from now; the secret is base32."""
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    digest = hmac.digest(key, struct.pack(">Q", int(time.time()) // 30 + steps), "sha1")
+    number = struct.unpack_from(">I", digest, digest[-1] & 0xF)[0] & 0x7FFFFFFF
+    return f"{number % 1_000_000:06}"
 
 
 def published_keys(server):

@@ -52,7 +52,7 @@ def interpreter(file, cache):
     """How the checks in a file are run. ECMAScript modules look for packages beside and above themselves, so they run
     from where the packages are."""
     if file.suffix == ".mjs":
-        for module in (HERE / "checks.mjs", file):
+        for module in (*HERE.glob("*.mjs"), file):
             shutil.copy(module, cache)
         return ["node", cache / file.name]
     return [sys.executable, "-B", file]

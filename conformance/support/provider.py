@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inbox import Inbox
+
 LOGIN = "alice@example.com"
 # Seconds that a command, and the start of the server, may take.
 COMMAND_LIMIT = 60
@@ -26,11 +28,13 @@ class Wishes:
     """What a provider is started for."""
 
     # Users, clients and servers; its `{env: …}` values come from `variables`, and CONFORMANCE_PASSWORD and
-    # CONFORMANCE_CLIENT_SECRET, which are random; CONFORMANCE_CLIENT_KEYS is a JWK Set.
+    # CONFORMANCE_CLIENT_SECRET, which are random; CONFORMANCE_CLIENT_KEYS is a JWK Set; CONFORMANCE_API_TOKEN is random,
+    # too, and CONFORMANCE_APP_ORIGIN is where a page of an application can be served.
     seed: Path
     variables: dict = field(default_factory=dict)
     # More of the configuration file: whole tables. $mtls_origin is where client certificates are asked for, $authority
-    # the file with their authority.
+    # the file with their authority; $smtp_port and $telephony_hook are where messages arrive, with the secret
+    # CONFORMANCE_INBOX_SECRET.
     settings: str = ""
     # The host of the issuer, and the address that it is served at.
     host: str = "localhost"
@@ -43,20 +47,26 @@ class Provider:
         self.password = secrets.token_urlsafe(18) + "aA1!"
         self.client_secret = secrets.token_urlsafe(48)
         self.registration_token = secrets.token_urlsafe(48)
+        self.api_token = secrets.token_urlsafe(48)
+        self.app_origin = f"https://localhost:{free_ports(1)[0]}"
+        self.inbox = Inbox(folder / "server.pem", folder / "server.key", secrets.token_urlsafe(48))
         self.process = None
 
     def __enter__(self):
         try:
             self._prepare()
+            self.inbox.start()
             self._start()
         except BaseException:
             self._stop()
+            self.inbox.stop()
             print(self.log_tail(), file=sys.stderr)
             raise
         return self
 
     def __exit__(self, *_):
         self._stop()
+        self.inbox.stop()
 
     def environment(self):
         """For every process of this run: the private authority is trusted, and nothing goes through a proxy."""
@@ -76,6 +86,10 @@ class Provider:
             "CONFORMANCE_CLIENT_SECRET": self.client_secret,
             "CONFORMANCE_CLIENT_KEYS": self._client_keys(),
             "CONFORMANCE_REGISTRATION_TOKEN": self.registration_token,
+            "CONFORMANCE_API_TOKEN": self.api_token,
+            "CONFORMANCE_APP_ORIGIN": self.app_origin,
+            "CONFORMANCE_APP_CALLBACK": f"{self.app_origin}/callback",
+            "CONFORMANCE_INBOX_SECRET": self.inbox.secret,
             **self.wishes.variables,
         }
 
@@ -107,9 +121,14 @@ class Provider:
             "password": self.password,
             "client_secret": self.client_secret,
             "registration_token": self.registration_token,
+            "api_token": self.api_token,
+            "app_origin": self.app_origin,
+            "messages": self.inbox.messages_url,
             "redirect_uri": "https://app.example.com/callback",
             "post_logout_redirect_uri": "https://app.example.com/goodbye",
             "authority": str(self.authority),
+            "server_certificate": str(self.folder / "server.pem"),
+            "server_key": str(self.folder / "server.key"),
             "client_certificate": str(self.folder / "client.pem"),
             "client_key": str(self.folder / "client.key"),
             "rotate_keys": self.rotate_keys,
@@ -157,7 +176,10 @@ class Provider:
         public, mutual, internal = free_ports(3)
         self.issuer = f"https://{self.wishes.host}:{public}"
         settings = string.Template(self.wishes.settings).substitute(
-            mtls_origin=f"https://{self.wishes.host}:{mutual}", authority=self.authority
+            mtls_origin=f"https://{self.wishes.host}:{mutual}",
+            authority=self.authority,
+            smtp_port=self.inbox.smtp_port,
+            telephony_hook=self.inbox.hook_url,
         )
         self.config = self.folder / "stepgate.toml"
         path = lambda name: json.dumps(str(self.folder / name))  # noqa: E731

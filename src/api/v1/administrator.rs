@@ -167,7 +167,8 @@ fn ssws(request: &Request) -> Result<Option<&str>, Response> {
     if second.is_some() {
         return Err(Envelope::invalid_token().respond());
     }
-    let (scheme, value) = text.split_once(' ').unwrap_or((text, ""));
+    let Some((scheme, value)) = text.split_at_checked(SSWS.len()) else { return Ok(None) };
+    // Okta's SDK for Python (3.4) leaves out the space between them.
     Ok(scheme.eq_ignore_ascii_case(SSWS).then(|| value.trim_matches(' ')))
 }
 

@@ -12,26 +12,29 @@ import threading
 import urllib.parse
 
 
-class Mailbox:
-    """Both servers on loopback ports of their own; `with` starts and stops them."""
+class Inbox:
+    """Both servers on loopback ports of their own. Who sends mails signs in as `stepgate` with the secret; the hook wants
+    it in the header `Authorization`."""
 
-    def __init__(self, certificate, key, login, password):
-        self.certificate, self.key = certificate, key
-        self.login, self.password = login, password
+    def __init__(self, certificate, key, secret):
+        self.certificate, self.key, self.secret = certificate, key, secret
         self.messages, self.lock = [], threading.Lock()
+        self.http = self.loop = None
 
-    def __enter__(self):
+    def start(self):
         box = self
 
         class Hook(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
+                if self.headers["Authorization"] != box.secret:
+                    return self.send_error(401)
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 profile = body["data"]["messageProfile"]
                 kind = "sms" if profile["deliveryChannel"].upper() == "SMS" else "call"
                 box.add(kind, profile["phoneNumber"], profile.get("msgTemplate", ""), profile.get("otpCode"))
-                action = {"status": "SUCCESSFUL", "provider": "mailbox", "transactionId": "1"}
+                action = {"status": "SUCCESSFUL", "provider": "inbox", "transactionId": "1"}
                 self.answer({"commands": [{"type": "com.okta.telephony.action", "value": [action]}]})
 
             def do_GET(self):
@@ -54,19 +57,21 @@ class Mailbox:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(self.certificate, self.key)
         self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
-        self.url = f"https://localhost:{self.http.server_address[1]}"
+        origin = f"https://localhost:{self.http.server_address[1]}"
+        self.hook_url, self.messages_url = f"{origin}/telephony", f"{origin}/messages"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
         self.loop = asyncio.new_event_loop()
         self.smtp = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.smtp_port = self.smtp.sockets[0].getsockname()[1]
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        return self
 
-    def __exit__(self, *_):
-        self.http.shutdown()
-        self.http.server_close()
-        self.loop.call_soon_threadsafe(self.loop.stop)
+    def stop(self):
+        if self.http is not None:
+            self.http.shutdown()
+            self.http.server_close()
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.loop.stop)
 
     def add(self, kind, to, text, code=None):
         with self.lock:
@@ -80,11 +85,11 @@ class Mailbox:
             await writer.drain()
 
         recipients, secure, known = [], False, False
-        await say("220 mailbox ESMTP")
+        await say("220 inbox ESMTP")
         while line := (await reader.readline()).decode("ascii", "replace").strip():
             verb = line.split(" ", 1)[0].upper()
             if verb in ("EHLO", "HELO"):
-                features = ["mailbox", "8BITMIME", "SMTPUTF8"] + (["AUTH PLAIN"] if secure else ["STARTTLS"])
+                features = ["inbox", "8BITMIME", "SMTPUTF8"] + (["AUTH PLAIN"] if secure else ["STARTTLS"])
                 for feature in features[:-1]:
                     await say(f"250-{feature}")
                 await say(f"250 {features[-1]}")
@@ -96,7 +101,7 @@ class Mailbox:
                 secure = True
             elif verb == "AUTH":
                 given = base64.b64decode(line.split(" ")[2]).split(b"\0")
-                known = given[1:] == [self.login.encode(), self.password.encode()]
+                known = given[1:] == [b"stepgate", self.secret.encode()]
                 await say("235 welcome" if known else "535 no")
             elif verb in ("MAIL", "RCPT") and not known:
                 await say("530 who are you?")
