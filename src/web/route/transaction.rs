@@ -225,7 +225,7 @@ pub(crate) async fn post(
     }
     match act(&app, &visitor(&visit), token.expose(), (&pending, &params)).await {
         Ok(reply) => took(visit, place, reply).await,
-        Err(error) => again(visit, place, &pending, (&params, error)).await,
+        Err(error) => again(visit, place, &pending, (&params, error)),
     }
 }
 
@@ -440,7 +440,7 @@ fn stopped(visit: Visit<'_>, place: Place, error: AuthnError) -> Response {
 }
 
 /// Shows the step again, and what was wrong.
-async fn again(
+fn again(
     visit: Visit<'_>,
     place: Place,
     before: &Pending,
