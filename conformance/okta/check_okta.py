@@ -182,6 +182,14 @@ class Journey:
         assert {event.event_type for event in only} == {"user.lifecycle.create"}, only
         refused(await self.client.list_log_events(since="yesterday"), 400, "E0000030")
 
+    async def reset(self):
+        profile = UserFactorSecurityQuestionProfile(question="disliked_food", answer=ANSWER)
+        await self.enrol("question", UserFactorSecurityQuestion, profile)
+        await self.client.reset_factors(self.id)
+        assert good(await self.client.list_factors(self.id)) == []
+        expired = good(await self.client.expire_password(self.id))
+        assert expired.status == "PASSWORD_EXPIRED", expired
+
     async def strangers(self):
         stranger = Client({"orgUrl": self.context.origin, "token": "not-a-token"})
         refused(await stranger.get_user(self.id), 401, "E0000011")
@@ -249,6 +257,7 @@ def main():
         ("factors: list, get", journey.list_factors),
         ("factors: unknown, enrolled twice", journey.factors_refused),
         ("factors: delete", journey.delete),
+        ("users: reset_factors, expire_password", journey.reset),
         ("log: since, until, filter", journey.log),
         ("another token", journey.strangers),
     ]:

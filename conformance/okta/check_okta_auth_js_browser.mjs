@@ -84,10 +84,13 @@ async function journey() {
     await browser.run((acrValues) => { auth.token.getWithRedirect({ acrValues, state: 'a-state' }); }, TWO_FACTORS);
     await browser.until(() => document.getElementById('pass-code') !== null);
     assert(await browser.run(() => document.getElementById('password') === null), 'the password is asked for again');
-    await browser.run((code) => {
-      document.getElementById('pass-code').value = code;
+    const answer = (code) => browser.run((typed) => {
+      document.getElementById('pass-code').value = typed;
       document.getElementById('step-submit').click();
-    }, totp(secret));
+    }, code);
+    await answer(totp(secret, 1000));
+    await browser.until(() => document.getElementById('step-error') !== null);
+    await answer(totp(secret));
     await browser.until((origin) => location.origin === origin && Boolean(window.auth), context.app_origin);
     tokens = await browser.run(async () => {
       const { tokens } = await auth.token.parseFromUrl();
