@@ -1,4 +1,4 @@
-//! Okta's Authentication API (`/api/v1/authn…`): one file for each group of endpoints, and [`view`], which tells a
+//! Okta's Authentication API (`/api/v1/authn…`): one file for each group of endpoints, and `view`, which tells a
 //! transaction in Okta's JSON. The machine behind it is [`crate::authn`].
 //!
 //! Who sends `Authorization: SSWS` is a trusted application: it names the device of its user, gets recovery tokens, and hands
