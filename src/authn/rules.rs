@@ -209,8 +209,7 @@ impl Rules {
             |factor: &Usable| proven.iter().any(|proof| proof.factor_id.as_ref() == Some(&factor.id));
         let guards: Vec<&Usable> = self.factors.iter().filter(possession).collect();
         // A code that stands in for a lost factor is there so that another can be enrolled.
-        let stood_in =
-            proven.iter().any(|proof| proof.factor_id.is_none() && proof.class() == FactorClass::Possession);
+        let stood_in = proven.iter().any(|proof| proof.factor_id.is_none() && proof.is_beside_password());
         if stood_in || guards.iter().any(|factor| proved(factor)) { Vec::new() } else { guards }
     }
 

@@ -337,7 +337,11 @@ impl Parser<'_> {
     /// A JSON text, number, `true`, `false` or `null` (RFC 7644 §3.4.2.2, RFC 8259).
     fn literal(&mut self) -> Result<Literal, FilterError> {
         self.skip_blanks();
-        let mut values = serde_json::Deserializer::from_str(self.rest()).into_iter::<Value>();
+        // A word ends where the JSON reader would not let it end: at the parenthesis behind it.
+        let rest = self.rest();
+        let word =
+            if rest.starts_with('"') { rest } else { rest.split([' ', ')']).next().unwrap_or_default() };
+        let mut values = serde_json::Deserializer::from_str(word).into_iter::<Value>();
         // Only what cannot nest is handed to the JSON reader.
         let literal = match self.rest().bytes().next() {
             Some(b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => match values.next() {

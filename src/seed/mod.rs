@@ -211,7 +211,8 @@ mod tests {
     fn the_documented_example_is_accepted() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/seed/complete.yaml");
         let text = std::fs::read_to_string(&file).unwrap();
-        let root = document::parse(&text, &file, &|_| Some("from-the-environment".to_owned())).unwrap();
+        let root = document::parse(&text, &file, &|_| Some("From-The-Environment-1-Of-This-Test".to_owned()))
+            .unwrap();
         let document = read::document(&root, &file).unwrap();
         assert!(document.users.len() > 1 && document.clients.len() > 2 && !document.servers.is_empty());
     }

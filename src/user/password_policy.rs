@@ -129,6 +129,7 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
 /// bounded; a longer password can only be harder to guess.
 fn is_common(password: &str, owner: Owner<'_>) -> bool {
     let mut known = vec!["stepgate", owner.login];
+    known.extend(owner.login.split('@').next());
     known.extend(parts(owner.login));
     known.extend(names(owner.profile));
     let beginning: Zeroizing<String> = Zeroizing::new(password.chars().take(MAX_ESTIMATED_CHARS).collect());
