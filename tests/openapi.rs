@@ -91,7 +91,7 @@ pub(crate) enum Access {
     Bearer,
     /// A browser with a session cookie, or whoever holds a session token (Okta).
     Session,
-    /// Whoever holds the state token of a transaction, or the credentials that begin one (Okta).
+    /// Whoever holds the state token of a transaction, the credentials that begin one, or the token in a link (Okta).
     Transaction,
     /// A program with an API token, or a machine with one of Okta's scopes.
     Administrator,
@@ -114,6 +114,7 @@ pub(crate) fn access(operation: &Operation) -> Access {
         (&Method::POST, "global-token-revocation") => Access::Bearer,
         _ if path == "/api/v1/sessions" || path.starts_with("/api/v1/sessions/me") => Access::Session,
         _ if path.starts_with("/api/v1/users/me/") => Access::Session,
+        (&Method::GET, _) if path.contains("/qr/") => Access::Transaction,
         (&Method::GET, "questions") if path.ends_with("/factors/questions") => Access::Public,
         _ if path.starts_with("/api/v1/") => Access::Administrator,
         (method, _) => panic!("who may call {method} {path}?"),

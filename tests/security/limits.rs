@@ -81,6 +81,7 @@ fn addresses() -> Vec<Address> {
         let path = path
             .replace(":authorization_server_id", "default")
             .replace(":client_id", WEB)
+            .replace(":message_id", "unheard-of")
             .replace(":file_name", "unheard-of.css");
         assert!(!path.contains(':'), "this test does not know a value for {path}");
         for method in [Method::GET, Method::POST] {
