@@ -232,7 +232,8 @@ async fn sec_k07_ids_of_another_installation_name_nobody(app: TestApp) {
 async fn sec_x03_texts_of_attackers_are_only_texts(app: TestApp) {
     let token = app.api_token(Access::Manage).await;
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let long = "x".repeat(65_536);
+    // As long as a program can make an address at all.
+    let long = "x".repeat(65_000);
     for text in
         ["'", "\\", "%", "_", "%25", "' OR '1'='1", "\u{0}", "a' UNION SELECT * FROM \"user\" --", "\u{202e}"]
     {
