@@ -7,11 +7,14 @@ pub mod json_body;
 pub mod oidc;
 mod paging;
 pub mod payload;
+mod served;
 pub mod v1;
 
 use std::sync::Arc;
 
 use poem_openapi::OpenApiService;
+
+pub use served::Served;
 
 use crate::app::App;
 
@@ -31,38 +34,32 @@ pub type Management = (
     v1::logs::Logs,
 );
 
+/// Okta's management API, for one application or for documentation alone.
+fn management_of(served: &Served) -> Management {
+    (
+        v1::sessions::Sessions(served.clone()),
+        v1::users::Users(served.clone()),
+        v1::user_factors::UserFactors(served.clone()),
+        v1::user_factors::BackupCodes(served.clone()),
+        v1::user_credentials::UserCredentials(served.clone()),
+        v1::factor_profiles::FactorProfiles(served.clone()),
+        v1::logs::Logs(served.clone()),
+    )
+}
+
 /// The service of Okta's management API.
 pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
-    let all = (
-        v1::sessions::Sessions::new(Arc::clone(&app)),
-        v1::users::Users::new(Arc::clone(&app)),
-        v1::user_factors::UserFactors::new(Arc::clone(&app)),
-        v1::user_factors::BackupCodes::new(Arc::clone(&app)),
-        v1::user_credentials::UserCredentials::new(Arc::clone(&app)),
-        v1::factor_profiles::FactorProfiles::new(Arc::clone(&app)),
-        v1::logs::Logs::new(app),
-    );
-    OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(management_of(&Served::new(app)), "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
 /// The service of Okta's Authentication API.
 pub fn authentication(app: Arc<App>) -> OpenApiService<authn::Endpoints, ()> {
-    let endpoints = authn::endpoints(&authn::Served::new(app));
-    OpenApiService::new(endpoints, "Stepgate", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(authn::endpoints(&Served::new(app)), "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
 /// The OpenAPI document of everything that is served.
 pub fn openapi() -> String {
-    let all = (
-        oidc::Endpoints::detached(),
-        v1::sessions::Sessions::detached(),
-        v1::users::Users::detached(),
-        v1::user_factors::UserFactors::detached(),
-        v1::user_factors::BackupCodes::detached(),
-        v1::user_credentials::UserCredentials::detached(),
-        v1::factor_profiles::FactorProfiles::detached(),
-        v1::logs::Logs::detached(),
-        authn::endpoints(&authn::Served::detached()),
-    );
+    let served = Served::detached();
+    let all = (oidc::Endpoints::detached(), management_of(&served), authn::endpoints(&served));
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()
 }

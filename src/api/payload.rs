@@ -111,6 +111,11 @@ impl<D> Answer<D> {
     pub fn new(response: impl IntoResponse) -> Self {
         Self(response.into_response(), PhantomData)
     }
+
+    /// Wraps what an endpoint answers, whichever way it got there.
+    pub fn of(answer: Result<Response, Response>) -> Self {
+        Self(answer.unwrap_or_else(|refusal| refusal), PhantomData)
+    }
 }
 
 impl<D: Documentation> IntoResponse for Answer<D> {

@@ -6,11 +6,11 @@ use poem::{Request, web::Data};
 use poem_openapi::OpenApi;
 
 use super::{
-    Asked, Served, TransactionDoc, either,
+    Asked, TransactionDoc,
     schema::{ChangePasswordBody, ResetPasswordBody},
 };
 use crate::{
-    api::{json_body::JsonBody, payload::Answer},
+    api::{Served, json_body::JsonBody, payload::Answer},
     authn::service::credentials,
     syslog::Caller,
     user::password::RevokeSessions,
@@ -42,7 +42,7 @@ impl Credentials {
             let step = credentials::change(asked.app, &visitor, token, (&old, &new), revoke);
             asked.answer(step.await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Set a new password after a recovery (Okta Authentication API)
@@ -65,7 +65,7 @@ impl Credentials {
             let revoke = RevokeSessions::All;
             asked.answer(credentials::reset(asked.app, &asked.visitor(), token, &new, revoke).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 }
 

@@ -7,11 +7,12 @@ use poem_openapi::{OpenApi, param::Path, types::Any};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Asked, Served, TransactionDoc, either, invalid,
+    Asked, TransactionDoc, invalid,
     schema::{EnrollBody, StateTokenBody, VerifyBody},
 };
 use crate::{
     api::{
+        Served,
         error::oauth::json_response,
         json_body::JsonBody,
         payload::{Answer, Documentation},
@@ -58,7 +59,7 @@ impl Factors {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<EnrollBody>,
     ) -> Answer<TransactionDoc> {
-        Answer::new(either(self.enrol(request, &caller, &body).await))
+        Answer::of(self.enrol(request, &caller, &body).await)
     }
 
     /// Prove a factor that was enrolled (Okta Authentication API)
@@ -80,7 +81,7 @@ impl Factors {
             let factor = FactorId::new(factor_id.0);
             asked.answer(factors::activate(asked.app, &asked.visitor(), token, (&factor, code)).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Have the code of an enrolment sent again (Okta Authentication API)
@@ -102,7 +103,7 @@ impl Factors {
             let token = asked.state_token()?;
             asked.answer(factors::resend_activation(asked.app, &asked.visitor(), token, &factor).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Choose or prove a factor (Okta Authentication API)
@@ -135,7 +136,7 @@ impl Factors {
             let step = factors::verify(asked.app, &visitor, token, (&factor, given), remember);
             asked.answer(step.await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Have the code of a factor sent again (Okta Authentication API)
@@ -157,7 +158,7 @@ impl Factors {
             let token = asked.state_token()?;
             asked.answer(factors::resend(asked.app, &asked.visitor(), token, &factor).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 }
 

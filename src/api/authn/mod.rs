@@ -13,8 +13,6 @@ pub mod recovery;
 mod schema;
 mod view;
 
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use poem_openapi::types::{Any, Type};
@@ -22,9 +20,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     api::{
+        Served,
         error::{
             oauth::json_response,
-            okta::{Envelope, rate_limit_headers},
+            okta::{Envelope, failed, rate_limit_headers},
         },
         json_body::JsonBody,
         payload::Documentation,
@@ -36,7 +35,6 @@ use crate::{
         session_token::BoundTo,
     },
     factor::FactorError,
-    fault::Fault,
     model::{
         factor::FactorKind,
         recovery::{PhoneChannel, RecoveryKind},
@@ -58,26 +56,6 @@ const MAX_RELAY_STATE: usize = 2048;
 const MAX_TEXT: usize = 4096;
 /// How long a browser is known by its cookie.
 const DEVICE_LIFETIME: time::Duration = time::Duration::days(400);
-
-/// The application behind a group of endpoints; absent where they only document themselves.
-#[derive(Clone)]
-pub struct Served(Option<Arc<App>>);
-
-impl Served {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self(Some(app))
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self(None)
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.0.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
 
 /// All groups of endpoints.
 pub type Endpoints = (
@@ -265,28 +243,9 @@ fn text_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What an endpoint answers, whichever way it got there.
-fn either(answer: Result<Response, Response>) -> Response {
-    answer.unwrap_or_else(|refusal| refusal)
-}
-
 /// E0000001 about one member.
 fn invalid(member: &str, problem: &str) -> Response {
     Envelope::validation(member, [format!("{member}: {problem}")]).respond()
-}
-
-/// The fault of a request, which is ours.
-fn failed(fault: &Fault) -> Response {
-    match fault {
-        Fault::Overloaded(what) => {
-            tracing::warn!(what, "overloaded");
-            Envelope::unavailable().respond()
-        }
-        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
-            tracing::error!(%fault, "a request failed");
-            Envelope::internal().respond()
-        }
-    }
 }
 
 /// Why a step was not taken, in Okta's codes.

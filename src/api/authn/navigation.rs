@@ -7,9 +7,9 @@ use poem::{Request, web::Data};
 use poem_openapi::OpenApi;
 use serde_json::{Map, Value};
 
-use super::{Asked, EmptyDoc, Served, TransactionDoc, either, refused, schema::StateTokenBody};
+use super::{Asked, EmptyDoc, TransactionDoc, refused, schema::StateTokenBody};
 use crate::{
-    api::{error::oauth::json_response, json_body::JsonBody, payload::Answer},
+    api::{Served, error::oauth::json_response, json_body::JsonBody, payload::Answer},
     authn::service::navigation,
     syslog::Caller,
 };
@@ -31,7 +31,7 @@ impl Navigation {
             let asked = Asked::read(&self.0, request, &caller, &body).await?;
             asked.answer(navigation::previous(asked.app, &asked.visitor(), asked.state_token()?).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Put off what is offered (Okta Authentication API)
@@ -46,7 +46,7 @@ impl Navigation {
             let asked = Asked::read(&self.0, request, &caller, &body).await?;
             asked.answer(navigation::skip(asked.app, &asked.visitor(), asked.state_token()?).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Give a transaction up (Okta Authentication API)
@@ -64,6 +64,6 @@ impl Navigation {
             let told = relay_state.map(|text| ("relayState".to_owned(), Value::from(text)));
             Ok(json_response(StatusCode::OK, &told.into_iter().collect::<Map<_, _>>()))
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 }

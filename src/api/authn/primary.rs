@@ -7,11 +7,16 @@ use poem::{Request, Response, web::Data};
 use poem_openapi::OpenApi;
 
 use super::{
-    Asked, Served, TransactionDoc, either, failed,
+    Asked, TransactionDoc,
     schema::{AuthnBody, StateTokenBody},
 };
 use crate::{
-    api::{error::okta::Envelope, json_body::JsonBody, payload::Answer},
+    api::{
+        Served,
+        error::okta::{Envelope, failed},
+        json_body::JsonBody,
+        payload::Answer,
+    },
     authn::service::{
         Start, navigation,
         primary::{Credentials, submit_password, with_activation_token, with_password},
@@ -36,7 +41,7 @@ impl Primary {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<AuthnBody>,
     ) -> Answer<TransactionDoc> {
-        Answer::new(either(self.begin(request, &caller, &body).await))
+        Answer::of(self.begin(request, &caller, &body).await)
     }
 
     /// Look where a sign-in stands (Okta Authentication API)
@@ -47,7 +52,7 @@ impl Primary {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<StateTokenBody>,
     ) -> Answer<TransactionDoc> {
-        Answer::new(either(self.look(request, &caller, &body).await))
+        Answer::of(self.look(request, &caller, &body).await)
     }
 }
 
@@ -111,10 +116,10 @@ async fn requirement(
             .respond()
     };
     let app = asked.app;
-    let client = app.clients.find(&app.db, &ClientId::new(audience)).await.map_err(|fault| failed(&fault))?;
+    let client = app.clients.find(&app.db, &ClientId::new(audience)).await.map_err(failed)?;
     let client = client.filter(|client| client.is_active()).ok_or_else(unknown)?;
     let Some(user) = user(asked, username).await? else { return Ok(none) };
-    let facts = PolicyFacts::load(app, &user.id).await.map_err(|fault| failed(&fault))?;
+    let facts = PolicyFacts::load(app, &user.id).await.map_err(failed)?;
     let decided = facts.set.for_app(&client.id, &facts.subject(&user.id, asked.caller.ip));
     // A user who may not use it learns that from the application; nothing about the login is told here.
     Ok(match decided.access {
@@ -129,9 +134,7 @@ async fn user(
 ) -> Result<Option<crate::model::user::User>, Response> {
     let key = username.and_then(|login| crate::user::login::LoginKey::normalize(login.trim()).ok());
     match key {
-        Some(key) => crate::store::user::find_by_login(&asked.app.db, key.as_str())
-            .await
-            .map_err(|fault| failed(&fault)),
+        Some(key) => crate::store::user::find_by_login(&asked.app.db, key.as_str()).await.map_err(failed),
         None => Ok(None),
     }
 }

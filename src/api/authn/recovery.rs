@@ -7,12 +7,13 @@ use poem::{Request, Response, web::Data};
 use poem_openapi::{OpenApi, param::Path};
 
 use super::{
-    Asked, Served, TransactionDoc, either, invalid, recovery_refused, refused,
+    Asked, TransactionDoc, invalid, recovery_refused, refused,
     schema::{RecoveryAnswerBody, RecoveryBody, RecoveryTokenBody, StateTokenBody, VerifyBody},
     view,
 };
 use crate::{
     api::{
+        Served,
         error::{oauth::json_response, okta::Envelope},
         json_body::JsonBody,
         payload::Answer,
@@ -41,7 +42,7 @@ impl Recovery {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<RecoveryBody>,
     ) -> Answer<TransactionDoc> {
-        Answer::new(either(self.begin(request, &caller, &body, RecoveryKind::Password).await))
+        Answer::of(self.begin(request, &caller, &body, RecoveryKind::Password).await)
     }
 
     /// Begin to unlock an account (Okta Authentication API)
@@ -52,7 +53,7 @@ impl Recovery {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<RecoveryBody>,
     ) -> Answer<TransactionDoc> {
-        Answer::new(either(self.begin(request, &caller, &body, RecoveryKind::Unlock).await))
+        Answer::of(self.begin(request, &caller, &body, RecoveryKind::Unlock).await)
     }
 
     /// Prove a recovery by its code (Okta Authentication API)
@@ -74,7 +75,7 @@ impl Recovery {
             let (token, code) = (asked.state_token()?, asked.secret("passCode")?);
             asked.answer(recovery::verify(asked.app, &asked.visitor(), token, (channel, &code)).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Have the code of a recovery sent again (Okta Authentication API)
@@ -96,7 +97,7 @@ impl Recovery {
             let token = asked.state_token()?;
             asked.answer(recovery::resend(asked.app, &asked.visitor(), token, channel).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Go on with the token of a link (Okta Authentication API)
@@ -113,7 +114,7 @@ impl Recovery {
             let start = Start { options: asked.options()?, ..Start::default() };
             asked.answer(recovery::with_token(asked.app, &asked.visitor(), token, start).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 
     /// Answer the recovery question (Okta Authentication API)
@@ -129,7 +130,7 @@ impl Recovery {
             let (token, answer) = (asked.state_token()?, asked.secret("answer")?);
             asked.answer(recovery::answer(asked.app, &asked.visitor(), token, &answer).await)
         };
-        Answer::new(either(answer.await))
+        Answer::of(answer.await)
     }
 }
 

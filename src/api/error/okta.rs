@@ -1,11 +1,13 @@
 //! Okta's error envelope.
 
+use std::borrow::Borrow;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use poem::Response;
 use serde_json::{Value, json};
 
 use super::oauth::json_response;
-use crate::{cache::Count, id::base62, limit::rate, ports::random::SystemRandom};
+use crate::{cache::Count, fault::Fault, id::base62, limit::rate, ports::random::SystemRandom};
 
 /// `errorCode`, `errorSummary` and so on.
 #[derive(Clone, Debug)]
@@ -142,5 +144,20 @@ impl Envelope {
 pub fn rate_limit_headers(headers: &mut HeaderMap, count: &Count) {
     for (name, value) in rate::headers(count) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
+    }
+}
+
+/// The answer to a fault, which is told to the operator alone.
+pub(crate) fn failed(fault: impl Borrow<Fault>) -> Response {
+    let fault = fault.borrow();
+    match fault {
+        Fault::Overloaded(what) => {
+            tracing::warn!(what, "overloaded");
+            Envelope::unavailable().respond()
+        }
+        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+            tracing::error!(%fault, "a request failed");
+            Envelope::internal().respond()
+        }
     }
 }

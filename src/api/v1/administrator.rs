@@ -8,12 +8,14 @@ use poem::{Request, Response};
 
 use crate::{
     api::{
-        error::{bearer, okta::Envelope},
+        error::{
+            bearer,
+            okta::{Envelope, failed},
+        },
         oidc::{administrator::missing_scope, header_text, sender::sender},
     },
     app::App,
     client::administrator::{Administrator as Machine, AdministratorError},
-    fault::Fault,
     model::{api_token::Access, authorization_server::AuthorizationServer, user::User},
     protocol::{bearer::PresentedToken, okta_scope::OktaScope, params::Params},
     syslog::{Actor, Caller},
@@ -173,7 +175,7 @@ fn ssws(request: &Request) -> Result<Option<&str>, Response> {
 }
 
 async fn holder(app: &App, value: &str) -> Result<Holder, Response> {
-    let found = api_token::recognise(app, value).await.map_err(|fault| failed(&fault))?;
+    let found = api_token::recognise(app, value).await.map_err(failed)?;
     found.ok_or_else(|| Envelope::invalid_token().respond())
 }
 
@@ -196,14 +198,14 @@ async fn machine(app: &App, request: &Request, right: Right) -> Result<Administr
     let authorization = header_text(request, &header::AUTHORIZATION);
     let presented = PresentedToken::extract(authorization, &query, None).map_err(|_| invalid())?;
     let (Some(presented), Ok(sender)) = (presented, sender(request)) else { return Err(invalid()) };
-    let org = app.server(AuthorizationServer::ORG).await.map_err(|fault| failed(&fault))?;
+    let org = app.server(AuthorizationServer::ORG).await.map_err(failed)?;
     let org = org.ok_or_else(invalid)?;
     let target = format!("{}{}", app.settings.issuer, request.uri().path());
     let machine = Machine::identify_sender(app, &org, &presented, (&sender, target)).await;
     let machine = machine.map_err(|error| match error {
         AdministratorError::InvalidToken(_) => invalid(),
         AdministratorError::Binding(error) => bearer::unproven(error, presented.token_type),
-        AdministratorError::Fault(fault) => failed(&fault),
+        AdministratorError::Fault(fault) => failed(fault),
     })?;
     let scopes = right.scopes();
     if !scopes.iter().any(|scope| machine.scopes.contains(scope)) {
@@ -213,18 +215,4 @@ async fn machine(app: &App, request: &Request, right: Right) -> Result<Administr
     }
     let caller = anonymous(request).acting(Actor::Client(machine.client));
     Ok(Administrator { who: Who::Machine, caller })
-}
-
-/// The answer to a fault, which is told to the operator alone.
-pub(crate) fn failed(fault: &Fault) -> Response {
-    match fault {
-        Fault::Overloaded(what) => {
-            tracing::warn!(what, "overloaded");
-            Envelope::unavailable().respond()
-        }
-        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
-            tracing::error!(%fault, "a request failed");
-            Envelope::internal().respond()
-        }
-    }
 }

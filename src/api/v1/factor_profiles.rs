@@ -1,21 +1,22 @@
 //! Profiles of custom one-time password tokens (`/api/v1/org/factors/hotp/profiles`), which an enrolment of `token:hotp`
 //! names.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use poem::{Request, Response};
 use poem_openapi::{Object, OpenApi, types::Any};
 use serde_json::{Map, Value, json};
 
-use super::administrator::{Right, administrator, failed};
+use super::administrator::{Right, administrator};
 use crate::{
     api::{
-        error::{oauth::json_response, okta::Envelope},
+        Served,
+        error::{
+            oauth::json_response,
+            okta::{Envelope, failed},
+        },
         json_body::JsonBody,
         payload::{Answer, Documentation},
     },
-    app::App,
     id::FactorProfileId,
     model::factor_profile::{FactorProfile, Moving, TokenSettings},
     protocol::timestamp::timestamp,
@@ -27,25 +28,7 @@ use crate::{
 const MAX_NAME: usize = 100;
 
 /// The endpoints.
-pub struct FactorProfiles {
-    app: Option<Arc<App>>,
-}
-
-impl FactorProfiles {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
+pub struct FactorProfiles(pub(in crate::api) Served);
 
 /// A profile of custom tokens.
 #[derive(Object)]
@@ -97,9 +80,9 @@ impl FactorProfiles {
 
 impl FactorProfiles {
     async fn listed(&self, request: &Request) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         administrator(app, request, Right::UsersRead).await?;
-        let profiles = store::factor_profile::list(&app.db).await.map_err(|fault| failed(&fault))?;
+        let profiles = store::factor_profile::list(&app.db).await.map_err(failed)?;
         Ok(json_response(StatusCode::OK, &profiles.iter().map(view).collect::<Vec<Value>>()))
     }
 
@@ -108,22 +91,22 @@ impl FactorProfiles {
         request: &Request,
         body: &JsonBody<FactorProfileObject>,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let administrator = administrator(app, request, Right::UsersManage).await?;
         let members = body.members().map_err(|_| Envelope::malformed().respond())?;
         let (name, settings) = read(&members).map_err(|cause| refused(&cause))?;
         let now = app.now();
         let id = FactorProfileId::generate(app.random.as_ref());
         let profile = FactorProfile { id, name, settings, created_at: now, updated_at: now };
-        let tx = app.db.begin_write().await.map_err(|fault| failed(&fault))?;
-        if store::factor_profile::is_taken(&tx, &profile.name).await.map_err(|fault| failed(&fault))? {
+        let tx = app.db.begin_write().await.map_err(failed)?;
+        if store::factor_profile::is_taken(&tx, &profile.name).await.map_err(failed)? {
             return Err(refused("name: An object with this field already exists"));
         }
-        store::factor_profile::insert(&tx, &profile).await.map_err(|fault| failed(&fault))?;
+        store::factor_profile::insert(&tx, &profile).await.map_err(failed)?;
         let event = Event::new(EventType::MfaFactorUpdate).with("factorProfileId", profile.id.as_str());
         let logged = event.insert(&tx, administrator.caller(), app.random.as_ref(), now).await;
-        logged.map_err(|fault| failed(&fault))?;
-        tx.commit().await.map_err(|fault| failed(&fault))?;
+        logged.map_err(failed)?;
+        tx.commit().await.map_err(failed)?;
         Ok(json_response(StatusCode::OK, &view(&profile)))
     }
 }

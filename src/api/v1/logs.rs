@@ -1,7 +1,5 @@
 //! Okta's System Log API: `/api/v1/logs`.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use poem::{Request, Response};
 use poem_openapi::{Object, OpenApi, types::Any};
@@ -9,13 +7,16 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    administrator::{Right, administrator, failed},
-    either,
+    administrator::{Right, administrator},
     query::Query as Parameters,
 };
 use crate::{
     api::{
-        error::{oauth::json_response, okta::Envelope},
+        Served,
+        error::{
+            oauth::json_response,
+            okta::{Envelope, failed},
+        },
         paging,
         payload::{Answer, Documentation},
     },
@@ -26,25 +27,7 @@ use crate::{
 };
 
 /// The endpoints.
-pub struct Logs {
-    app: Option<Arc<App>>,
-}
-
-impl Logs {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
+pub struct Logs(pub(in crate::api) Served);
 
 /// An event, for the document.
 #[derive(Object)]
@@ -102,7 +85,7 @@ impl Logs {
     /// List events of the system log (Okta System Log API)
     #[oai(path = "/api/v1/logs", method = "get", operation_id = "listLogEvents")]
     async fn list(&self, request: &Request) -> Answer<LogsDoc> {
-        Answer::new(either(self.page(request).await))
+        Answer::of(self.page(request).await)
     }
 }
 
@@ -121,11 +104,11 @@ const MAX_KEYWORD: usize = 40;
 
 impl Logs {
     async fn page(&self, request: &Request) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         administrator(app, request, Right::LogsRead).await?;
         let parameters = Parameters::of(request)?;
         let query = read(app, &parameters)?;
-        let page = query::page(app, &query).await.map_err(|fault| failed(&fault))?;
+        let page = query::page(app, &query).await.map_err(failed)?;
         let mut response = json_response(StatusCode::OK, &page.events);
         let base = format!("{}/api/v1/logs", app.settings.issuer);
         let given = |name| parameters.text(name);

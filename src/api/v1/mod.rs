@@ -11,10 +11,3 @@ pub mod users;
 mod query;
 mod user_document;
 mod user_view;
-
-use poem::Response;
-
-/// What an endpoint answers, whichever way it got there.
-fn either(answer: Result<Response, Response>) -> Response {
-    answer.unwrap_or_else(|refusal| refusal)
-}

@@ -9,18 +9,20 @@ use poem_openapi::{Object, OpenApi, param::Path, types::Any};
 use serde_json::{Value, json};
 
 use super::{
-    administrator::{self, Right, administrator},
-    either,
+    administrator::{Right, administrator},
     users::may_touch,
 };
 use crate::{
     api::{
-        error::{oauth::json_response, okta::Envelope},
+        Served,
+        error::{
+            oauth::json_response,
+            okta::{Envelope, failed},
+        },
         payload::{Answer, Documentation},
     },
     app::App,
     authn::session_token::{self, Presenter, SessionTokenError},
-    fault::Fault,
     id::SessionId,
     logout::rp_initiated,
     model::{authorization_server::AuthorizationServer, session::Session, user::User},
@@ -32,25 +34,7 @@ use crate::{
 };
 
 /// The endpoints.
-pub struct Sessions {
-    app: Option<Arc<App>>,
-}
-
-impl Sessions {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
+pub struct Sessions(pub(in crate::api) Served);
 
 /// A session as Okta tells it.
 #[derive(Object)]
@@ -124,13 +108,13 @@ impl Sessions {
     /// The session of this browser (Okta Sessions API)
     #[oai(path = "/api/v1/sessions/me", method = "get", operation_id = "getCurrentSession")]
     async fn me(&self, request: &Request) -> Answer<SessionDoc> {
-        Answer::new(either(self.show(request).await))
+        Answer::of(self.show(request).await)
     }
 
     /// End the session of this browser (Okta Sessions API)
     #[oai(path = "/api/v1/sessions/me", method = "delete", operation_id = "closeCurrentSession")]
     async fn close(&self, request: &Request, caller: Data<&Arc<Caller>>) -> Answer<EndedDoc> {
-        Answer::new(either(self.end(request, &caller).await))
+        Answer::of(self.end(request, &caller).await)
     }
 
     /// Use the session of this browser, so that it goes on (Okta Sessions API)
@@ -140,48 +124,43 @@ impl Sessions {
         operation_id = "refreshCurrentSession"
     )]
     async fn refresh(&self, request: &Request) -> Answer<SessionDoc> {
-        Answer::new(either(self.extend(request).await))
+        Answer::of(self.extend(request).await)
     }
 
     /// A session (Okta Sessions API)
     #[oai(path = "/api/v1/sessions/:id", method = "get", operation_id = "getSession")]
     async fn read(&self, request: &Request, id: Path<String>) -> Answer<SessionDoc> {
-        Answer::new(either(self.show_other(request, &id).await))
+        Answer::of(self.show_other(request, &id).await)
     }
 
     /// End a session (Okta Sessions API)
     #[oai(path = "/api/v1/sessions/:id", method = "delete", operation_id = "revokeSession")]
     async fn revoke(&self, request: &Request, id: Path<String>) -> Answer<EndedDoc> {
-        Answer::new(either(self.end_other(request, &id).await))
+        Answer::of(self.end_other(request, &id).await)
     }
 
     /// Use a session, so that it goes on (Okta Sessions API)
     #[oai(path = "/api/v1/sessions/:id/lifecycle/refresh", method = "post", operation_id = "refreshSession")]
     async fn refresh_other(&self, request: &Request, id: Path<String>) -> Answer<SessionDoc> {
-        Answer::new(either(self.extend_other(request, &id).await))
+        Answer::of(self.extend_other(request, &id).await)
     }
 
     /// Exchange a session token for a session (Okta Sessions API)
     #[oai(path = "/api/v1/sessions", method = "post", operation_id = "createSession")]
     async fn create(&self, request: &Request, caller: Data<&Arc<Caller>>, body: Body) -> Answer<SessionDoc> {
-        Answer::new(either(self.exchange(request, &caller, body).await))
+        Answer::of(self.exchange(request, &caller, body).await)
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn failed(fault: Fault) -> Response {
-    administrator::failed(&fault)
 }
 
 impl Sessions {
     async fn show(&self, request: &Request) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let (session, user) = current(app, request).await?;
         Ok(told(request, &view(app, "me", &session, &user).await?))
     }
 
     async fn extend(&self, request: &Request) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         may_change(app, request).await?;
         let (mut session, user) = current(app, request).await?;
         let unit = store::unit::Unit::new().claim(store::session::touch(&session.id, app.now()));
@@ -193,7 +172,7 @@ impl Sessions {
     }
 
     async fn end(&self, request: &Request, caller: &Caller) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         may_change(app, request).await?;
         let (session, _) = current(app, request).await?;
         rp_initiated::end(app, &session, caller).await.map_err(failed)?;
@@ -207,14 +186,14 @@ impl Sessions {
     }
 
     async fn show_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         administrator(app, request, Right::SessionsRead).await?;
         let (session, user) = live(app, id).await?;
         Ok(told(request, &view(app, session.id.as_str(), &session, &user).await?))
     }
 
     async fn extend_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::SessionsManage).await?;
         let (mut session, user) = live(app, id).await?;
         may_touch(&who, &user)?;
@@ -227,7 +206,7 @@ impl Sessions {
     }
 
     async fn end_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::SessionsManage).await?;
         let (session, user) = live(app, id).await?;
         may_touch(&who, &user)?;
@@ -236,7 +215,7 @@ impl Sessions {
     }
 
     async fn exchange(&self, request: &Request, caller: &Caller, body: Body) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let bytes = body.into_bytes().await.map_err(|_| Envelope::malformed().respond())?;
         let document: Value = serde_json::from_slice(&bytes).map_err(|_| Envelope::malformed().respond())?;
         let token = document

@@ -1,15 +1,12 @@
 //! Okta's Users API, as far as it is about passwords, the recovery question and the reset of factors.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use poem::{Request, Response};
 use poem_openapi::{Object, OpenApi, param::Path, types::Any};
 use serde_json::{Map, Value, json};
 
 use super::{
-    administrator::{Administrator, Right, administrator, failed},
-    either,
+    administrator::{Administrator, Right, administrator},
     query::Query,
     user_document::{self, Question},
     user_view::{Omitted, UserObject, View},
@@ -17,7 +14,11 @@ use super::{
 };
 use crate::{
     api::{
-        error::{oauth::json_response, okta::Envelope},
+        Served,
+        error::{
+            oauth::json_response,
+            okta::{Envelope, failed},
+        },
         json_body::JsonBody,
         payload::{Answer, Documentation},
     },
@@ -38,25 +39,7 @@ use crate::{
 };
 
 /// The endpoints.
-pub struct UserCredentials {
-    app: Option<Arc<App>>,
-}
-
-impl UserCredentials {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
+pub struct UserCredentials(pub(in crate::api) Served);
 
 /// A change of credentials, for the document.
 #[derive(Object)]
@@ -105,7 +88,7 @@ impl UserCredentials {
         operation_id = "expirePassword"
     )]
     async fn expire_password(&self, request: &Request, id: Path<String>) -> Answer<UserDoc> {
-        Answer::new(either(self.expire(request, &id).await))
+        Answer::of(self.expire(request, &id).await)
     }
 
     /// Replace the password of a user by a temporary one (Okta Users API)
@@ -115,7 +98,7 @@ impl UserCredentials {
         operation_id = "expirePasswordWithTempPassword"
     )]
     async fn expire_with_temporary(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.temporary(request, &id).await))
+        Answer::of(self.temporary(request, &id).await)
     }
 
     /// Let a user set a new password by a link (Okta Users API)
@@ -125,13 +108,13 @@ impl UserCredentials {
         operation_id = "resetPassword"
     )]
     async fn reset_password(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.reset(request, &id).await))
+        Answer::of(self.reset(request, &id).await)
     }
 
     /// Remove all factors of a user (Okta Users API)
     #[oai(path = "/api/v1/users/:id/lifecycle/reset_factors", method = "post", operation_id = "resetFactors")]
     async fn reset_factors(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.remove_factors(request, &id).await))
+        Answer::of(self.remove_factors(request, &id).await)
     }
 
     /// Change the password of a user who gives the old one (Okta Users API)
@@ -146,7 +129,7 @@ impl UserCredentials {
         id: Path<String>,
         body: JsonBody<CredentialsForm>,
     ) -> Answer<DoneDoc> {
-        Answer::new(either(self.change(request, &id, &body).await))
+        Answer::of(self.change(request, &id, &body).await)
     }
 
     /// Change the recovery question of a user who gives the password (Okta Users API)
@@ -161,7 +144,7 @@ impl UserCredentials {
         id: Path<String>,
         body: JsonBody<CredentialsForm>,
     ) -> Answer<DoneDoc> {
-        Answer::new(either(self.question(request, &id, &body).await))
+        Answer::of(self.question(request, &id, &body).await)
     }
 
     /// Begin the recovery of a forgotten password (Okta Users API)
@@ -171,7 +154,7 @@ impl UserCredentials {
         operation_id = "forgotPassword"
     )]
     async fn forgot_password(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.forgot(request, &id).await))
+        Answer::of(self.forgot(request, &id).await)
     }
 
     /// Set a new password by the answer to the recovery question (Okta Users API)
@@ -186,7 +169,7 @@ impl UserCredentials {
         id: Path<String>,
         body: JsonBody<CredentialsForm>,
     ) -> Answer<DoneDoc> {
-        Answer::new(either(self.answered(request, &id, &body).await))
+        Answer::of(self.answered(request, &id, &body).await)
     }
 }
 
@@ -214,8 +197,8 @@ impl Asked<'_> {
 
     async fn seen(&self, user: &User) -> Result<Seen, Response> {
         Ok(Seen {
-            type_id: directory::type_id(self.app).await.map_err(|fault| failed(&fault))?,
-            question: recovery::question::find(self.app, &user.id).await.map_err(|fault| failed(&fault))?,
+            type_id: directory::type_id(self.app).await.map_err(failed)?,
+            question: recovery::question::find(self.app, &user.id).await.map_err(failed)?,
         })
     }
 }
@@ -240,7 +223,7 @@ impl Seen {
 
 impl UserCredentials {
     async fn asked(&self, request: &Request, id: &str) -> Result<Asked<'_>, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let user = load(app, &who, id).await?;
         may_touch(&who, &user)?;
@@ -295,8 +278,7 @@ impl UserCredentials {
     async fn remove_factors(&self, request: &Request, id: &str) -> Result<Response, Response> {
         let asked = self.asked(request, id).await?;
         let Asked { app, who, user, .. } = &asked;
-        let unit =
-            factor::service::reset_all(app, user, who.caller()).await.map_err(|fault| failed(&fault))?;
+        let unit = factor::service::reset_all(app, user, who.caller()).await.map_err(failed)?;
         asked.commit(unit).await?;
         Ok(json_response(StatusCode::OK, &json!({})))
     }
@@ -366,7 +348,7 @@ impl UserCredentials {
             .map_err(|error| not_recovered(&error))?;
         let how = (SetBy::Recovery, revoked(&document)?, who.caller());
         let unit = password::set(app, user, &new, rules, how).await.map_err(|error| not_set(&error))?;
-        app.db.writer().commit(forgiven).await.map_err(|fault| failed(&fault))?;
+        app.db.writer().commit(forgiven).await.map_err(failed)?;
         let user = asked.commit(unit).await?;
         asked.credentials(&user).await
     }
@@ -386,8 +368,7 @@ async fn begin_reset(asked: &Asked<'_>, delivery: Delivery) -> Result<Response, 
     let issued = recovery::token::reset_password(app, user, rules, who.caller()).await;
     let Issued { token, unit, .. } = issued.map_err(|error| not_recovered(&error))?;
     if delivery == Delivery::ByMail {
-        let unit =
-            recovery::token::mail(app, unit, user, &token, (KIND, rules)).map_err(|fault| failed(&fault))?;
+        let unit = recovery::token::mail(app, unit, user, &token, (KIND, rules)).map_err(failed)?;
         asked.commit(unit).await?;
         return Ok(json_response(StatusCode::OK, &json!({})));
     }

@@ -8,8 +8,7 @@ use poem_openapi::{OpenApi, param::Path, types::Any};
 use serde_json::{Map, Value, json};
 
 use super::{
-    administrator::{Administrator, Right, administrator, failed},
-    either,
+    administrator::{Administrator, Right, administrator},
     query::Query,
     sessions,
     user_document::{Question, UserDocument, UserForm},
@@ -17,7 +16,11 @@ use super::{
 };
 use crate::{
     api::{
-        error::{oauth::json_response, okta::Envelope},
+        Served,
+        error::{
+            oauth::json_response,
+            okta::{Envelope, failed},
+        },
         json_body::JsonBody,
         paging,
         payload::{Answer, Documentation},
@@ -48,25 +51,7 @@ use crate::{
 };
 
 /// The endpoints.
-pub struct Users {
-    app: Option<Arc<App>>,
-}
-
-impl Users {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
+pub struct Users(pub(in crate::api) Served);
 
 const REFUSALS: [(u16, &str); 5] = [
     (400, "The request is refused"),
@@ -110,25 +95,25 @@ impl Users {
     /// List users (Okta Users API)
     #[oai(path = "/api/v1/users", method = "get", operation_id = "listUsers")]
     async fn list(&self, request: &Request) -> Answer<UsersDoc> {
-        Answer::new(either(self.page(request).await))
+        Answer::of(self.page(request).await)
     }
 
     /// Create a user (Okta Users API)
     #[oai(path = "/api/v1/users", method = "post", operation_id = "createUser")]
     async fn create(&self, request: &Request, body: JsonBody<UserForm>) -> Answer<UserDoc> {
-        Answer::new(either(self.add(request, &body).await))
+        Answer::of(self.add(request, &body).await)
     }
 
     /// Read a user by id or login, or the one who asks (Okta Users API)
     #[oai(path = "/api/v1/users/:id", method = "get", operation_id = "getUser")]
     async fn read(&self, request: &Request, id: Path<String>) -> Answer<UserDoc> {
-        Answer::new(either(self.show(request, &id).await))
+        Answer::of(self.show(request, &id).await)
     }
 
     /// Change attributes of a user (Okta Users API)
     #[oai(path = "/api/v1/users/:id", method = "post", operation_id = "updateUser")]
     async fn update(&self, request: &Request, id: Path<String>, body: JsonBody<UserForm>) -> Answer<UserDoc> {
-        Answer::new(either(self.change(request, &id, (&body, ProfileChange::Partial)).await))
+        Answer::of(self.change(request, &id, (&body, ProfileChange::Partial)).await)
     }
 
     /// Replace the profile of a user (Okta Users API)
@@ -139,55 +124,55 @@ impl Users {
         id: Path<String>,
         body: JsonBody<UserForm>,
     ) -> Answer<UserDoc> {
-        Answer::new(either(self.change(request, &id, (&body, ProfileChange::Replace)).await))
+        Answer::of(self.change(request, &id, (&body, ProfileChange::Replace)).await)
     }
 
     /// Deactivate a user, or delete one who is deactivated (Okta Users API)
     #[oai(path = "/api/v1/users/:id", method = "delete", operation_id = "deleteUser")]
     async fn delete(&self, request: &Request, id: Path<String>) -> Answer<GoneDoc> {
-        Answer::new(either(self.remove(request, &id).await))
+        Answer::of(self.remove(request, &id).await)
     }
 
     /// Activate a user (Okta Users API)
     #[oai(path = "/api/v1/users/:id/lifecycle/activate", method = "post", operation_id = "activateUser")]
     async fn activate(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.turn(request, &id, Turn::Activate).await))
+        Answer::of(self.turn(request, &id, Turn::Activate).await)
     }
 
     /// Start the activation of a user anew (Okta Users API)
     #[oai(path = "/api/v1/users/:id/lifecycle/reactivate", method = "post", operation_id = "reactivateUser")]
     async fn reactivate(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.turn(request, &id, Turn::Reactivate).await))
+        Answer::of(self.turn(request, &id, Turn::Reactivate).await)
     }
 
     /// Deactivate a user (Okta Users API)
     #[oai(path = "/api/v1/users/:id/lifecycle/deactivate", method = "post", operation_id = "deactivateUser")]
     async fn deactivate(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.turn(request, &id, Turn::Deactivate).await))
+        Answer::of(self.turn(request, &id, Turn::Deactivate).await)
     }
 
     /// Suspend a user (Okta Users API)
     #[oai(path = "/api/v1/users/:id/lifecycle/suspend", method = "post", operation_id = "suspendUser")]
     async fn suspend(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.turn(request, &id, Turn::Suspend).await))
+        Answer::of(self.turn(request, &id, Turn::Suspend).await)
     }
 
     /// Let a suspended user in again (Okta Users API)
     #[oai(path = "/api/v1/users/:id/lifecycle/unsuspend", method = "post", operation_id = "unsuspendUser")]
     async fn unsuspend(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.turn(request, &id, Turn::Unsuspend).await))
+        Answer::of(self.turn(request, &id, Turn::Unsuspend).await)
     }
 
     /// Unlock a user (Okta Users API)
     #[oai(path = "/api/v1/users/:id/lifecycle/unlock", method = "post", operation_id = "unlockUser")]
     async fn unlock(&self, request: &Request, id: Path<String>) -> Answer<DoneDoc> {
-        Answer::new(either(self.turn(request, &id, Turn::Unlock).await))
+        Answer::of(self.turn(request, &id, Turn::Unlock).await)
     }
 
     /// End all sessions of a user, and revoke the tokens if that is asked for (Okta Users API)
     #[oai(path = "/api/v1/users/:id/sessions", method = "delete", operation_id = "revokeUserSessions")]
     async fn revoke_sessions(&self, request: &Request, id: Path<String>) -> Answer<GoneDoc> {
-        Answer::new(either(self.end_sessions(request, &id).await))
+        Answer::of(self.end_sessions(request, &id).await)
     }
 
     /// End the own sessions, all or all others (Okta Users API)
@@ -202,13 +187,13 @@ impl Users {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<Any<Value>>,
     ) -> Answer<DoneDoc> {
-        Answer::new(either(self.end_own_sessions(request, &caller, &body).await))
+        Answer::of(self.end_own_sessions(request, &caller, &body).await)
     }
 
     /// List the groups of a user (Okta Users API)
     #[oai(path = "/api/v1/users/:id/groups", method = "get", operation_id = "listUserGroups")]
     async fn groups(&self, request: &Request, id: Path<String>) -> Answer<GroupsDoc> {
-        Answer::new(either(self.groups_of(request, &id).await))
+        Answer::of(self.groups_of(request, &id).await)
     }
 }
 
@@ -225,15 +210,14 @@ enum Turn {
 
 impl Users {
     async fn page(&self, request: &Request) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         administrator(app, request, Right::UsersRead).await?;
         let query = Query::of(request)?;
         let search = search(&query)?;
         let limit = query.limit(if search.prefix.is_some() { LIMIT_OF_Q } else { LIMIT }, 1..=LIMIT)?;
         let after = query.after(app, LIST)?;
-        let found =
-            directory::page(app, &search, after.as_deref(), limit).await.map_err(|fault| failed(&fault))?;
-        let type_id = directory::type_id(app).await.map_err(|fault| failed(&fault))?;
+        let found = directory::page(app, &search, after.as_deref(), limit).await.map_err(failed)?;
+        let type_id = directory::type_id(app).await.map_err(failed)?;
         let view = View {
             issuer: &app.settings.issuer,
             type_id: &type_id,
@@ -264,7 +248,7 @@ impl Users {
     }
 
     async fn add(&self, request: &Request, body: &JsonBody<UserForm>) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let query = Query::of(request)?;
         let document = UserDocument::read(body.document()?)?;
@@ -298,7 +282,7 @@ impl Users {
             groups: document.groups,
         };
         let mut draft = administration::draft(app, new);
-        let rules = draft.password_rules(app).await.map_err(|fault| failed(&fault))?;
+        let rules = draft.password_rules(app).await.map_err(failed)?;
         if let Some(password) = document.password {
             draft.user.password_hash = Some(hashed(app, password, &draft.user, &rules).await?);
         }
@@ -309,21 +293,21 @@ impl Users {
         }
         if draft.user.status == UserStatus::Provisioned {
             let unit = recovery::token::send(app, &draft.user, RecoveryKind::AccountActivation, &rules);
-            units.push(unit.map_err(|fault| failed(&fault))?);
+            units.push(unit.map_err(failed)?);
         }
-        let tx = app.db.begin_write().await.map_err(|fault| failed(&fault))?;
+        let tx = app.db.begin_write().await.map_err(failed)?;
         let user = administration::create(app, &tx, draft, who.caller())
             .await
             .map_err(|error| refusal(error, ""))?;
         for unit in units {
-            store::unit::run_in(&tx, unit).await.map_err(|fault| failed(&fault))?;
+            store::unit::run_in(&tx, unit).await.map_err(failed)?;
         }
-        tx.commit().await.map_err(|fault| failed(&fault))?;
+        tx.commit().await.map_err(failed)?;
         self.told(request, &user).await
     }
 
     async fn show(&self, request: &Request, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         // A browser asks for itself with its cookie; a program says who it is in a header.
         if id == ME && !request.headers().contains_key(header::AUTHORIZATION) {
             let (_, user) = sessions::current(app, request).await.map_err(|_| no_session())?;
@@ -340,7 +324,7 @@ impl Users {
         id: &str,
         (body, how): (&JsonBody<UserForm>, ProfileChange),
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let document = UserDocument::read(body.document()?)?;
         let user = load(app, &who, id).await?;
@@ -374,7 +358,7 @@ impl Users {
     }
 
     async fn remove(&self, request: &Request, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let user = load(app, &who, id).await?;
         let edit = edit(app, &user.id, &who).await?;
@@ -387,7 +371,7 @@ impl Users {
     }
 
     async fn turn(&self, request: &Request, id: &str, turn: Turn) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let query = Query::of(request)?;
         let delivery = Delivery::of(query.flag("sendEmail")?.unwrap_or(turn == Turn::Activate));
@@ -423,7 +407,7 @@ impl Users {
     }
 
     async fn end_sessions(&self, request: &Request, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let tokens = Query::of(request)?.flag("oauthTokens")?.unwrap_or(false);
         let user = load(app, &who, id).await?;
@@ -443,7 +427,7 @@ impl Users {
         caller: &Caller,
         body: &JsonBody<Any<Value>>,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let (session, user) = sessions::current(app, request).await.map_err(|_| no_session())?;
         sessions::may_change(app, request).await?;
         let document = if body.is_empty() { Map::new() } else { body.document()? };
@@ -464,7 +448,7 @@ impl Users {
     }
 
     async fn groups_of(&self, request: &Request, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let who = administrator(app, request, Right::GroupsRead).await?;
         let query = Query::of(request)?;
         let limit = query.limit(LIMIT, 1..=LIMIT)?;
@@ -472,9 +456,8 @@ impl Users {
         let list = format!("groups of {}", user.id);
         let after = query.after(app, &list)?;
         let more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        let mut groups = store::group::details_of_user(&app.db, &user.id, after.as_deref(), more)
-            .await
-            .map_err(|fault| failed(&fault))?;
+        let mut groups =
+            store::group::details_of_user(&app.db, &user.id, after.as_deref(), more).await.map_err(failed)?;
         let has_more = groups.len() > limit;
         groups.truncate(limit);
         let issuer = &app.settings.issuer;
@@ -505,9 +488,9 @@ impl Users {
 
     /// The user, with the tag of what was told.
     async fn told(&self, request: &Request, user: &User) -> Result<Response, Response> {
-        let app = self.app()?;
-        let type_id = directory::type_id(app).await.map_err(|fault| failed(&fault))?;
-        let question = recovery::question::find(app, &user.id).await.map_err(|fault| failed(&fault))?;
+        let app = self.0.app()?;
+        let type_id = directory::type_id(app).await.map_err(failed)?;
+        let question = recovery::question::find(app, &user.id).await.map_err(failed)?;
         let view = View {
             issuer: &app.settings.issuer,
             type_id: &type_id,
@@ -589,7 +572,7 @@ fn begins(query: &Query, password: PasswordPresence) -> Result<Begins, Response>
 
 /// What policy asks of a user's password.
 pub(super) async fn rules(app: &App, user: &User) -> Result<PasswordRules, Response> {
-    let policies = policies::of_user(app, user, None).await.map_err(|fault| failed(&fault))?;
+    let policies = policies::of_user(app, user, None).await.map_err(failed)?;
     Ok(policies.password)
 }
 
@@ -618,7 +601,7 @@ fn invitation(
 ) -> Result<(Unit, Value), Response> {
     const KIND: RecoveryKind = RecoveryKind::AccountActivation;
     if delivery == Delivery::ByMail {
-        let unit = recovery::token::send(app, user, KIND, rules).map_err(|fault| failed(&fault))?;
+        let unit = recovery::token::send(app, user, KIND, rules).map_err(failed)?;
         return Ok((unit, json!({})));
     }
     let issued = recovery::token::issue(app, user, KIND, rules);
@@ -725,12 +708,12 @@ pub(crate) async fn load(app: &App, who: &Administrator, id: &str) -> Result<Use
     if id.is_empty() || id.len() > LoginKey::MAX_CHARS * 4 {
         return Err(unknown());
     }
-    let by_id = store::user::find(&app.db, &UserId::new(id)).await.map_err(|fault| failed(&fault))?;
+    let by_id = store::user::find(&app.db, &UserId::new(id)).await.map_err(failed)?;
     if let Some(user) = by_id {
         return Ok(user);
     }
     let Ok(key) = LoginKey::normalize(id) else { return Err(unknown()) };
-    let by_login = store::user::find_by_login(&app.db, key.as_str()).await.map_err(|fault| failed(&fault))?;
+    let by_login = store::user::find_by_login(&app.db, key.as_str()).await.map_err(failed)?;
     if let Some(user) = by_login {
         return Ok(user);
     }
@@ -738,7 +721,7 @@ pub(crate) async fn load(app: &App, who: &Administrator, id: &str) -> Result<Use
         return Err(unknown());
     }
     let by_name = store::user::find_by_short_name(&app.db, key.as_str()).await;
-    by_name.map_err(|fault| failed(&fault))?.ok_or_else(unknown)
+    by_name.map_err(failed)?.ok_or_else(unknown)
 }
 
 /// A machine is no administrator, and may not change one (security rule Y2).
@@ -784,7 +767,7 @@ fn precondition(request: &Request, user: &User) -> Result<(), Response> {
 /// Ends all sessions; tokens that outlive a session stay.
 async fn end_all_sessions(app: &App, user: &UserId, caller: &Caller) -> Result<(), Response> {
     let now = app.now();
-    let messages = farewell::messages_of_user(app, user, now).await.map_err(|fault| failed(&fault))?;
+    let messages = farewell::messages_of_user(app, user, now).await.map_err(failed)?;
     let event = Event::new(EventType::SessionClear).user(user);
     let unit = Unit::new()
         .change(store::session::revoke_online_grants_of_user(user, now))
@@ -792,7 +775,7 @@ async fn end_all_sessions(app: &App, user: &UserId, caller: &Caller) -> Result<(
         .change(store::user::void_session_tokens(user, now))
         .row(event.row(caller, app.random.as_ref(), now));
     let unit = messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message)));
-    app.db.writer().commit(unit).await.map_err(|fault| failed(&fault))?;
+    app.db.writer().commit(unit).await.map_err(failed)?;
     Ok(())
 }
 
@@ -804,15 +787,14 @@ async fn end_other_sessions(
     caller: &Caller,
 ) -> Result<(), Response> {
     let now = app.now();
-    let messages =
-        farewell::messages_of_user_but(app, user, kept, now).await.map_err(|fault| failed(&fault))?;
+    let messages = farewell::messages_of_user_but(app, user, kept, now).await.map_err(failed)?;
     let event = Event::new(EventType::SessionClear).user(user);
     let unit = Unit::new()
         .change(store::session::revoke_online_grants_of_others(user, kept, now))
         .change(store::session::end_others(user, kept, now))
         .row(event.row(caller, app.random.as_ref(), now));
     let unit = messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message)));
-    app.db.writer().commit(unit).await.map_err(|fault| failed(&fault))?;
+    app.db.writer().commit(unit).await.map_err(failed)?;
     Ok(())
 }
 
@@ -866,6 +848,6 @@ pub(super) fn refusal(error: AdministrationError, id: &str) -> Response {
         AdministrationError::Changed => {
             Envelope::new(StatusCode::CONFLICT, "E0000195", "The user was changed meanwhile.").respond()
         }
-        AdministrationError::Fault(fault) => failed(&fault),
+        AdministrationError::Fault(fault) => failed(fault),
     }
 }

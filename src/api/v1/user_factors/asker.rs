@@ -8,32 +8,27 @@ use time::Duration;
 
 use crate::{
     api::{
-        error::okta::Envelope,
+        error::okta::{Envelope, failed},
         v1::{
-            administrator::{Right, administrator, failed},
+            administrator::{Right, administrator},
             sessions::{current, may_change},
+            users::load,
         },
     },
     app::App,
     factor::{Purpose, service},
-    fault::Fault,
-    id::UserId,
     model::{
         factor::FactorClass,
         session::Session,
         user::{User, UserStatus},
     },
-    store,
     syslog::Caller,
-    user::login::LoginKey,
 };
 
 /// How users name themselves.
 const ME: &str = "me";
 /// First factors are enrolled right after a sign-in only (security rule S1).
 const FRESH: Duration = Duration::minutes(5);
-/// The longest id or login that is looked up.
-const MAX_NAME: usize = 255;
 
 /// A request about the factors of a user.
 pub(super) struct Asked {
@@ -81,28 +76,13 @@ pub(super) async fn asked(app: &App, request: &Request, name: &str, right: Right
         (None, _) => "administrator".to_owned(),
     };
     let caller = administrator.caller().clone();
-    let user = find(app, name).await.map_err(|fault| failed(&fault))?;
-    let user = user.ok_or_else(|| Envelope::not_found(name, "User").respond())?;
+    let user = load(app, &administrator, name).await?;
     if right == Right::UsersManage && user.status == UserStatus::Deprovisioned {
         let gone = "The status of the user does not permit this";
         return Err(Envelope::new(http::StatusCode::FORBIDDEN, "E0000038", gone).respond());
     }
     let name = user.id.to_string();
     Ok(Asked { user, name, caller, asker: Asker::Administrator(actor) })
-}
-
-/// A user by id, or by login.
-async fn find(app: &App, name: &str) -> Result<Option<User>, Fault> {
-    if name.len() > MAX_NAME {
-        return Ok(None);
-    }
-    if let Some(user) = store::user::find(&app.db, &UserId::new(name)).await? {
-        return Ok(Some(user));
-    }
-    match LoginKey::normalize(name) {
-        Ok(key) => store::user::find_by_login(&app.db, key.as_str()).await,
-        Err(_) => Ok(None),
-    }
 }
 
 async fn owner(app: &App, request: &Request, right: Right) -> Result<Asked, Response> {
@@ -127,7 +107,7 @@ pub(super) async fn may_change_factors(app: &App, asked: &Asked) -> Result<(), R
         Asker::Administrator(_) => return Ok(()),
         Asker::Owner(session) => session,
     };
-    let factors = service::list(app, &asked.user.id).await.map_err(|fault| failed(&fault))?;
+    let factors = service::list(app, &asked.user.id).await.map_err(failed)?;
     // One that was suspended is still what a thief would like to replace.
     let has_factor = factors.iter().any(|factor| {
         factor.status != crate::model::factor::FactorStatus::PendingActivation

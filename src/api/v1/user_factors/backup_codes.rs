@@ -1,8 +1,6 @@
 //! Recovery and bypass codes of a user. Okta has them at no address; they are kept out of its lists of factors, whose types
 //! its clients check.
 
-use std::sync::Arc;
-
 use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use poem_openapi::{Object, OpenApi, param::Path};
@@ -11,14 +9,18 @@ use time::Duration;
 
 use super::{
     asker::{Asked, Asker, asked, may_change_factors},
-    commit, either, refused,
+    commit, refused,
 };
 use crate::{
     api::{
-        error::{oauth::json_response, okta::Envelope},
+        Served,
+        error::{
+            oauth::json_response,
+            okta::{Envelope, failed},
+        },
         json_body::JsonBody,
         payload::{Answer, Documentation},
-        v1::administrator::{Right, failed},
+        v1::administrator::Right,
     },
     app::App,
     factor::{
@@ -32,25 +34,7 @@ use crate::{
 };
 
 /// The endpoints.
-pub struct BackupCodes {
-    app: Option<Arc<App>>,
-}
-
-impl BackupCodes {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
+pub struct BackupCodes(pub(in crate::api) Served);
 
 /// What an administrator asks for.
 #[derive(Object)]
@@ -144,13 +128,13 @@ impl BackupCodes {
         operation_id = "issueRecoveryCodes"
     )]
     async fn issue_recovery(&self, request: &Request, user_id: Path<String>) -> Answer<IssuedDoc> {
-        Answer::new(either(self.recovery_issued(request, &user_id).await))
+        Answer::of(self.recovery_issued(request, &user_id).await)
     }
 
     /// How many recovery codes are left (NIST SP 800-63B-4 §3.1.2)
     #[oai(path = "/api/v1/users/:user_id/recovery_codes", method = "get", operation_id = "listRecoveryCodes")]
     async fn list_recovery(&self, request: &Request, user_id: Path<String>) -> Answer<RemainingDoc> {
-        Answer::new(either(self.remaining(request, &user_id, BackupKind::Recovery).await))
+        Answer::of(self.remaining(request, &user_id, BackupKind::Recovery).await)
     }
 
     /// End all recovery codes (NIST SP 800-63B-4 §3.1.2)
@@ -160,7 +144,7 @@ impl BackupCodes {
         operation_id = "revokeRecoveryCodes"
     )]
     async fn revoke_recovery(&self, request: &Request, user_id: Path<String>) -> Answer<RevokedDoc> {
-        Answer::new(either(self.revoked(request, &user_id, BackupKind::Recovery).await))
+        Answer::of(self.revoked(request, &user_id, BackupKind::Recovery).await)
     }
 
     /// Make bypass codes for a user who cannot use a factor; those from before are dead (ASVS 6.5.2)
@@ -171,13 +155,13 @@ impl BackupCodes {
         user_id: Path<String>,
         body: JsonBody<IssueBypassCodes>,
     ) -> Answer<IssuedDoc> {
-        Answer::new(either(self.bypass_issued(request, &user_id, &body).await))
+        Answer::of(self.bypass_issued(request, &user_id, &body).await)
     }
 
     /// What is left of the bypass codes (ASVS 6.5.2)
     #[oai(path = "/api/v1/users/:user_id/bypass_codes", method = "get", operation_id = "listBypassCodes")]
     async fn list_bypass(&self, request: &Request, user_id: Path<String>) -> Answer<RemainingDoc> {
-        Answer::new(either(self.remaining(request, &user_id, BackupKind::Bypass).await))
+        Answer::of(self.remaining(request, &user_id, BackupKind::Bypass).await)
     }
 
     /// End all bypass codes (ASVS 6.5.2)
@@ -187,16 +171,16 @@ impl BackupCodes {
         operation_id = "revokeBypassCodes"
     )]
     async fn revoke_bypass(&self, request: &Request, user_id: Path<String>) -> Answer<RevokedDoc> {
-        Answer::new(either(self.revoked(request, &user_id, BackupKind::Bypass).await))
+        Answer::of(self.revoked(request, &user_id, BackupKind::Bypass).await)
     }
 }
 
 impl BackupCodes {
     async fn recovery_issued(&self, request: &Request, user_id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
-        let factors = service::list(app, &asked.user.id).await.map_err(|fault| failed(&fault))?;
+        let factors = service::list(app, &asked.user.id).await.map_err(failed)?;
         let has_factor = factors.iter().any(|factor| {
             factor.status != FactorStatus::PendingActivation && factor.kind.class() == FactorClass::Possession
         });
@@ -217,7 +201,7 @@ impl BackupCodes {
         user_id: &str,
         body: &JsonBody<IssueBypassCodes>,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         let issued_by = administrators(&asked)?;
         let members = body.optional_members().map_err(|_| Envelope::malformed().respond())?;
@@ -246,9 +230,9 @@ impl BackupCodes {
         user_id: &str,
         kind: BackupKind,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersRead).await?;
-        let codes = backup_code::list(app, &asked.user, kind).await.map_err(|fault| failed(&fault))?;
+        let codes = backup_code::list(app, &asked.user, kind).await.map_err(failed)?;
         let shown: Vec<Value> = codes
             .iter()
             .map(|code| {
@@ -269,7 +253,7 @@ impl BackupCodes {
         user_id: &str,
         kind: BackupKind,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         let revoked_by = match (&asked.asker, kind) {

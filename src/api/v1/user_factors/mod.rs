@@ -5,8 +5,6 @@ mod backup_codes;
 mod schema;
 mod view;
 
-use std::sync::Arc;
-
 use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use poem_openapi::{OpenApi, param::Path};
@@ -21,13 +19,15 @@ use self::{
     },
     view::Place,
 };
-use super::{
-    administrator::{Right, failed},
-    query::Query as RequestQuery,
-};
+use super::{administrator::Right, query::Query as RequestQuery};
 use crate::{
     api::{
-        error::{factor::envelope, oauth::json_response, okta::Envelope},
+        Served,
+        error::{
+            factor::envelope,
+            oauth::json_response,
+            okta::{Envelope, failed},
+        },
         json_body::JsonBody,
         payload::Answer as Documented,
     },
@@ -46,32 +46,14 @@ use crate::{
 pub use backup_codes::BackupCodes;
 
 /// The endpoints.
-pub struct UserFactors {
-    app: Option<Arc<App>>,
-}
-
-impl UserFactors {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    fn app(&self) -> Result<&App, Response> {
-        self.app.as_deref().ok_or_else(|| Envelope::internal().respond())
-    }
-}
+pub struct UserFactors(pub(in crate::api) Served);
 
 #[OpenApi]
 impl UserFactors {
     /// All factors of a user (Okta Factors API)
     #[oai(path = "/api/v1/users/:user_id/factors", method = "get", operation_id = "listFactors")]
     async fn list(&self, request: &Request, user_id: Path<String>) -> Documented<FactorsDoc> {
-        Documented::new(either(self.listed(request, &user_id).await))
+        Documented::of(self.listed(request, &user_id).await)
     }
 
     /// Enrol a factor (Okta Factors API)
@@ -85,7 +67,7 @@ impl UserFactors {
         user_id: Path<String>,
         body: JsonBody<EnrollFactor>,
     ) -> Documented<FactorDoc> {
-        Documented::new(either(self.enrolled(request, &user_id, &body).await))
+        Documented::of(self.enrolled(request, &user_id, &body).await)
     }
 
     /// The kinds of factors that a user has or may enrol (Okta Factors API)
@@ -95,7 +77,7 @@ impl UserFactors {
         operation_id = "listSupportedFactors"
     )]
     async fn catalog(&self, request: &Request, user_id: Path<String>) -> Documented<CatalogDoc> {
-        Documented::new(either(self.cataloged(request, &user_id).await))
+        Documented::of(self.cataloged(request, &user_id).await)
     }
 
     /// The questions that can be chosen; they are no secret (Okta Factors API)
@@ -116,7 +98,7 @@ impl UserFactors {
         user_id: Path<String>,
         factor_id: Path<String>,
     ) -> Documented<FactorDoc> {
-        Documented::new(either(self.shown(request, &user_id, &factor_id).await))
+        Documented::of(self.shown(request, &user_id, &factor_id).await)
     }
 
     /// Remove a factor (Okta Factors API)
@@ -131,7 +113,7 @@ impl UserFactors {
         user_id: Path<String>,
         factor_id: Path<String>,
     ) -> Documented<RemovedDoc> {
-        Documented::new(either(self.removed(request, &user_id, &factor_id).await))
+        Documented::of(self.removed(request, &user_id, &factor_id).await)
     }
 
     /// Activate a factor by a first proof (Okta Factors API)
@@ -147,7 +129,7 @@ impl UserFactors {
         factor_id: Path<String>,
         body: JsonBody<ActivateFactor>,
     ) -> Documented<FactorDoc> {
-        Documented::new(either(self.activated(request, &user_id, &factor_id, &body).await))
+        Documented::of(self.activated(request, &user_id, &factor_id, &body).await)
     }
 
     /// Send the code of an enrolment again (Okta Factors API)
@@ -163,7 +145,7 @@ impl UserFactors {
         factor_id: Path<String>,
         body: JsonBody<EnrollFactor>,
     ) -> Documented<FactorDoc> {
-        Documented::new(either(self.resent(request, &user_id, &factor_id, &body).await))
+        Documented::of(self.resent(request, &user_id, &factor_id, &body).await)
     }
 
     /// Send a code, or verify an answer (Okta Factors API)
@@ -182,7 +164,7 @@ impl UserFactors {
         body: JsonBody<VerifyFactor>,
     ) -> Documented<VerifyDoc> {
         let ids = (user_id.as_str(), factor_id.as_str());
-        Documented::new(either(self.verified(request, ids, &body).await))
+        Documented::of(self.verified(request, ids, &body).await)
     }
 
     /// The QR code of an enrolment, for whoever was told its address (Okta Factors API)
@@ -197,18 +179,13 @@ impl UserFactors {
         factor_id: Path<String>,
         token: Path<String>,
     ) -> Documented<QrDoc> {
-        Documented::new(either(self.pictured(&user_id, &factor_id, &token).await))
+        Documented::of(self.pictured(&user_id, &factor_id, &token).await)
     }
 }
 
 /// The questions are the same for everybody, and asked for in the middle of a sign-in.
 fn asked_by_anybody(_user_id: &str) -> std::future::Ready<Response> {
     std::future::ready(json_response(StatusCode::OK, &view::questions()))
-}
-
-/// What an endpoint answers, whichever way it got there.
-fn either(answer: Result<Response, Response>) -> Response {
-    answer.unwrap_or_else(|refusal| refusal)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
@@ -248,20 +225,20 @@ fn lifetime(query: &RequestQuery) -> Result<Option<Duration>, Response> {
 
 impl UserFactors {
     async fn listed(&self, request: &Request, user_id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersRead).await?;
-        let factors = service::list(app, &asked.user.id).await.map_err(|fault| failed(&fault))?;
+        let factors = service::list(app, &asked.user.id).await.map_err(failed)?;
         let place = place(app, &asked);
         let views: Vec<Value> = factors.iter().map(|factor| view::factor(&place, factor, None)).collect();
         Ok(json_response(StatusCode::OK, &views))
     }
 
     async fn cataloged(&self, request: &Request, user_id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersRead).await?;
-        let factors = service::list(app, &asked.user.id).await.map_err(|fault| failed(&fault))?;
+        let factors = service::list(app, &asked.user.id).await.map_err(failed)?;
         let policies = policies::of_user(app, &asked.user, asked.caller.ip).await;
-        let policies = policies.map_err(|fault| failed(&fault))?;
+        let policies = policies.map_err(failed)?;
         let place = place(app, &asked);
         let entries = FactorKind::ALL.into_iter().filter_map(|kind| {
             let requirement = policies.enroll.requirement(kind);
@@ -279,7 +256,7 @@ impl UserFactors {
         user_id: &str,
         body: &JsonBody<EnrollFactor>,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         let how = How::of(request)?;
@@ -298,14 +275,14 @@ impl UserFactors {
     }
 
     async fn shown(&self, request: &Request, user_id: &str, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersRead).await?;
         let factor = load(app, &asked, id).await?;
         Ok(json_response(StatusCode::OK, &view::factor(&place(app, &asked), &factor, None)))
     }
 
     async fn removed(&self, request: &Request, user_id: &str, id: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         let factor = load(app, &asked, id).await?;
@@ -313,7 +290,7 @@ impl UserFactors {
             Asker::Administrator(_) => service::reset(app, &asked.user, &factor, &asked.caller).await,
             Asker::Owner(_) => service::remove(app, &asked.user, &factor, &asked.caller),
         };
-        match commit(app, unit.map_err(|fault| failed(&fault))?).await? {
+        match commit(app, unit.map_err(failed)?).await? {
             Outcome::Won => Ok(StatusCode::NO_CONTENT.into()),
             Outcome::Lost(_) => Err(Envelope::not_found(id, "UserFactor").respond()),
         }
@@ -326,7 +303,7 @@ impl UserFactors {
         id: &str,
         body: &JsonBody<ActivateFactor>,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         let members = body.members().map_err(|_| Envelope::malformed().respond())?;
@@ -347,7 +324,7 @@ impl UserFactors {
         id: &str,
         body: &JsonBody<EnrollFactor>,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         // The body repeats the enrolment; what is stored counts.
@@ -368,7 +345,7 @@ impl UserFactors {
         (user_id, id): (&str, &str),
         body: &JsonBody<VerifyFactor>,
     ) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         let members = body.optional_members().map_err(|_| Envelope::malformed().respond())?;
         let factor = load(app, &asked, id).await?;
@@ -391,7 +368,7 @@ impl UserFactors {
     }
 
     async fn pictured(&self, user_id: &str, id: &str, token: &str) -> Result<Response, Response> {
-        let app = self.app()?;
+        let app = self.0.app()?;
         let (user, factor) = (UserId::new(user_id), FactorId::new(id));
         let png = service::qr_code(app, &user, &factor, token).await.map_err(|error| match error {
             FactorError::Unknown => Envelope::not_found(id, "UserFactor").respond(),
@@ -409,7 +386,7 @@ fn place(app: &App, asked: &Asked) -> Place {
 }
 
 async fn commit(app: &App, unit: Unit) -> Result<Outcome, Response> {
-    app.db.writer().commit(unit).await.map_err(|fault| failed(&fault))
+    app.db.writer().commit(unit).await.map_err(failed)
 }
 
 /// Commits a proof that buys nothing but its own result.
@@ -430,8 +407,7 @@ async fn load(app: &App, asked: &Asked, id: &str) -> Result<Factor, Response> {
 /// What policy says to somebody who enrols a factor. Custom tokens are the administrators' to hand out.
 async fn may_enroll(app: &App, asked: &Asked, kind: FactorKind) -> Result<(), Response> {
     let policies = policies::of_user(app, &asked.user, asked.caller.ip).await;
-    let allowed =
-        policies.map_err(|fault| failed(&fault))?.enroll.requirement(kind) != Requirement::NotAllowed;
+    let allowed = policies.map_err(failed)?.enroll.requirement(kind) != Requirement::NotAllowed;
     let given = kind == FactorKind::HotpCustom && matches!(asked.asker, Asker::Administrator(_));
     if allowed || given { Ok(()) } else { Err(refused(FactorError::NotAllowed)) }
 }
