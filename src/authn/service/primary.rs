@@ -433,7 +433,7 @@ async fn throttled(app: &App, bucket: Bucket, count: Count, caller: &Caller) -> 
 fn forgiven(right: &Right, device: Option<&str>, now: OffsetDateTime) -> Unit {
     let id = &right.user.id;
     Unit::new().change(match (right.browser, device) {
-        (Browser::Known, Some(device)) => store::user::refresh_device(id, &TokenHash::of(device), now),
+        (Browser::Known, Some(device)) => store::known_device::refresh(id, &TokenHash::of(device), now),
         (Browser::Known | Browser::Unknown, _) => store::user::forgive(id),
     })
 }
