@@ -33,7 +33,7 @@ use crate::{
         self,
         unit::{Outcome, Unit},
     },
-    syslog::{Caller, Event, EventType, Reason, record_repeated},
+    syslog::{Caller, Event, EventType, Reason, record_throttled},
     user::{
         attempt::{self, Budget},
         login::LoginKey,
@@ -423,9 +423,7 @@ async fn throttle(app: &App, key: Option<&LoginKey>, caller: &Caller) -> Result<
 }
 
 async fn throttled(app: &App, bucket: Bucket, count: Count, caller: &Caller) -> Result<(), AuthnError> {
-    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-    let event = Event::failure(EventType::RateLimited, bucket.name());
-    record_repeated(app, bucket.name(), event, caller).await?;
+    record_throttled(app, bucket, caller).await?;
     Err(AuthnError::Throttled(count))
 }
 
