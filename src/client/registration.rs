@@ -31,7 +31,7 @@ use crate::{
     },
     secret::{Secret, TokenHash, opaque_token},
     store::{self, db::Tx},
-    syslog::{Caller, Event, EventType, record_repeated},
+    syslog::{Caller, Event, EventType, record_repeated, record_throttled},
 };
 
 /// Members that only an administrator sets: on the command line or in a seed file.
@@ -324,9 +324,7 @@ async fn throttle(request: &Request<'_>) -> Result<(), RegistrationError> {
     if !count.exceeded {
         return Ok(());
     }
-    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-    let event = Event::failure(EventType::RateLimited, bucket.name());
-    record_repeated(app, bucket.name(), event, caller).await?;
+    record_throttled(app, bucket, caller).await?;
     Err(RegistrationError::Throttled(count))
 }
 

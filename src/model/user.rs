@@ -89,6 +89,11 @@ impl Profile {
             [self.text("firstName"), self.text("lastName")].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
+
+    /// What people call the user with this login.
+    pub fn display_name(&self, login: &str) -> String {
+        self.full_name().unwrap_or_else(|| login.to_owned())
+    }
 }
 
 /// How often the password was given wrongly, and the lock that followed.

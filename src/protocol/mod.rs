@@ -18,7 +18,6 @@ pub mod client_auth;
 pub mod client_certificate;
 pub mod client_metadata;
 pub mod device;
-pub mod display;
 pub mod distinguished_name;
 pub mod dpop;
 pub mod error;

@@ -170,7 +170,7 @@ pub async fn change(
     let unit = replace(app, user, &hash, (status, change.revoke), caller).await?;
     // The browser in which it was changed stays known.
     Ok(match &device {
-        Some(device) => unit.change(store::user::remember_device(&user.id, device, now)),
+        Some(device) => unit.change(store::known_device::remember(&user.id, device, now)),
         None => unit,
     })
 }
@@ -298,7 +298,7 @@ pub async fn prove(
     }
     // Right, so it was no wrong password, whatever the policy will say of the new one.
     let right = match (budget, device) {
-        (Budget::Device, Some(device)) => store::user::refresh_device(&user.id, device, now),
+        (Budget::Device, Some(device)) => store::known_device::refresh(&user.id, device, now),
         (Budget::User | Budget::Device | Budget::Locked, _) => store::user::forgive(&user.id),
     };
     app.db.writer().commit(Unit::new().change(right)).await?;
@@ -358,7 +358,7 @@ async fn replace(
     // Tokens and codes of recovery are bound to the password that they were issued under, and die with it.
     let mut unit = Unit::new()
         .claim(store::user::set_password(user, hash, status, now))
-        .change(store::user::forget_devices(&user.id));
+        .change(store::known_device::forget_all(&user.id));
     if let Some(old) = &user.password_hash {
         let id = base62(app.random.as_ref(), 20);
         unit = unit

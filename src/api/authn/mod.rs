@@ -26,7 +26,7 @@ use crate::{
             okta::{Envelope, failed, rate_limit_headers},
         },
         json_body::JsonBody,
-        payload::Documentation,
+        payload::documented,
         v1::administrator::trusted_application,
     },
     app::App,
@@ -77,30 +77,21 @@ pub fn endpoints(served: &Served) -> Endpoints {
     )
 }
 
-/// What answers to a transaction mean.
-struct TransactionDoc;
-
-impl Documentation for TransactionDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    /// What answers to a transaction mean.
+    TransactionDoc: schema::TransactionObject = &[
         (200, "Where the transaction stands"),
         (400, "The request cannot be read, or a member is wrong"),
         (401, "The credentials or the token are not valid"),
         (403, "The step is not allowed now, or the code, answer or password is not accepted"),
         (429, "Too many requests"),
     ];
-    type Schema = schema::TransactionObject;
-}
-
-/// What an answer without a transaction means.
-struct EmptyDoc;
-
-impl Documentation for EmptyDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+    /// What an answer without a transaction means.
+    EmptyDoc: Any<Value> = &[
         (200, "The transaction is over"),
         (400, "The request cannot be read"),
         (401, "The state token is not valid"),
     ];
-    type Schema = Any<Value>;
 }
 
 /// A request that was read.

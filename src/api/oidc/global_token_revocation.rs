@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     api::{
-        error::{bearer, okta::Envelope},
+        error::{
+            bearer,
+            okta::{Envelope, failed},
+        },
         json_body::JsonBody,
     },
     app::App,
@@ -43,18 +46,13 @@ pub(super) async fn global_token_revocation(
     let user = match subject(app, &document).await {
         Ok(Some(user)) => user,
         Ok(None) => return Envelope::invalid(StatusCode::BAD_REQUEST, "sub_id").respond(),
-        Err(fault) => return failed(&fault),
+        Err(fault) => return failed(fault),
     };
     match universal::log_out(app, &user, &client, caller).await {
         Ok(true) => StatusCode::NO_CONTENT.into(),
         Ok(false) => Envelope::not_found(user.as_str(), "User").respond(),
-        Err(fault) => failed(&fault),
+        Err(fault) => failed(fault),
     }
-}
-
-fn failed(fault: &Fault) -> Response {
-    tracing::error!(%fault, "a universal logout failed");
-    Envelope::internal().respond()
 }
 
 /// The client whose own token allows it.
@@ -70,7 +68,7 @@ async fn authorized(app: &App, org: &ServerState, request: &Request) -> Result<C
         Err(AdministratorError::InvalidToken(_) | AdministratorError::Binding(_)) => {
             Err(bearer::invalid_token())
         }
-        Err(AdministratorError::Fault(fault)) => Err(failed(&fault)),
+        Err(AdministratorError::Fault(fault)) => Err(failed(fault)),
     }
 }
 

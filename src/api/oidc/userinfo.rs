@@ -7,12 +7,9 @@ use poem::{Body, Request, Response, error::ResponseError};
 
 use super::{header_text, sender, token::about};
 use crate::{
-    api::{
-        error::{
-            bearer,
-            oauth::{OAuthFailure, json_response, jwt_response, supply_nonce},
-        },
-        payload::is_form,
+    api::error::{
+        bearer,
+        oauth::{OAuthFailure, json_response, jwt_response, supply_nonce},
     },
     app::App,
     cache::servers::ServerState,
@@ -20,7 +17,7 @@ use crate::{
     protocol::{
         bearer::PresentedToken,
         error::{ErrorCode, OAuthError},
-        params::Params,
+        params::{Params, is_form},
         token_response::TokenType,
     },
     token::userinfo::{self, Userinfo, UserinfoError},
@@ -36,7 +33,7 @@ pub(super) async fn userinfo(
         Err(answer) => return answer,
     };
     let form = match body {
-        Some(body) if is_form(request) => {
+        Some(body) if is_form(request.content_type()) => {
             let Ok(bytes) = body.into_bytes().await else { return StatusCode::BAD_REQUEST.into() };
             match Params::parse_form(&bytes) {
                 Ok(form) => Some(form),

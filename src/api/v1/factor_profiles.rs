@@ -15,7 +15,7 @@ use crate::{
             okta::{Envelope, failed},
         },
         json_body::JsonBody,
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
     },
     id::FactorProfileId,
     model::factor_profile::{FactorProfile, Moving, TokenSettings},
@@ -43,24 +43,14 @@ struct FactorProfileObject {
     settings: Any<Value>,
 }
 
-struct ProfileDoc;
-
-impl Documentation for ProfileDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    ProfileDoc: FactorProfileObject = &[
         (200, "The profile"),
         (400, "The request is not valid"),
         (401, "The token is invalid"),
         (403, "The token lacks the right"),
     ];
-    type Schema = FactorProfileObject;
-}
-
-struct ProfilesDoc;
-
-impl Documentation for ProfilesDoc {
-    const STATUSES: &'static [(u16, &'static str)] =
-        &[(200, "The profiles"), (401, "The token is invalid"), (403, "The token lacks the right")];
-    type Schema = Vec<FactorProfileObject>;
+    ProfilesDoc: Vec<FactorProfileObject> = &[(200, "The profiles"), (401, "The token is invalid"), (403, "The token lacks the right")];
 }
 
 #[OpenApi]

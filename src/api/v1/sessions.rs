@@ -19,7 +19,7 @@ use crate::{
             oauth::json_response,
             okta::{Envelope, failed},
         },
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
     },
     app::App,
     authn::session_token::{self, Presenter, SessionTokenError},
@@ -76,10 +76,8 @@ struct CreateSession {
     session_token: String,
 }
 
-struct SessionDoc;
-
-impl Documentation for SessionDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    SessionDoc: SessionObject = &[
         (200, "The session"),
         (204, "The session goes on, with `Prefer: return=minimal`"),
         (400, "The request cannot be read"),
@@ -88,19 +86,12 @@ impl Documentation for SessionDoc {
         (404, "There is no session"),
         (429, "Too many requests"),
     ];
-    type Schema = SessionObject;
-}
-
-struct EndedDoc;
-
-impl Documentation for EndedDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+    EndedDoc: Any<Value> = &[
         (204, "The session has ended"),
         (403, "The page that asks is not at a trusted origin"),
         (404, "There is no session"),
         (429, "Too many requests"),
     ];
-    type Schema = Any<Value>;
 }
 
 #[OpenApi]
@@ -329,7 +320,7 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
             "self": { "href": here, "hints": { "allow": ["GET", "DELETE"] } },
             "refresh": { "href": format!("{here}/lifecycle/refresh"), "hints": { "allow": ["POST"] } },
             "user": {
-                "name": user.profile.full_name().unwrap_or_else(|| user.login.clone()),
+                "name": user.profile.display_name(&user.login),
                 "href": format!("{base}/api/v1/users/{who}"),
                 "hints": { "allow": ["GET"] },
             },

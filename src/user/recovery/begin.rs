@@ -22,7 +22,7 @@ use crate::{
         self,
         unit::{Outcome, Unit},
     },
-    syslog::{Caller, Event, EventType, Reason, record_repeated},
+    syslog::{Caller, Event, EventType, Reason, record_throttled},
     user::{contact, login::LoginKey, policies},
 };
 
@@ -135,9 +135,7 @@ async fn throttle(app: &App, caller: &Caller) -> Result<(), RecoveryError> {
     if !count.exceeded {
         return Ok(());
     }
-    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-    let event = Event::failure(EventType::RateLimited, bucket.name());
-    record_repeated(app, bucket.name(), event, caller).await?;
+    record_throttled(app, bucket, caller).await?;
     Err(RecoveryError::Throttled(count))
 }
 
