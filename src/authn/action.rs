@@ -2,7 +2,7 @@
 //! is not in it is refused.
 
 use super::{
-    rules::{BackupCodes, Rules},
+    rules::{BackupCodes, Guard, Rules},
     state::{PhoneChannel, Position, State},
 };
 use crate::{id::FactorId, model::factor::FactorKind};
@@ -22,8 +22,6 @@ pub enum Action {
     VerifyRecovery(PhoneChannel),
     /// Have the code of a recovery sent again.
     ResendRecovery(PhoneChannel),
-    /// Begin to unlock the account.
-    Unlock,
     /// Enrol a factor.
     Enroll(FactorKind),
     /// Prove the factor that was enrolled.
@@ -55,16 +53,16 @@ pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
             vec![Action::VerifyRecovery(*channel), Action::ResendRecovery(*channel), Action::Cancel]
         }
         State::PasswordReset { .. } => vec![Action::ResetPassword, Action::Cancel],
-        State::LockedOut => vec![Action::Unlock],
         State::MfaEnroll => {
-            let kinds = rules.left_to_enrol(position).into_iter().map(|(kind, _)| Action::Enroll(kind));
+            let kinds = rules.offered(position).into_iter().map(|(kind, _)| Action::Enroll(kind));
             let skip = (!rules.must_enrol(position)).then_some(Action::Skip);
             kinds.chain(skip).chain([Action::Cancel]).collect()
         }
         State::MfaEnrollActivate { factor, kind } => {
-            let resend = kind.is_sent().then(|| Action::ResendActivation(factor.clone()));
-            let activate = [Action::Activate(factor.clone())].into_iter();
-            activate.chain(resend).chain([Action::Previous, Action::Cancel]).collect()
+            let open = rules.guard(&position.proven) == Guard::Open;
+            let activate = open.then(|| Action::Activate(factor.clone()));
+            let resend = (open && kind.is_sent()).then(|| Action::ResendActivation(factor.clone()));
+            activate.into_iter().chain(resend).chain([Action::Previous, Action::Cancel]).collect()
         }
         State::MfaRequired => {
             let verify = rules.askable(position).into_iter().map(|factor| Action::Verify(factor.id.clone()));

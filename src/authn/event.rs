@@ -18,8 +18,6 @@ pub enum Event {
         /// When it was verified.
         at: OffsetDateTime,
     },
-    /// The password was wrong, or the user is unknown: nobody outside learns which.
-    PasswordRefused,
     /// A live session of this user is to be raised: what it proved counts, as long as it is fresh enough.
     SessionFound {
         /// Whose.
@@ -31,13 +29,7 @@ pub enum Event {
     ActivationAccepted {
         /// Whose account.
         user_id: UserId,
-        /// Whether there is a password already.
-        password: HasPassword,
-        /// When.
-        at: OffsetDateTime,
     },
-    /// The user was locked, suspended or removed meanwhile.
-    UserLocked,
     /// A factor was chosen, and what it needs was sent; or sent again.
     FactorChosen {
         /// Which.
@@ -55,8 +47,6 @@ pub enum Event {
         /// How and when.
         proof: VerifiedFactor,
     },
-    /// A code or an answer was wrong.
-    AnswerRefused,
     /// A factor waits to be proved for the first time; or its code was sent again.
     EnrolmentBegun {
         /// Which.
@@ -102,28 +92,16 @@ pub enum Event {
     },
 }
 
-/// Whether an account has a password.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HasPassword {
-    /// It has.
-    Yes,
-    /// It has none.
-    No,
-}
-
 impl Event {
     /// The name of the fact.
     pub fn name(&self) -> &'static str {
         match self {
             Self::PasswordAccepted { .. } => "PasswordAccepted",
-            Self::PasswordRefused => "PasswordRefused",
             Self::SessionFound { .. } => "SessionFound",
             Self::ActivationAccepted { .. } => "ActivationAccepted",
-            Self::UserLocked => "UserLocked",
             Self::FactorChosen { .. } => "FactorChosen",
             Self::FactorVerified { .. } => "FactorVerified",
             Self::BackupCodeAccepted { .. } => "BackupCodeAccepted",
-            Self::AnswerRefused => "AnswerRefused",
             Self::EnrolmentBegun { .. } => "EnrolmentBegun",
             Self::FactorEnrolled { .. } => "FactorEnrolled",
             Self::PasswordChanged => "PasswordChanged",

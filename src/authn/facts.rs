@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::{
     remember,
-    rules::{BackupCodes, Demand, Evidence, RecoveryQuestion, Rules, Standing, Usable},
+    rules::{
+        BackupCodes, Demand, Evidence, FIRST_FACTOR_AFTER_PASSWORD, RecoveryQuestion, Rules, Standing, Usable,
+    },
     state::Purpose,
     transaction::Transaction,
 };
@@ -83,10 +85,15 @@ impl Facts {
             demands.push(Demand::beside_password());
         }
         demands.extend(wanted(&transaction.context.requirement, transaction));
+        let usable = |status: FactorStatus| {
+            factors.iter().filter(|factor| factor.status == status).map(Usable::from).collect()
+        };
         let rules = Rules {
             demands,
-            factors: factors.iter().filter(|factor| factor.is_active()).map(Usable::from).collect(),
-            enrollable: enrollable(&policies.enroll, &factors),
+            factors: usable(FactorStatus::Active),
+            suspended: usable(FactorStatus::Inactive),
+            enrollable: enrollable(app, &policies.enroll, &factors),
+            first_factor_since: Some(transaction.began_at - FIRST_FACTOR_AFTER_PASSWORD),
             prompt: policies.enroll.prompt,
             password: standing(app, &user, &policies),
             options: transaction.context.options,
@@ -124,15 +131,16 @@ fn wanted<'a>(
     })
 }
 
-/// What the user may still enrol. A factor that is suspended is no reason to get another of its kind.
-fn enrollable(policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
+/// What the user may still enrol. A factor that is suspended is no reason to get another of its kind, and where nothing
+/// carries the codes of a kind there is none to get.
+fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
     let has = |kind: FactorKind| {
         factors.iter().any(|factor| factor.kind == kind && factor.status != FactorStatus::PendingActivation)
     };
     FactorKind::ALL
         .into_iter()
         // Custom tokens are handed out by administrators (Okta Factors API).
-        .filter(|kind| *kind != FactorKind::HotpCustom && !has(*kind))
+        .filter(|kind| *kind != FactorKind::HotpCustom && !has(*kind) && service::is_offered(app, *kind))
         .map(|kind| (kind, policy.requirement(kind)))
         .filter(|(_, requirement)| *requirement != Requirement::NotAllowed)
         .collect()

@@ -2,7 +2,7 @@
 //! come to for one user. Loaded anew for every step, so a change of policy counts at once.
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::state::{EnrolmentProgress, PasswordProgress, Position};
 use crate::{
@@ -14,6 +14,10 @@ use crate::{
     },
     protocol::{acr::Acr, amr::Amr},
 };
+
+/// How long before a first factor is enrolled the password may have been given: whoever finds an open browser later does not
+/// become the owner of the account (security rule S1).
+pub const FIRST_FACTOR_AFTER_PASSWORD: Duration = Duration::minutes(5);
 
 /// Something that must have been proved.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -79,7 +83,15 @@ impl From<&Factor> for Usable {
     }
 }
 
+/// Later than any demand: it never comes.
+const END: OffsetDateTime = time::macros::datetime!(9999-12-31 23:59:59 UTC);
+
 impl Usable {
+    /// Whether it must be proved before another is enrolled: who knows one thing may well know two.
+    fn guards(&self) -> bool {
+        self.kind.class() == FactorClass::Possession
+    }
+
     /// What proving it would add.
     fn proof(&self, at: OffsetDateTime) -> VerifiedFactor {
         let amr = self.kind.amr().iter().map(|method| method.as_str().to_owned()).collect();
@@ -139,8 +151,12 @@ pub struct Rules {
     pub demands: Vec<Demand>,
     /// The active factors, the last used first.
     pub factors: Vec<Usable>,
+    /// The factors that are out of use: nothing proves them, and they guard the account as before.
+    pub suspended: Vec<Usable>,
     /// What may be enrolled and is not: kind and requirement; never [`Requirement::NotAllowed`].
     pub enrollable: Vec<(FactorKind, Requirement)>,
+    /// Only a password that was given since then permits the first factor; absent: any does.
+    pub first_factor_since: Option<OffsetDateTime>,
     /// When users are asked to enrol.
     pub prompt: EnrollPrompt,
     /// How long the password still counts.
@@ -176,6 +192,10 @@ impl Rules {
         if proven.is_empty() {
             return true;
         }
+        let enrols = self.must_enrol(position) && self.enrolment_helps(position);
+        if enrols && self.guard(proven) == Guard::Password && self.askable(position).is_empty() {
+            return true;
+        }
         self.open(proven).any(|demand| {
             let counted: Vec<_> = proven.iter().filter(|proof| demand.counts(proof)).collect();
             let password = counted.iter().any(|proof| is_password(proof));
@@ -199,18 +219,52 @@ impl Rules {
             };
             return self.factors.iter().filter(helps).collect();
         }
-        if self.must_enrol(position) { self.guarding(proven) } else { Vec::new() }
+        if self.must_enrol(position) && self.guard(proven) == Guard::Factor {
+            self.factors.iter().filter(|factor| factor.guards()).collect()
+        } else {
+            Vec::new()
+        }
     }
 
-    /// The factors one of which must be proved before another is enrolled; none: one was, or there are none.
-    fn guarding(&self, proven: &[VerifiedFactor]) -> Vec<&Usable> {
-        let possession = |factor: &&Usable| factor.kind.class() == FactorClass::Possession;
+    /// Whether a code that stands in for a factor is all that gets further: those that guard the account are out of use.
+    pub fn asks_for_backup_code(&self, position: &Position) -> bool {
+        let mut then = position.clone();
+        then.prove(VerifiedFactor::backup_code(END));
+        self.backup_codes == BackupCodes::Available
+            && self.must_enrol(position)
+            && self.guard(&position.proven) == Guard::Factor
+            && self.askable(position).is_empty()
+            && (!self.must_enrol(&then) || self.can_enrol(&then))
+    }
+
+    /// What must be proved before a factor is enrolled (security rule S1): one of those that the user has, in use or not,
+    /// or a code in place of one; before the first, a password just now.
+    pub fn guard(&self, proven: &[VerifiedFactor]) -> Guard {
+        let mut guards =
+            self.factors.iter().chain(&self.suspended).filter(|factor| factor.guards()).peekable();
+        let guarded = guards.peek().is_some();
         let proved =
-            |factor: &Usable| proven.iter().any(|proof| proof.factor_id.as_ref() == Some(&factor.id));
-        let guards: Vec<&Usable> = self.factors.iter().filter(possession).collect();
+            guards.any(|factor| proven.iter().any(|proof| proof.factor_id.as_ref() == Some(&factor.id)));
         // A code that stands in for a lost factor is there so that another can be enrolled.
         let stood_in = proven.iter().any(|proof| proof.factor_id.is_none() && proof.is_beside_password());
-        if stood_in || guards.iter().any(|factor| proved(factor)) { Vec::new() } else { guards }
+        let fresh = |proof: &VerifiedFactor| {
+            is_password(proof) && self.first_factor_since.is_none_or(|since| proof.at >= since)
+        };
+        if proved || stood_in {
+            Guard::Open
+        } else if guarded {
+            Guard::Factor
+        } else if proven.iter().any(fresh) {
+            Guard::Open
+        } else {
+            Guard::Password
+        }
+    }
+
+    /// What may be enrolled now. Asked anew for every step: meanwhile the user may have got a factor elsewhere, which this
+    /// transaction must not get round.
+    pub fn offered(&self, position: &Position) -> Vec<(FactorKind, Requirement)> {
+        if self.guard(&position.proven) == Guard::Open { self.left_to_enrol(position) } else { Vec::new() }
     }
 
     /// What is left to enrol.
@@ -235,7 +289,7 @@ impl Rules {
                 && position.enrolment == EnrolmentProgress::Open
                 && (!position.enrolled.is_empty()
                     || self.prompt == EnrollPrompt::Login && self.factors.is_empty())
-                && self.guarding(&position.proven).is_empty()
+                && self.guard(&position.proven) == Guard::Open
                 && !self.left_to_enrol(position).is_empty()
         };
         self.must_enrol(position) || offered()
@@ -243,7 +297,11 @@ impl Rules {
 
     /// Whether what is left to enrol can lead anywhere.
     pub fn can_enrol(&self, position: &Position) -> bool {
-        if self.prompt == EnrollPrompt::Never || !self.guarding(&position.proven).is_empty() {
+        self.guard(&position.proven) == Guard::Open && self.enrolment_helps(position)
+    }
+
+    fn enrolment_helps(&self, position: &Position) -> bool {
+        if self.prompt == EnrollPrompt::Never {
             return false;
         }
         let open: Vec<&Demand> = self.open(&position.proven).collect();
@@ -273,6 +331,17 @@ impl Rules {
     }
 }
 
+/// What stands before the enrolment of a factor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guard {
+    /// Nothing, or nothing any more.
+    Open,
+    /// One of the factors that the user has.
+    Factor,
+    /// The password, given just now.
+    Password,
+}
+
 fn is_password(proof: &VerifiedFactor) -> bool {
     proof.amr.iter().any(|method| method == Amr::Pwd.as_str())
 }
@@ -280,7 +349,6 @@ fn is_password(proof: &VerifiedFactor) -> bool {
 /// What would be proved if this factor were, too, at the latest moment so far or later.
 fn with(proven: &[VerifiedFactor], factor: &Usable) -> Vec<VerifiedFactor> {
     let mut proven = proven.to_vec();
-    // Later than any demand: the year 9999 never comes.
-    proven.push(factor.proof(time::macros::datetime!(9999-12-31 23:59:59 UTC)));
+    proven.push(factor.proof(END));
     proven
 }

@@ -10,7 +10,7 @@ use crate::{
 
 pub use crate::model::recovery::{PhoneChannel, RecoveryKind};
 
-/// Okta's transaction status with its data.
+/// Okta's transaction status with its data. `LOCKED_OUT` is none: it is told instead of beginning a transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub enum State {
@@ -37,8 +37,6 @@ pub enum State {
         /// What for.
         kind: RecoveryKind,
     },
-    /// The user is locked; this transaction is over.
-    LockedOut,
     /// A factor is to be chosen and enrolled.
     MfaEnroll,
     /// The factor that was enrolled is to be proved.
@@ -71,7 +69,6 @@ impl State {
             Self::Recovery { .. } => "RECOVERY",
             Self::RecoveryChallenge { .. } => "RECOVERY_CHALLENGE",
             Self::PasswordReset { .. } => "PASSWORD_RESET",
-            Self::LockedOut => "LOCKED_OUT",
             Self::MfaEnroll => "MFA_ENROLL",
             Self::MfaEnrollActivate { .. } => "MFA_ENROLL_ACTIVATE",
             Self::MfaRequired => "MFA_REQUIRED",
@@ -82,7 +79,7 @@ impl State {
 
     /// Whether nothing can follow.
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::LockedOut | Self::Success)
+        *self == Self::Success
     }
 }
 
@@ -178,7 +175,6 @@ mod tests {
         let unlock = RecoveryKind::Unlock;
         for state in [
             State::Unauthenticated,
-            State::LockedOut,
             State::Success,
             State::Recovery { kind: unlock },
             State::RecoveryChallenge { kind: unlock, channel: PhoneChannel::Sms },

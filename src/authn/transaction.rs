@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::{rules::Options, state::Position};
 use crate::{
     fault::Fault,
-    id::TransactionId,
+    id::{SessionId, TransactionId},
     model::{assurance::AuthenticationRequirement, session::milliseconds},
     secret::{Secret, TokenHash},
     store::{
@@ -36,6 +36,9 @@ pub struct Context {
     pub browser: Browser,
     /// Whether the device is to be remembered.
     pub remember: Remember,
+    /// The session that is raised; absent: none is. The transaction ends with it.
+    #[serde(default)]
+    pub session: Option<SessionId>,
     /// Since when what was proved counts: whatever cut the user off later ends the transaction.
     #[serde(with = "milliseconds")]
     pub counts_from: OffsetDateTime,
@@ -158,9 +161,7 @@ impl Transaction {
         };
         let hash = TokenHash::of(self.token.expose());
         Ok(match self.kept {
-            Kept::NotYet => {
-                unit.change(authn_transaction::replace(&hash)).row(authn_transaction::row(&stored, &hash))
-            }
+            Kept::NotYet => unit.change(authn_transaction::upsert(&stored, &hash)),
             Kept::Saved { version } => {
                 stored.version = version;
                 unit.precede(authn_transaction::claim_update(&stored))
@@ -172,7 +173,9 @@ impl Transaction {
     pub(super) fn complete(&self, unit: Unit) -> Unit {
         match self.kept {
             // A page that begins anew ends what it left unfinished.
-            Kept::NotYet => unit.change(authn_transaction::replace(&TokenHash::of(self.token.expose()))),
+            Kept::NotYet => {
+                unit.change(authn_transaction::remove_by_token(&TokenHash::of(self.token.expose())))
+            }
             Kept::Saved { version } => unit.precede(authn_transaction::claim_completion(&self.id, version)),
         }
     }

@@ -4,14 +4,11 @@ use time::OffsetDateTime;
 
 use super::{
     action::{Action, allowed},
-    event::{Event, HasPassword},
+    event::Event,
     rules::{RecoveryQuestion, Rules, Standing},
     state::{EnrolmentProgress, PasswordProgress, Position, Purpose, RecoveryKind, State},
 };
-use crate::{
-    model::{factor::FactorKind, session::VerifiedFactor},
-    protocol::amr::Amr,
-};
+use crate::model::{factor::FactorKind, session::VerifiedFactor};
 
 /// Why a fact leads nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -41,9 +38,7 @@ pub fn next(
 ) -> Result<Position, StepError> {
     let illegal = StepError::Illegal { state: position.state.status(), event: event.name() };
     match (position.state.clone(), event) {
-        (State::LockedOut | State::Success, _) => Err(illegal),
-        // A lock ends the transaction that is under way (security rule N4).
-        (_, Event::UserLocked) => Ok(Position { state: State::LockedOut, ..position }),
+        (State::Success, _) => Err(illegal),
         (State::Unauthenticated, event) => enter(position, event, rules, now).ok_or(illegal)?,
         (State::PasswordWarn | State::PasswordExpired, Event::PasswordChanged) => {
             position.password = PasswordProgress::Renewed;
@@ -75,22 +70,13 @@ pub fn next(
             position.prove(no_later(proof, now));
             proceed(position, rules)
         }
-        (
-            State::MfaRequired
-            | State::MfaChallenge { .. }
-            | State::MfaEnroll
-            | State::MfaEnrollActivate { .. }
-            | State::Recovery { .. }
-            | State::RecoveryChallenge { .. },
-            Event::AnswerRefused,
-        ) => Ok(position),
         (State::MfaEnroll, Event::EnrolmentBegun { factor, kind })
             if is_allowed(&position, rules, &Action::Enroll(kind)) =>
         {
             Ok(Position { state: State::MfaEnrollActivate { factor, kind }, ..position })
         }
         (State::MfaEnrollActivate { factor, .. }, Event::EnrolmentBegun { factor: again, .. })
-            if factor == again =>
+            if factor == again && is_allowed(&position, rules, &Action::Activate(factor.clone())) =>
         {
             Ok(position)
         }
@@ -100,7 +86,9 @@ pub fn next(
             enrolled(position, (kind, proof), rules, now)
         }
         (State::MfaEnrollActivate { factor, kind }, Event::FactorEnrolled { kind: enrolled_kind, proof })
-            if kind == enrolled_kind && proof.factor_id.as_ref() == Some(&factor) =>
+            if kind == enrolled_kind
+                && proof.factor_id.as_ref() == Some(&factor)
+                && is_allowed(&position, rules, &Action::Activate(factor.clone())) =>
         {
             enrolled(position, (kind, proof), rules, now)
         }
@@ -164,29 +152,17 @@ fn enter(
             position.prove(no_later(VerifiedFactor::password(at), now));
             Some(proceed(position, rules))
         }
-        Event::PasswordRefused => Some(Ok(position)),
         Event::SessionFound { user_id, proven } if position.user_id.is_none() => {
             position.user_id = Some(user_id);
             position.proven = proven.into_iter().map(|proof| no_later(proof, now)).collect();
             Some(proceed(position, rules))
         }
-        Event::ActivationAccepted { user_id, password, at } if position.user_id.is_none() => {
+        // Also where there is a password already: that the mail arrived proves no more, and an account that was
+        // deactivated begins anew.
+        Event::ActivationAccepted { user_id } if position.user_id.is_none() => {
             position.user_id = Some(user_id);
-            Some(match password {
-                HasPassword::No => {
-                    let kind = RecoveryKind::AccountActivation;
-                    Ok(Position { state: State::PasswordReset { kind }, ..position })
-                }
-                // What was proved is that the mail arrived, and no more.
-                HasPassword::Yes => {
-                    position.prove(VerifiedFactor {
-                        amr: vec![Amr::Email.as_str().to_owned()],
-                        at: at.min(now),
-                        factor_id: None,
-                    });
-                    proceed(position, rules)
-                }
-            })
+            let kind = RecoveryKind::AccountActivation;
+            Some(Ok(Position { state: State::PasswordReset { kind }, ..position }))
         }
         Event::RecoveryStarted { user_id, kind, channel } if position.user_id.is_none() => {
             position.user_id = user_id;
@@ -202,11 +178,9 @@ fn enter(
         | Event::ActivationAccepted { .. }
         | Event::RecoveryStarted { .. }
         | Event::RecoveryProved { .. }
-        | Event::UserLocked
         | Event::FactorChosen { .. }
         | Event::FactorVerified { .. }
         | Event::BackupCodeAccepted { .. }
-        | Event::AnswerRefused
         | Event::EnrolmentBegun { .. }
         | Event::FactorEnrolled { .. }
         | Event::PasswordChanged
@@ -222,7 +196,7 @@ fn enter(
 fn proceed(position: Position, rules: &Rules) -> Result<Position, StepError> {
     let state = if rules.wants_password(&position) {
         State::Unauthenticated
-    } else if !rules.askable(&position).is_empty() {
+    } else if !rules.askable(&position).is_empty() || rules.asks_for_backup_code(&position) {
         State::MfaRequired
     } else {
         match rules.standing(&position) {

@@ -10,8 +10,9 @@ use super::{
 use crate::{
     app::App,
     cache::servers::ServerState,
-    factor::service,
+    factor::{backup_code, service},
     fault::Fault,
+    id::UserId,
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
@@ -69,7 +70,7 @@ pub async fn requirement(
         return Ok(wanted);
     }
     let factors = service::list(app, &user.id).await?;
-    let reach = reach(&factors, &decided.enroll);
+    let reach = reach(app, &user.id, &factors, &decided.enroll).await?;
     let wanted = match prompted {
         // A question answers the prompt, too, although it makes no second level: signing in asks for it.
         true if reach == Reach::Never && factors.iter().any(Factor::is_active) => {
@@ -135,20 +136,23 @@ fn asks_for_acr(request: &ValidRequest) -> bool {
     asked.any(|value| value.parse::<Acr>().is_ok())
 }
 
-/// How the user can come to a second factor. Whoever has one, active or not, does not get round it by enrolling another.
-fn reach(factors: &[Factor], enroll: &MfaEnroll) -> Reach {
+/// How the user can come to a second factor. Whoever has one, active or not, does not get round it by enrolling another; a
+/// code may stand in for one that is out of use.
+async fn reach(app: &App, user: &UserId, factors: &[Factor], enroll: &MfaEnroll) -> Result<Reach, Fault> {
     let owned = || factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
     if owned().any(Factor::is_active) {
-        return Reach::Now;
+        return Ok(Reach::Now);
+    }
+    if owned().any(|factor| factor.status == FactorStatus::Inactive) {
+        return Ok(if backup_code::any(app, user).await? { Reach::Now } else { Reach::Never });
     }
     let may_enroll = enroll.prompt != EnrollPrompt::Never
         && enroll.factors.iter().any(|(kind, requirement)| {
             // Custom tokens are handed out by administrators.
             let own = kind.class() == FactorClass::Possession && *kind != FactorKind::HotpCustom;
-            own && *requirement != Requirement::NotAllowed
+            own && *requirement != Requirement::NotAllowed && service::is_offered(app, *kind)
         });
-    let out_of_use = owned().any(|factor| factor.status == FactorStatus::Inactive);
-    if may_enroll && !out_of_use { Reach::ByEnrolment } else { Reach::Never }
+    Ok(if may_enroll { Reach::ByEnrolment } else { Reach::Never })
 }
 
 /// Adds what the request asks for: an essential `acr` must be reached (Core §5.5.1.1); so must one of `acr_values` that are

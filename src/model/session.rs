@@ -20,7 +20,7 @@ pub struct VerifiedFactor {
     /// When it was verified.
     #[serde(with = "milliseconds")]
     pub at: OffsetDateTime,
-    /// Which factor of the user it was; absent: the password, a backup code, or the mail of an activation.
+    /// Which factor of the user it was; absent: the password, or a backup code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor_id: Option<FactorId>,
 }
@@ -42,8 +42,7 @@ impl VerifiedFactor {
         Self { amr: vec![Amr::Otp.as_str().to_owned()], at, factor_id: None }
     }
 
-    /// Whether it is a factor beside the password, or a code in place of one. The mail that an account was activated by
-    /// is neither.
+    /// Whether it is a factor beside the password, or a code in place of one.
     pub fn is_beside_password(&self) -> bool {
         self.factor_id.is_some() || self.amr == [Amr::Otp.as_str()]
     }

@@ -234,8 +234,6 @@ rows! {
     Session(session);
     /// A pending authorization request.
     Flow(flow);
-    /// An authentication transaction.
-    AuthnTransaction(authn_transaction);
     /// A pushed authorization request.
     PushedRequest(pushed_request);
     /// A grant.

@@ -433,11 +433,20 @@ pub fn claim_locked_attempt(id: &UserId, (cap, until_reset): (u32, OffsetDateTim
     )
 }
 
-/// Notes a sign-in that did not touch the user's own budget (a known browser has its own).
-pub fn touch_last_login(id: &UserId, now: OffsetDateTime) -> Change {
+/// Notes a sign-in; lost when password, status or `not_before` have changed since the user was read: what ends all that a
+/// password opened ends what is being opened too.
+pub fn claim_login(before: &User, now: OffsetDateTime) -> Change {
     Change::new(
-        r#"UPDATE "user" SET "last_login_at" = $1 WHERE "id" = $2"#,
-        vec![millis(now).into(), id.as_str().into()],
+        r#"UPDATE "user" SET "last_login_at" = $1
+           WHERE "id" = $2 AND "status" = $3 AND "not_before" = $4
+             AND "password_changed_at" IS NOT DISTINCT FROM $5"#,
+        vec![
+            millis(now).into(),
+            before.id.as_str().into(),
+            before.status.as_str().into(),
+            millis(before.not_before).into(),
+            before.password_changed_at.map(millis).into(),
+        ],
     )
 }
 

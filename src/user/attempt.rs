@@ -1,18 +1,20 @@
 //! Charging an attempt at a password before it is looked at: to the user, or to a browser that the user is known in, so
 //! that a stranger's guesses lock nobody out of the own browser.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
+use super::login::LoginKey;
 use crate::{
     app::App,
     fault::Fault,
+    id::UserId,
     limit::lockout::{
-        self, AttemptCharge, DeviceLock, FAILURES_BEFORE_LOCK, FAILURES_BEFORE_RESET, UNTIL_RESET,
+        self, AttemptCharge, DeviceLock, FAILURES_BEFORE_LOCK, FAILURES_BEFORE_RESET, FIRST_LOCK, UNTIL_RESET,
     },
     model::user::User,
     secret::TokenHash,
     store::{
-        self,
+        self, factor_budget,
         known_device::KnownDevice,
         unit::{Change, Outcome, Unit},
         user::Charge,
@@ -61,6 +63,27 @@ pub async fn charge(
         cap: FAILURES_BEFORE_RESET,
     };
     won(app, store::user::claim_attempt(&user.id, &charge), Budget::User).await
+}
+
+/// Does for a login that nobody has what [`charge`] does for a user, down to the durable write: whoever measures learns
+/// nothing (security rule M1). It counts for nothing.
+///
+/// # Errors
+/// The database failed.
+pub async fn charge_stranger(
+    app: &App,
+    login: Option<&LoginKey>,
+    device: Option<&TokenHash>,
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    let login = TokenHash::of(login.map_or("", LoginKey::as_str)).encoded();
+    if let Some(device) = device {
+        store::known_device::find(&app.db, &UserId::new(login.as_str()), device).await?;
+    }
+    let unlimited = factor_budget::Budget { limit: u32::MAX, window: FIRST_LOCK, gap: Duration::ZERO };
+    let claim = factor_budget::claim(&format!("login:{login}"), &unlimited, now);
+    app.db.writer().commit(Unit::new().claim(claim)).await?;
+    Ok(())
 }
 
 async fn won(app: &App, claim: Change, budget: Budget) -> Result<Budget, Fault> {

@@ -92,9 +92,12 @@ pub fn password(stage: &Stage, reason: PasswordReason, rules: &[String]) -> Mark
                 input type="password" id=(id::REPEAT_PASSWORD) name="repeatPassword" required maxlength="1024"
                     autocomplete="new-password" aria-invalid=[invalid] aria-describedby=[error];
             }
-            label.check {
-                input type="checkbox" name="revokeSessions" value="true" checked;
-                span { "Sign out everywhere else" }
+            // A reset ends all sessions anyway.
+            @if reason.asks_for_old() {
+                label.check {
+                    input type="checkbox" name="revokeSessions" value="true" checked;
+                    span { "Sign out everywhere else" }
+                }
             }
             (main_button(if reason.asks_for_old() { ACTION_CHANGE } else { ACTION_RESET }, "Save and continue"))
         },

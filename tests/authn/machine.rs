@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use stepgate::{
     authn::{
         action::{Action, allowed},
-        event::{Event, HasPassword},
+        event::Event,
         rules::{BackupCodes, Demand, Evidence, Options, RecoveryQuestion, Rules, Standing, Usable},
         state::{PhoneChannel, Position, Purpose, RecoveryKind, State},
         transition::next,
@@ -31,6 +31,9 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_s03_a_recovery_never_ends_in_a_session,
         only_the_missing_factor_is_asked_for,
         a_code_in_place_of_a_factor_counts_as_one_beside_the_password,
+        sec_s01_a_factor_out_of_use_guards_the_account,
+        sec_s01_a_factor_that_is_there_now_guards_the_account,
+        sec_s01_the_first_factor_takes_a_fresh_password,
     ]
 }
 
@@ -59,17 +62,13 @@ fn events() -> Vec<Event> {
     let (kind, channel) = (RecoveryKind::Password, PhoneChannel::Sms);
     vec![
         Event::PasswordAccepted { user_id: user_id.clone(), at },
-        Event::PasswordRefused,
         Event::SessionFound { user_id: user_id.clone(), proven: vec![VerifiedFactor::password(at)] },
-        Event::ActivationAccepted { user_id: user_id.clone(), password: HasPassword::Yes, at },
-        Event::ActivationAccepted { user_id: user_id.clone(), password: HasPassword::No, at },
-        Event::UserLocked,
+        Event::ActivationAccepted { user_id: user_id.clone() },
         Event::FactorChosen { factor: id(totp), kind: totp },
         Event::FactorChosen { factor: id(sms), kind: sms },
         Event::FactorVerified { proof: proof(totp) },
         Event::FactorVerified { proof: proof(question) },
         Event::BackupCodeAccepted { proof: backup_code() },
-        Event::AnswerRefused,
         Event::EnrolmentBegun { factor: id(totp), kind: totp },
         Event::FactorEnrolled { kind: totp, proof: proof(totp) },
         Event::FactorEnrolled { kind: question, proof: proof(question) },
@@ -96,7 +95,6 @@ fn states() -> Vec<State> {
         State::RecoveryChallenge { kind, channel: PhoneChannel::Sms },
         State::PasswordReset { kind },
         State::PasswordReset { kind: RecoveryKind::AccountActivation },
-        State::LockedOut,
         State::MfaEnroll,
         State::MfaEnrollActivate { factor: id(totp), kind: totp },
         State::MfaRequired,
@@ -109,7 +107,7 @@ fn states() -> Vec<State> {
 fn position(state: State) -> Position {
     let mut position = Position { state, ..Position::default() };
     match &position.state {
-        State::Unauthenticated | State::LockedOut => {}
+        State::Unauthenticated => {}
         State::Recovery { kind } | State::RecoveryChallenge { kind, .. } => {
             position.purpose = Purpose::Recovery(*kind);
             position.user_id = Some(alice());
@@ -155,6 +153,16 @@ fn variants() -> Vec<(&'static str, Rules)> {
         (
             "two factors are asked of a user who has none",
             Rules { demands: two.clone(), enrollable: enrollable(), ..plain.clone() },
+        ),
+        (
+            "two factors are asked of a user whose own is out of use",
+            Rules {
+                demands: two.clone(),
+                suspended: vec![usable(FactorKind::TotpGoogle)],
+                enrollable: vec![(FactorKind::Sms, Requirement::Optional)],
+                backup_codes: BackupCodes::Available,
+                ..plain.clone()
+            },
         ),
         ("two factors are asked of a user who may enrol none", Rules { demands: two, ..plain.clone() }),
         (
@@ -206,26 +214,43 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     let requirement = prop_oneof![Just(Requirement::Optional), Just(Requirement::Required)];
     (
         proptest::collection::vec((demand, any::<bool>()), 0..3),
-        proptest::collection::btree_set(kind(), 0..3),
+        proptest::collection::btree_map(kind(), any::<bool>(), 0..3),
         proptest::collection::btree_map(kind(), requirement, 0..3),
-        (standing, prompt, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
+        (standing, prompt, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
     )
-        .prop_map(|(demands, factors, enrollable, (password, prompt, multi, warn, asked, codes))| {
-            Rules {
-                backup_codes: if codes { BackupCodes::Available } else { BackupCodes::None },
-                demands: demands
-                    .into_iter()
-                    .map(|(evidence, fresh)| Demand { evidence, since: fresh.then_some(NOW) })
-                    .chain([Demand::level(Acr::OneFactorAny)])
-                    .collect(),
-                enrollable: enrollable.into_iter().filter(|(kind, _)| !factors.contains(kind)).collect(),
-                factors: factors.into_iter().map(usable).collect(),
-                prompt,
-                password,
-                options: Options { multi_optional_factor_enroll: multi, warn_before_password_expired: warn },
-                question: if asked { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
-            }
-        })
+        .prop_map(
+            |(demands, factors, enrollable, (password, prompt, multi, warn, asked, codes, fresh))| {
+                let with = |in_use: bool| {
+                    factors
+                        .iter()
+                        .filter(|(_, active)| **active == in_use)
+                        .map(|(kind, _)| usable(*kind))
+                        .collect()
+                };
+                Rules {
+                    first_factor_since: fresh.then_some(NOW),
+                    backup_codes: if codes { BackupCodes::Available } else { BackupCodes::None },
+                    demands: demands
+                        .into_iter()
+                        .map(|(evidence, fresh)| Demand { evidence, since: fresh.then_some(NOW) })
+                        .chain([Demand::level(Acr::OneFactorAny)])
+                        .collect(),
+                    enrollable: enrollable
+                        .into_iter()
+                        .filter(|(kind, _)| !factors.contains_key(kind))
+                        .collect(),
+                    factors: with(true),
+                    suspended: with(false),
+                    prompt,
+                    password,
+                    options: Options {
+                        multi_optional_factor_enroll: multi,
+                        warn_before_password_expired: warn,
+                    },
+                    question: if asked { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
+                }
+            },
+        )
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -243,24 +268,31 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 /// Security rules S1 to S3, T3: whoever is signed in has proved what is demanded, with a password that counts and with
-/// everything enrolled that must be; and nothing was enrolled past a factor that the user had.
+/// everything enrolled that must be; and nothing was enrolled past a factor that the user had, in use or not, although
+/// factors and policies change on the way.
 fn no_sequence_of_events_succeeds_against_the_rules() {
-    proptest!(ProptestConfig::with_cases(2_000), |(rules in any_rules(), events in proptest::collection::vec(any_event(), 1..16))| {
+    proptest!(ProptestConfig::with_cases(4_000), |(
+        (first, second, until) in (any_rules(), any_rules(), 0_usize..16),
+        events in proptest::collection::vec(any_event(), 1..16),
+    )| {
         let mut position = Position::default();
-        for event in events {
+        for (index, event) in events.into_iter().enumerate() {
+            let rules = if index < until { &first } else { &second };
             let before = position.clone();
-            let Ok(after) = next(before.clone(), event.clone(), &rules, NOW) else { continue };
+            let Ok(after) = next(before.clone(), event.clone(), rules, NOW) else { continue };
             if let Event::FactorEnrolled { kind, .. } = &event {
                 let offered = matches!(before.state, State::MfaEnrollActivate { .. })
-                    || allowed(&before, &rules).contains(&Action::Enroll(*kind));
+                    || allowed(&before, rules).contains(&Action::Enroll(*kind));
                 prop_assert!(offered, "{before:?} {event:?}");
-                let guarded = rules.factors.iter().any(|factor| factor.kind.class() == FactorClass::Possession);
+                let owned = || rules.factors.iter().chain(&rules.suspended);
+                let guards = || owned().filter(|factor| factor.kind.class() == FactorClass::Possession);
                 let proved = before.proven.iter().any(|proof| {
-                    rules.factors.iter().any(|factor| Some(&factor.id) == proof.factor_id.as_ref()
-                        && factor.kind.class() == FactorClass::Possession)
-                        || *proof == backup_code()
+                    guards().any(|factor| Some(&factor.id) == proof.factor_id.as_ref()) || *proof == backup_code()
                 });
-                prop_assert!(!guarded || proved, "{before:?} {event:?}");
+                let fresh = before.proven.iter().any(|proof| {
+                    proof.amr == ["pwd"] && rules.first_factor_since.is_none_or(|since| proof.at >= since)
+                });
+                prop_assert!(proved || guards().next().is_none() && fresh, "{before:?} {event:?}");
             }
             position = after;
             if position.is_signed_in() {
@@ -268,7 +300,7 @@ fn no_sequence_of_events_succeeds_against_the_rules() {
                 prop_assert!(!position.proven.is_empty());
                 prop_assert!(rules.standing(&position) == Standing::Fine, "{position:?}");
                 prop_assert!(!rules.must_enrol(&position), "{position:?}");
-                prop_assert!(allowed(&position, &rules).is_empty());
+                prop_assert!(allowed(&position, rules).is_empty());
             }
             if position.state == State::Success && !position.is_signed_in() {
                 prop_assert!(matches!(position.purpose, Purpose::Recovery(_)));
@@ -332,4 +364,55 @@ fn a_code_in_place_of_a_factor_counts_as_one_beside_the_password() {
     assert!(!rules.satisfied_by(std::slice::from_ref(&password)));
     assert!(!rules.satisfied_by(&[password.clone(), mail]));
     assert!(rules.satisfied_by(&[password, VerifiedFactor::backup_code(NOW)]));
+}
+
+fn whoever_enrols() -> Rules {
+    Rules {
+        demands: vec![Demand::level(Acr::OneFactorAny), Demand::beside_password()],
+        enrollable: vec![(FactorKind::Sms, Requirement::Optional)],
+        ..Rules::default()
+    }
+}
+
+/// S1: a suspended factor is what a thief would like to replace; nothing but a code in place of it gets further.
+fn sec_s01_a_factor_out_of_use_guards_the_account() {
+    let mut rules = Rules { suspended: vec![usable(FactorKind::TotpGoogle)], ..whoever_enrols() };
+    let password = Event::PasswordAccepted { user_id: alice(), at: NOW };
+    assert!(next(Position::default(), password.clone(), &rules, NOW).is_err());
+    rules.backup_codes = BackupCodes::Available;
+    let asked = next(Position::default(), password, &rules, NOW).unwrap();
+    assert_eq!(asked.state, State::MfaRequired);
+    assert_eq!(allowed(&asked, &rules), [Action::UseBackupCode, Action::Cancel]);
+    let proof = backup_code();
+    assert!(next(asked, Event::BackupCodeAccepted { proof }, &rules, NOW).unwrap().is_signed_in());
+}
+
+/// S1: whoever waited while the owner enrolled a factor enrols no other.
+fn sec_s01_a_factor_that_is_there_now_guards_the_account() {
+    let before = whoever_enrols();
+    let now = Rules { factors: vec![usable(FactorKind::TotpGoogle)], ..whoever_enrols() };
+    let kind = FactorKind::Sms;
+    for state in [State::MfaEnroll, State::MfaEnrollActivate { factor: id(kind), kind }] {
+        let parked = position(state);
+        let enrolled = Event::FactorEnrolled { kind, proof: proof(kind) };
+        assert!(next(parked.clone(), enrolled.clone(), &before, NOW).is_ok());
+        assert!(next(parked.clone(), enrolled, &now, NOW).is_err());
+        let begun = Event::EnrolmentBegun { factor: id(kind), kind };
+        assert!(next(parked.clone(), begun, &now, NOW).is_err());
+        let enrols = |action: &Action| {
+            matches!(action, Action::Enroll(_) | Action::Activate(_) | Action::ResendActivation(_))
+        };
+        assert!(!allowed(&parked, &now).iter().any(enrols));
+    }
+}
+
+/// S1: a session that is old, or any proof that is no password, enrols no first factor.
+fn sec_s01_the_first_factor_takes_a_fresh_password() {
+    let rules = Rules { first_factor_since: Some(NOW), ..whoever_enrols() };
+    let found = |at| Event::SessionFound { user_id: alice(), proven: vec![VerifiedFactor::password(at)] };
+    let old = next(Position::default(), found(NOW - time::Duration::SECOND), &rules, NOW).unwrap();
+    assert_eq!(old.state, State::Unauthenticated);
+    assert_eq!(next(Position::default(), found(NOW), &rules, NOW).unwrap().state, State::MfaEnroll);
+    let again = Event::PasswordAccepted { user_id: alice(), at: NOW };
+    assert_eq!(next(old, again, &rules, NOW).unwrap().state, State::MfaEnroll);
 }

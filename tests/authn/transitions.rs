@@ -15,7 +15,7 @@ use stepgate::{
 use crate::support::{
     Test, TestApp,
     authn::{factor_of, path_of},
-    fixtures::{ALICE, BOB, PASSWORD},
+    fixtures::{ALICE, BOB, OTHER, PASSWORD, WEB},
     http::Response,
 };
 
@@ -36,6 +36,8 @@ pub(crate) fn trials() -> Vec<Test> {
             an_expired_password_must_be_changed,
             a_password_that_will_expire_can_be_changed_later,
             a_trusted_application_gets_the_recovery_token,
+            a_user_who_is_reactivated_sets_a_password_and_gets_in,
+            the_policy_of_the_audience_holds_for_every_beginning,
             a_trusted_application_names_a_device_that_is_remembered,
             a_session_token_of_a_program_is_for_programs,
             every_published_link_works_and_no_other,
@@ -247,6 +249,48 @@ async fn a_trusted_application_gets_the_recovery_token(app: TestApp) {
     assert_eq!(done["status"], "SUCCESS");
     let again = app.authn("/recovery/token", &json!({ "recoveryToken": told["recoveryToken"] })).await;
     refused(&again, 403, "E0000105");
+}
+
+/// authn.md §5.1, activation token: an account that has been used before begins anew as well.
+async fn a_user_who_is_reactivated_sets_a_password_and_gets_in(app: TestApp) {
+    let ssws = app.api_token(Access::Manage).await;
+    let id = app.id_of(ALICE).await;
+    let turn = async |step: &str| {
+        let turned = app.post(&format!("/api/v1/users/{id}/lifecycle/{step}"), &ssws, &json!({})).await;
+        assert_eq!(turned.status, 200, "{step}: {}", turned.text());
+        turned.json()
+    };
+    app.clock.advance(1);
+    turn("deactivate").await;
+    let token = turn("activate?sendEmail=false").await["activationToken"].clone();
+    let begun = app.step("", json!({ "token": token })).await;
+    assert_eq!((&begun["status"], &begun["recoveryType"]), (&json!("PASSWORD_RESET"), &json!("ACCOUNT_ACTIVATION")));
+    app.clock.advance(1);
+    let body = json!({ "stateToken": begun["stateToken"], "newPassword": NEW });
+    let done = app.step(&path_of(&begun["_links"]["next"]), body).await;
+    assert_eq!(done["status"], "SUCCESS", "{done}");
+    assert_eq!(app.step("", json!({ "username": ALICE, "password": NEW })).await["status"], "SUCCESS");
+    refused(&app.authn("", &json!({ "token": token })).await, 401, "E0000004");
+}
+
+/// `audience`: what the policy of an application wants is asked of whoever proved something, however that began.
+async fn the_policy_of_the_audience_holds_for_every_beginning(app: TestApp) {
+    app.seed("authentication_policies:\n  - {name: Web, clients: [web], rules: [{name: All, factor_mode: 2FA}]}\n")
+        .await;
+    let begin = |audience: &str| json!({ "username": ALICE, "password": PASSWORD, "audience": audience });
+    assert_eq!(app.step("", begin(OTHER)).await["status"], "SUCCESS");
+    assert_eq!(app.step("", begin(WEB)).await["status"], "MFA_ENROLL");
+    refused(&app.authn("", &begin("nobody")).await, 400, "E0000001");
+    let ssws = app.api_token(Access::Manage).await;
+    let id = app.id_of(BOB).await;
+    let path = |step: &str| format!("/api/v1/users/{id}/lifecycle/{step}");
+    app.clock.advance(1);
+    app.post(&path("deactivate"), &ssws, &json!({})).await;
+    let activated = app.post(&path("activate?sendEmail=false"), &ssws, &json!({})).await.json();
+    let begun = app.step("", json!({ "token": activated["activationToken"], "audience": WEB })).await;
+    app.clock.advance(1);
+    let body = json!({ "stateToken": begun["stateToken"], "newPassword": NEW });
+    assert_eq!(app.step(&path_of(&begun["_links"]["next"]), body).await["status"], "MFA_ENROLL");
 }
 
 /// authn.md §2, §7; S9: a remembered device stands for the policy's prompt, for its user alone, and adds nothing to `amr`.

@@ -1,19 +1,67 @@
 //! M3, M4, M6: what strangers learn about who exists (ASVS 6.3.8).
 
 use serde_json::json;
-use stepgate::model::{policy::PasswordRules, policy_set::PasswordAction};
+use stepgate::model::{policy::PasswordRules, policy_set::PasswordAction, user::UserStatus};
 
-use crate::support::{
-    Test, TestApp,
-    fixtures::{ALICE, PASSWORD},
+use crate::{
+    support::{
+        Test, TestApp,
+        factor::PHONE,
+        fixtures::{ALICE, PASSWORD},
+    },
+    user::edit,
 };
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![sqlite:
+        sec_m01_a_login_that_nobody_has_costs_what_a_user_s_does,
+        sec_m03_what_becomes_of_a_user_is_not_seen_before_the_code,
         sec_m03_a_recovery_looks_the_same_for_strangers,
         sec_m04_factors_are_told_after_the_password_only,
         sec_m06_a_lock_is_told_to_nobody_but_who_knows_the_password,
     ]
+}
+
+/// M1: charging an attempt is a durable write, whoever it is about.
+async fn sec_m01_a_login_that_nobody_has_costs_what_a_user_s_does(app: TestApp) {
+    let charged = async |login: &str| {
+        let key = format!("login:{}", stepgate::secret::TokenHash::of(login).encoded());
+        let used = stepgate::store::factor_budget::find(&app.app.db, &key, app.app.now()).await.unwrap();
+        used.map_or(0, |used| used.used)
+    };
+    for times in 1..=3 {
+        let stranger = json!({ "username": " Nobody@Example.com ", "password": "wrong" });
+        assert_eq!(app.authn("", &stranger).await.status, 401);
+        assert_eq!(charged("nobody@example.com").await, times);
+    }
+    app.authn("", &json!({ "username": ALICE, "password": "wrong" })).await;
+    assert_eq!(charged(ALICE).await, 0, "a user has a counter already");
+}
+
+/// M3: a transaction that waits for a code speaks of nobody: not even the end of its user ends it.
+async fn sec_m03_what_becomes_of_a_user_is_not_seen_before_the_code(app: TestApp) {
+    let rules = PasswordRules { recovery_sms: true, ..PasswordRules::default() };
+    app.password_rules(rules, PasswordAction::default()).await;
+    app.factors_of(ALICE).await.sent("sms", PHONE).await;
+    let ask = |login: &str| json!({ "username": login, "factorType": "SMS" });
+    let known = app.step("/recovery/password", ask(ALICE)).await;
+    let unknown = app.step("/recovery/password", ask("nobody@example.com")).await;
+    let code = app.mailbox().code_for(PHONE).await;
+    app.clock.advance(1);
+    let cut = app.app.now();
+    edit(&app, ALICE, |user| {
+        user.status = UserStatus::Suspended;
+        user.not_before = cut;
+    })
+    .await;
+    for begun in [&known, &unknown] {
+        let looked = app.step("", json!({ "stateToken": begun["stateToken"] })).await;
+        assert_eq!(looked["status"], "RECOVERY_CHALLENGE");
+        assert!(looked["_embedded"].get("user").is_none(), "{looked}");
+        let body = json!({ "stateToken": begun["stateToken"], "passCode": code });
+        let refused = app.authn("/recovery/factors/SMS/verify", &body).await;
+        assert_eq!((refused.status, refused.json()["errorCode"].clone()), (403, json!("E0000068")));
+    }
 }
 
 /// M3: the same answer for a user and for nobody, by mail and by phone; only the mailbox knows.

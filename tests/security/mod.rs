@@ -13,6 +13,7 @@ mod code;
 mod connections;
 mod device;
 mod dpop;
+mod enrolment;
 mod enumeration;
 mod factor_lifecycle;
 mod framing;
@@ -31,6 +32,8 @@ mod refresh;
 mod registration;
 mod request_object;
 mod sign_in;
+mod sign_in_race;
+mod step_up;
 mod throttling;
 mod token_exchange;
 mod traps;
@@ -53,6 +56,7 @@ pub(crate) fn trials() -> Vec<Test> {
         device::trials(),
         dpop::trials(),
         framing::trials(),
+        enrolment::trials(),
         enumeration::trials(),
         factor_lifecycle::trials(),
         input::trials(),
@@ -70,6 +74,8 @@ pub(crate) fn trials() -> Vec<Test> {
         request_object::trials(),
         registration::trials(),
         sign_in::trials(),
+        sign_in_race::trials(),
+        step_up::trials(),
         throttling::trials(),
         token_exchange::trials(),
         traps::trials(),

@@ -44,7 +44,8 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_o07_codes_and_seeds_are_nowhere,
             sec_n03_failures_of_factors_and_passwords_count_apart,
             sec_s07_an_administrator_who_resets_ends_what_was_proved,
-            sec_s07_a_removed_factor_ends_the_sessions;
+            sec_s07_a_removed_factor_ends_the_sessions,
+            sec_s07_a_phone_that_an_administrator_replaces_is_reset;
     ]
 }
 
@@ -495,6 +496,26 @@ async fn sec_s07_an_administrator_who_resets_ends_what_was_proved(app: TestApp) 
     assert_eq!(refreshed.json()["error"], "invalid_grant");
     assert_eq!(app.introspect(tokens["access_token"].as_str().unwrap()).await["active"], false);
     assert!(app.logged("user.mfa.factor.reset_all", None).await);
+    assert_eq!(app.mailbox().all(ALICE).await.len(), before + 1);
+}
+
+/// A phone that takes the place of another one is a reset of that one.
+async fn sec_s07_a_phone_that_an_administrator_replaces_is_reset(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    alice.sent("sms", PHONE).await;
+    let tokens = app.tokens(WEB, "openid offline_access", ALICE).await;
+    let before = app.mailbox().all(ALICE).await.len();
+    app.clock.advance(1);
+    let body = json!({"factorType": "sms", "provider": "OKTA", "profile": { "phoneNumber": "+4930123456" }});
+    assert_eq!(alice.post("/factors?updatePhone=true", &body).await.status, 200);
+    assert_eq!(app.introspect(tokens["access_token"].as_str().unwrap()).await["active"], false);
+    assert!(app.logged("user.mfa.factor.deactivate", None).await);
+    assert_eq!(app.mailbox().all(ALICE).await.len(), before + 1);
+    // What was not completed ends nothing.
+    let tokens = app.tokens(WEB, "openid offline_access", ALICE).await;
+    app.clock.advance(31);
+    assert_eq!(alice.post("/factors?updatePhone=true", &body).await.status, 200);
+    assert_eq!(app.introspect(tokens["access_token"].as_str().unwrap()).await["active"], true);
     assert_eq!(app.mailbox().all(ALICE).await.len(), before + 1);
 }
 

@@ -22,10 +22,7 @@ use crate::{
         primary::{Credentials, submit_password, with_activation_token, with_password},
     },
     id::ClientId,
-    model::assurance::{Assurance, AuthenticationRequirement},
-    model::policy::Access,
     syslog::Caller,
-    user::policies::PolicyFacts,
 };
 
 /// The endpoints.
@@ -80,8 +77,8 @@ impl Primary {
         let start = Start {
             options: asked.options()?,
             relay_state: asked.text("relayState")?.map(ToOwned::to_owned),
-            requirement: requirement(&asked, username).await?,
-            token: None,
+            audience: audience(&asked).await?,
+            ..Start::default()
         };
         if let Some(token) = asked.text("token")?.filter(|_| username.is_none()) {
             return asked.answer(with_activation_token(asked.app, &visitor, token, start).await);
@@ -103,38 +100,14 @@ impl Primary {
     }
 }
 
-/// What the application wants that the user is on the way to (`audience`).
-async fn requirement(
-    asked: &Asked<'_>,
-    username: Option<&str>,
-) -> Result<AuthenticationRequirement, Response> {
-    let none = AuthenticationRequirement::default();
-    let Some(audience) = asked.text("audience")? else { return Ok(none) };
-    let unknown = || {
-        Envelope::invalid(StatusCode::BAD_REQUEST, "authRequest")
-            .because("audience: The application is not known.")
-            .respond()
-    };
-    let app = asked.app;
-    let client = app.clients.find(&app.db, &ClientId::new(audience)).await.map_err(failed)?;
-    let client = client.filter(|client| client.is_active()).ok_or_else(unknown)?;
-    let Some(user) = user(asked, username).await? else { return Ok(none) };
-    let facts = PolicyFacts::load(app, &user.id).await.map_err(failed)?;
-    let decided = facts.set.for_app(&client.id, &facts.subject(&user.id, asked.caller.ip));
-    // A user who may not use it learns that from the application; nothing about the login is told here.
-    Ok(match decided.access {
-        Access::Allow => none.and(Assurance::of_session(decided.assurance)),
-        Access::Deny => none,
-    })
-}
-
-async fn user(
-    asked: &Asked<'_>,
-    username: Option<&str>,
-) -> Result<Option<crate::model::user::User>, Response> {
-    let key = username.and_then(|login| crate::user::login::LoginKey::normalize(login.trim()).ok());
-    match key {
-        Some(key) => crate::store::user::find_by_login(&asked.app.db, key.as_str()).await.map_err(failed),
-        None => Ok(None),
+/// The application that the user is on the way to.
+async fn audience(asked: &Asked<'_>) -> Result<Option<ClientId>, Response> {
+    let Some(audience) = asked.text("audience")? else { return Ok(None) };
+    let id = ClientId::new(audience);
+    let client = asked.app.clients.find(&asked.app.db, &id).await.map_err(failed)?;
+    if client.is_some_and(|client| client.is_active()) {
+        return Ok(Some(id));
     }
+    let unknown = Envelope::invalid(StatusCode::BAD_REQUEST, "authRequest");
+    Err(unknown.because("audience: The application is not known.").respond())
 }

@@ -104,7 +104,6 @@ fn pending(app: &App, pending: &Pending) -> Value {
         State::Unauthenticated
         | State::PasswordWarn
         | State::PasswordExpired
-        | State::LockedOut
         | State::MfaEnroll
         | State::MfaEnrollActivate { .. }
         | State::MfaRequired
@@ -142,7 +141,6 @@ fn links(app: &App, pending: &Pending) -> Value {
                 add("next", link(app, Some("resetPassword"), "/credentials/reset_password"));
             }
             Action::AnswerRecovery => add("next", link(app, Some("answer"), "/recovery/answer")),
-            Action::Unlock => add("next", link(app, Some("unlock"), "/recovery/unlock")),
             Action::VerifyRecovery(channel) => {
                 let path = format!("/recovery/factors/{}/verify", channel.as_str());
                 add("next", link(app, Some("verify"), &path));
@@ -217,7 +215,7 @@ fn embedded(app: &App, pending: &Pending) -> Value {
             add("policy", policy);
         }
         State::MfaEnroll => {
-            let left = facts.rules.left_to_enrol(position);
+            let left = facts.rules.offered(position);
             let has = facts.factors.iter().filter(|factor| factor.is_active());
             let has = has.map(|factor| offered(app, (factor.kind, Requirement::Optional), "ACTIVE"));
             let offers = left.iter().map(|offer| offered(app, *offer, "NOT_SETUP"));
@@ -251,7 +249,6 @@ fn embedded(app: &App, pending: &Pending) -> Value {
         State::Unauthenticated
         | State::Recovery { .. }
         | State::RecoveryChallenge { .. }
-        | State::LockedOut
         | State::Success => {}
     }
     Value::Object(embedded)

@@ -10,6 +10,8 @@ pub mod navigation;
 pub mod primary;
 pub mod recovery;
 
+use time::OffsetDateTime;
+
 use super::{
     action::{Action, allowed},
     event::Event as Fact,
@@ -26,9 +28,9 @@ use crate::{
     cache::Count,
     factor::{Activation, FactorError},
     fault::Fault,
-    id::{TransactionId, UserId},
+    id::{ClientId, TransactionId, UserId},
     model::{
-        assurance::AuthenticationRequirement,
+        assurance::{Assurance, AuthenticationRequirement},
         policy::Access,
         session::{Session, VerifiedFactor},
         user::{User, UserStatus},
@@ -40,10 +42,10 @@ use crate::{
         unit::{Outcome, Unit},
     },
     syslog::{Caller, Event, EventType},
-    user::{password::PasswordError, recovery::RecoveryError, unlock},
+    user::{password::PasswordError, policies::PolicyFacts, recovery::RecoveryError, unlock},
 };
 
-pub use primary::{PasswordAttempt, Proof, SignInError, SignedIn, password, password_alone};
+pub use primary::{Proof, SignInError, SignedIn, password_alone};
 
 /// Who takes a step, and through which face.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +68,15 @@ pub enum Face<'a> {
     Api(&'a BoundTo),
 }
 
-impl Visitor<'_> {
+impl<'a> Visitor<'a> {
+    /// The live session of a browser.
+    pub fn session(&self) -> Option<&'a Session> {
+        match self.face {
+            Face::Page(session) => session,
+            Face::Api(_) => None,
+        }
+    }
+
     /// Whether it is an application that administrators trust.
     fn is_trusted(&self) -> bool {
         matches!(self.face, Face::Api(BoundTo::TrustedApplication))
@@ -80,6 +90,8 @@ pub struct Start {
     pub options: Options,
     /// What the caller wants proved beyond what policy does.
     pub requirement: AuthenticationRequirement,
+    /// The application that the user is on the way to, whose policy wants its part proved as well.
+    pub audience: Option<ClientId>,
     /// What the caller wants to be told at the end.
     pub relay_state: Option<String>,
     /// The state token to use; absent: a fresh one. What was left unfinished under it ends.
@@ -229,9 +241,8 @@ impl Step {
     }
 }
 
-/// A transaction that begins, with nobody in it yet.
-fn begin(app: &App, start: Start) -> Transaction {
-    let now = app.now();
+/// A transaction that began before anything was read: whatever happens to the user since then, ends it.
+fn begin(app: &App, start: Start, began_at: OffsetDateTime) -> Transaction {
     let token = start.token.unwrap_or_else(|| opaque_token(app.random.as_ref()));
     let context = Context {
         options: start.options,
@@ -239,9 +250,24 @@ fn begin(app: &App, start: Start) -> Transaction {
         relay_state: start.relay_state,
         browser: Browser::Unknown,
         remember: Remember::No,
-        counts_from: now,
+        session: None,
+        counts_from: began_at,
     };
-    Transaction::new(TransactionId::generate(app.random.as_ref()), token, context, now)
+    Transaction::new(TransactionId::generate(app.random.as_ref()), token, context, began_at)
+}
+
+/// Adds what the application wants that the user is on the way to. Asked only of a user who proved something: whoever did not
+/// learns nothing, not even by the time it takes (security rule M1).
+async fn on_the_way(app: &App, start: Start, user: &UserId, caller: &Caller) -> Result<Start, Fault> {
+    let Some(audience) = &start.audience else { return Ok(start) };
+    let facts = PolicyFacts::load(app, user).await?;
+    let decided = facts.set.for_app(audience, &facts.subject(user, caller.ip));
+    // A user who may not use it learns that from the application; nothing about the login is told here.
+    let requirement = match decided.access {
+        Access::Allow => start.requirement.and(Assurance::of_session(decided.assurance)),
+        Access::Deny => start.requirement,
+    };
+    Ok(Start { requirement, audience: None, ..start })
 }
 
 /// Adds what is known of a user to a transaction. Whom policy does not let in goes no further.
@@ -261,25 +287,38 @@ async fn load(app: &App, visitor: &Visitor<'_>, token: &str) -> Result<Step, Aut
     let stored = store::authn_transaction::find(&app.db, &TokenHash::of(token), now).await?;
     let stored = stored.ok_or(AuthnError::Token)?;
     let transaction = Transaction::open(&stored, token, now)?.ok_or(AuthnError::Token)?;
-    let Some(id) = &transaction.position.user_id else {
+    let raised = transaction.context.session.as_ref();
+    if raised.is_some_and(|raised| visitor.session().is_none_or(|session| session.id != *raised)) {
+        // T5: what its session proved is nothing without it.
+        return Err(ended(app, &transaction, AuthnError::Token).await?);
+    }
+    let known = match &transaction.position.state {
+        // Whose code it is makes no difference before it was right, not even one of time (security rule M3).
+        State::RecoveryChallenge { .. } => None,
+        _ => transaction.position.user_id.as_ref(),
+    };
+    let Some(id) = known else {
         return Ok(Step { transaction, facts: Facts::of_nobody(), activation: None });
     };
     let user = store::user::find(&app.db, id).await?;
+    // N4: what ends the user's sign-ins ends the ones that are under way.
     match standing(app, &transaction, user.as_ref()) {
         Standing::Good => {}
-        refused @ (Standing::Cut | Standing::Locked) => {
-            // N4: what ends the user's sign-ins ends the ones that are under way.
-            let unit = Unit::new().change(store::authn_transaction::remove(&transaction.id));
-            app.db.writer().commit(unit).await?;
-            let locked = refused == Standing::Locked;
-            return Err(if locked { AuthnError::Locked } else { AuthnError::Token });
-        }
+        Standing::Locked => return Err(ended(app, &transaction, AuthnError::Locked).await?),
+        Standing::Cut => return Err(ended(app, &transaction, AuthnError::Token).await?),
     }
     let step = step_of(app, visitor, transaction, user.ok_or(AuthnError::Token)?).await?;
     if step.position().purpose == Purpose::SignIn && step.facts.policies.session.access == Access::Deny {
         return Err(AuthnError::Refused);
     }
     Ok(step)
+}
+
+/// Ends a transaction that cannot go on.
+async fn ended(app: &App, transaction: &Transaction, why: AuthnError) -> Result<AuthnError, Fault> {
+    let unit = Unit::new().change(store::authn_transaction::remove(&transaction.id));
+    app.db.writer().commit(unit).await?;
+    Ok(why)
 }
 
 /// Whether the user of a transaction may go on.
@@ -391,10 +430,6 @@ async fn finish(
     let now = app.now();
     let Step { transaction, facts, .. } = step;
     let position = &transaction.position;
-    if position.state == State::LockedOut {
-        commit(app, &transaction, transaction.complete(unit), lost).await?;
-        return Ok(Reply::LockedOut);
-    }
     let user = facts.user.ok_or(AuthnError::NotAllowed)?;
     let (unit, gain) = match position.purpose {
         Purpose::Recovery(kind) => {
@@ -424,6 +459,7 @@ async fn finish(
                         previous,
                         caller: visitor.caller,
                     };
+                    // Of a session that is raised this claims that it has not ended meanwhile.
                     let (unit, opened) = sso::open(app, unit, opening).await?;
                     let event =
                         Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
@@ -461,13 +497,8 @@ async fn finish(
 }
 
 /// Adds that the user signed in here: only whoever proved everything makes a browser known.
-fn known(
-    unit: Unit,
-    user: &User,
-    context: &Context,
-    (device, now): (Option<&str>, time::OffsetDateTime),
-) -> Unit {
-    let unit = unit.change(store::user::touch_last_login(&user.id, now));
+fn known(unit: Unit, user: &User, context: &Context, (device, now): (Option<&str>, OffsetDateTime)) -> Unit {
+    let unit = unit.precede(store::user::claim_login(user, now));
     match (device, context.browser) {
         (Some(device), Browser::Known) => {
             unit.change(store::known_device::refresh(&user.id, &TokenHash::of(device), now))

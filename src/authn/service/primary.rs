@@ -3,14 +3,14 @@
 use time::OffsetDateTime;
 
 use super::{
-    AuthnError, Effect, Face, Gain, Reply, Start, Step, Success, Visitor, begin, load, may_sign_in, settle,
-    step_of,
+    AuthnError, Effect, Face, Reply, Start, Step, Visitor, begin, load, may_sign_in, on_the_way,
+    recovery::follow, settle, step_of,
 };
 use crate::{
     app::App,
     authn::{
         action::Action,
-        event::{Event as Fact, HasPassword},
+        event::Event as Fact,
         state::{RecoveryKind, State},
         transaction::Browser,
         transition::{StepError, next},
@@ -61,12 +61,13 @@ pub async fn with_password(
     credentials: Credentials<'_>,
     start: Start,
 ) -> Result<Reply, AuthnError> {
-    let proved = prove(app, visitor, credentials).await?;
-    let mut transaction = begin(app, start);
-    let right = match proved {
+    let began_at = app.now();
+    let right = match prove(app, visitor, credentials).await? {
         Proved::Right(right) => *right,
         Proved::Locked => return Ok(Reply::LockedOut),
     };
+    let start = on_the_way(app, start, &right.user.id, visitor.caller).await?;
+    let mut transaction = begin(app, start, began_at);
     transaction.context.browser = right.browser;
     let step = step_of(app, visitor, transaction, right.user.clone()).await?;
     submit(app, visitor, step, (credentials, right)).await
@@ -112,11 +113,13 @@ pub async fn with_session(
     session: &Session,
     start: Start,
 ) -> Result<Reply, AuthnError> {
+    let began_at = app.now();
     let user = store::user::find(&app.db, &session.user_id).await?;
     let user = user
         .filter(|user| user.is_active() && session.outlives(user.not_before))
         .ok_or(AuthnError::Refused)?;
-    let mut transaction = begin(app, start);
+    let mut transaction = begin(app, start, began_at);
+    transaction.context.session = Some(session.id.clone());
     // The browser proved more than a password before: guesses of strangers do not end what it begins.
     transaction.context.browser = Browser::Known;
     let fact = Fact::SessionFound { user_id: user.id.clone(), proven: session.factors.clone() };
@@ -135,19 +138,20 @@ pub async fn with_activation_token(
     activation_token: &str,
     start: Start,
 ) -> Result<Reply, AuthnError> {
-    let now = app.now();
-    let found = match token::find(app, activation_token).await {
-        Ok(found) if found.token.kind == RecoveryKind::AccountActivation => found,
-        // A token of another kind, and why one no longer counts, is nobody's business here.
-        Ok(_) | Err(RecoveryError::Unknown | RecoveryError::Spent) => return Err(AuthnError::Refused),
-        Err(error) => return Err(error.into()),
+    let began_at = app.now();
+    let reply = match token::find(app, activation_token).await {
+        Ok(found) if found.token.kind == RecoveryKind::AccountActivation => {
+            follow(app, visitor, found, (start, began_at)).await
+        }
+        // A token of another kind is none here.
+        Ok(_) => Err(AuthnError::Refused),
+        Err(error) => Err(error.into()),
     };
-    let unit = Unit::new().claim(found.consume(now));
-    let has = if found.user.password_hash.is_some() { HasPassword::Yes } else { HasPassword::No };
-    let fact = Fact::ActivationAccepted { user_id: found.user.id.clone(), password: has, at: now };
-    let step = step_of(app, visitor, begin(app, start), found.user).await?;
-    admitted(app, visitor, &step).await?;
-    settle(app, visitor, step, Effect { fact, unit, lost: AuthnError::Refused }).await
+    match reply {
+        // Why one no longer counts is nobody's business here.
+        Err(AuthnError::Recovery(RecoveryError::Unknown | RecoveryError::Spent)) => Err(AuthnError::Refused),
+        reply => reply,
+    }
 }
 
 async fn submit(
@@ -163,26 +167,12 @@ async fn submit(
 }
 
 /// Whom the global session policy does not let in learns no more than somebody with a wrong password.
-async fn admitted(app: &App, visitor: &Visitor<'_>, step: &Step) -> Result<(), AuthnError> {
+pub(super) async fn admitted(app: &App, visitor: &Visitor<'_>, step: &Step) -> Result<(), AuthnError> {
     if step.facts.policies.session.access == Access::Allow {
         return Ok(());
     }
     refuse(app, visitor.caller, (step.facts.user.as_ref(), None), "policy_deny").await?;
     Err(AuthnError::Refused)
-}
-
-/// What a user typed, and in which browser.
-pub struct PasswordAttempt<'a> {
-    /// The login as it was typed.
-    pub login: &'a str,
-    /// The password as it was typed.
-    pub password: Secret<String>,
-    /// The cookie that tells browsers apart.
-    pub device: &'a str,
-    /// The live session of this browser, if any.
-    pub session: Option<&'a Session>,
-    /// Who sent it.
-    pub caller: &'a Caller,
 }
 
 /// Somebody signed in.
@@ -231,24 +221,6 @@ impl From<AuthnError> for SignInError {
     }
 }
 
-/// Signs in with nothing but a password.
-///
-/// # Errors
-/// Nobody signed in, for whatever reason.
-pub async fn password(app: &App, attempt: PasswordAttempt<'_>) -> Result<SignedIn, SignInError> {
-    let PasswordAttempt { login, password, device, session, caller } = attempt;
-    let visitor = Visitor { caller, device: Some(device), face: Face::Page(session) };
-    let credentials = Credentials { login, password: &password };
-    match with_password(app, &visitor, credentials, Start::default()).await? {
-        Reply::Success(success) => match *success {
-            Success { user, gain: Gain::Session(opened), .. } => Ok(SignedIn { user, opened: *opened }),
-            Success { gain: Gain::SessionToken(_) | Gain::Recovered(_), .. } => Err(SignInError::Refused),
-        },
-        Reply::Pending(_) => Err(SignInError::Incomplete),
-        Reply::LockedOut => Err(SignInError::Refused),
-    }
-}
-
 /// A user who proved a password without a browser: there is no session.
 pub struct Proof {
     /// The user.
@@ -272,10 +244,12 @@ pub async fn password_alone(
     let device = opaque_token(app.random.as_ref());
     let visitor = Visitor { caller, device: Some(device.expose()), face: Face::Page(None) };
     let credentials = Credentials { login, password: &password };
+    let began_at = app.now();
     let Proved::Right(right) = prove(app, &visitor, credentials).await? else {
         return Err(SignInError::Refused);
     };
-    let step = step_of(app, &visitor, begin(app, Start::default()), right.user.clone()).await?;
+    let transaction = begin(app, Start::default(), began_at);
+    let step = step_of(app, &visitor, transaction, right.user.clone()).await?;
     admitted(app, &visitor, &step).await?;
     let fact = Fact::PasswordAccepted { user_id: right.user.id.clone(), at: right.at };
     let position = match next(step.transaction.position, fact, &step.facts.rules, app.now()) {
@@ -286,9 +260,11 @@ pub async fn password_alone(
         }
     };
     let now = app.now();
-    let unit = forgiven(&right, None, now).change(store::user::touch_last_login(&right.user.id, now));
+    let unit = forgiven(&right, None, now).claim(store::user::claim_login(&right.user, now));
     let unit = rehashed(app, unit, credentials, &right).await;
-    app.db.writer().commit(unit).await?;
+    if app.db.writer().commit(unit).await? != Outcome::Won {
+        return Err(SignInError::Refused);
+    }
     metrics::counter!("logins_total", "outcome" => "success").increment(1);
     Ok(Proof { user: right.user, factors: position.proven })
 }
@@ -320,7 +296,11 @@ async fn prove(app: &App, visitor: &Visitor<'_>, credentials: Credentials<'_>) -
     let now = app.now();
     let looked_at = match &user {
         Some(user) => look(app, visitor, user, now).await?,
-        None => Look::Away("unknown_user"),
+        None => {
+            let device = visitor.device.map(TokenHash::of);
+            attempt::charge_stranger(app, key.as_ref(), device.as_ref(), now).await?;
+            Look::Away("unknown_user")
+        }
     };
     // The same work whoever it is: a user that is unknown, locked or not active costs one hash as well.
     let hash = match (&user, looked_at) {
@@ -467,8 +447,8 @@ async fn refuse(
         }
         unit = unit.row(event.row(caller, app.random.as_ref(), now));
     }
-    if let Some(user) = user
-        && newly_locked(app, &user.id, user, now).await?
+    if newly_locked(app, user, now).await?
+        && let Some(user) = user
     {
         let event = Event::failure(EventType::AccountLock, "too_many_failures").user(&user.id);
         unit = unit.row(event.row(caller, app.random.as_ref(), now));
@@ -478,12 +458,13 @@ async fn refuse(
 }
 
 /// Whether the user was locked while this attempt was looked at, and nobody said so yet: of a parallel burst all attempts
-/// find the lock that one of them set.
-async fn newly_locked(app: &App, id: &UserId, before: &User, now: OffsetDateTime) -> Result<bool, Fault> {
-    if !lockout::may_try(&before.lock, now) {
+/// find the lock that one of them set. For nobody the same is looked up as for a user (security rule M1).
+async fn newly_locked(app: &App, before: Option<&User>, now: OffsetDateTime) -> Result<bool, Fault> {
+    if before.is_some_and(|before| !lockout::may_try(&before.lock, now)) {
         return Ok(false);
     }
-    let after = store::user::find(&app.db, id).await?;
+    let id = before.map_or_else(|| UserId::new("-"), |before| before.id.clone());
+    let after = store::user::find(&app.db, &id).await?;
     let locked_until = after.and_then(|after| after.lock.locked_until).filter(|until| *until > now);
     Ok(locked_until.is_some_and(|until| app.repeats.note(&format!("lock\n{id}\n{until}"), now).is_some()))
 }

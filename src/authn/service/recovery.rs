@@ -2,12 +2,15 @@
 
 use time::OffsetDateTime;
 
-use super::{AuthnError, Effect, Reply, Start, Step, Visitor, begin, load, settle, step_of};
+use super::{
+    AuthnError, Effect, Reply, Standing, Start, Step, Visitor, begin, ended, load, on_the_way,
+    primary::admitted, settle, standing, step_of,
+};
 use crate::{
     app::App,
     authn::{
         action::Action,
-        event::{Event as Fact, HasPassword},
+        event::Event as Fact,
         facts::Facts,
         state::{PhoneChannel, Purpose, RecoveryKind},
     },
@@ -19,7 +22,8 @@ use crate::{
         recovery::{
             RecoveryError,
             begin::{self as ways, Begun},
-            code, question, token,
+            code, question,
+            token::{self, Found},
         },
     },
 };
@@ -89,15 +93,13 @@ pub async fn start(
             Ok(Begin::Mailed)
         }
         Way::Phone(channel) => {
-            let mut transaction = begin(app, start);
+            let mut transaction = begin(app, start, app.now());
             let asked = ways::Channel::Phone(channel, &transaction.id);
             let Begun { user, unit } = ways::begin(app, login, (kind, asked), visitor.caller).await?;
             transaction.position.purpose = Purpose::Recovery(kind);
-            let user_id = user.as_ref().map(|user| user.id.clone());
-            let step = match user {
-                Some(user) => step_of(app, visitor, transaction, user).await?,
-                None => Step { transaction, facts: Facts::of_nobody(), activation: None },
-            };
+            let user_id = user.map(|user| user.id);
+            // Nothing is loaded for a user that is not for a stranger (security rule M3).
+            let step = Step { transaction, facts: Facts::of_nobody(), activation: None };
             let fact = Fact::RecoveryStarted { user_id, kind, channel };
             let lost = RecoveryError::SentRecently(channel).into();
             Ok(Begin::Sent(settle(app, visitor, step, Effect { fact, unit, lost }).await?))
@@ -118,8 +120,12 @@ pub async fn verify(
     let step = load(app, visitor, state_token).await?;
     step.check(&Action::VerifyRecovery(channel))?;
     let verified = code::verify(app, &step.transaction.id, passcode, visitor.caller).await?;
-    let fact = Fact::RecoveryProved { user_id: verified.user.id, kind: verified.kind };
+    if standing(app, &step.transaction, Some(&verified.user)) != Standing::Good {
+        return Err(ended(app, &step.transaction, AuthnError::Token).await?);
+    }
+    let fact = Fact::RecoveryProved { user_id: verified.user.id.clone(), kind: verified.kind };
     let lost = RecoveryError::WrongCode.into();
+    let step = step_of(app, visitor, step.transaction, verified.user).await?;
     settle(app, visitor, step, Effect { fact, unit: verified.unit, lost }).await
 }
 
@@ -153,23 +159,33 @@ pub async fn with_token(
     recovery_token: &str,
     start: Start,
 ) -> Result<Reply, AuthnError> {
-    let now = app.now();
+    let began_at = app.now();
     let found = token::find(app, recovery_token).await?;
+    follow(app, visitor, found, (start, began_at)).await
+}
+
+/// Goes on with a token that was found.
+pub(super) async fn follow(
+    app: &App,
+    visitor: &Visitor<'_>,
+    found: Found,
+    (start, began_at): (Start, OffsetDateTime),
+) -> Result<Reply, AuthnError> {
     let (user_id, kind) = (found.user.id.clone(), found.token.kind);
-    let unit = Unit::new().claim(found.consume(now));
-    let mut transaction = begin(app, start);
+    let unit = Unit::new().claim(found.consume(app.now()));
+    let start = on_the_way(app, start, &user_id, visitor.caller).await?;
+    let mut transaction = begin(app, start, began_at);
     let fact = match kind {
         RecoveryKind::Password | RecoveryKind::Unlock => {
             transaction.position.purpose = Purpose::Recovery(kind);
             Fact::RecoveryProved { user_id, kind }
         }
-        RecoveryKind::AccountActivation => {
-            let has = found.user.password_hash.is_some();
-            let password = if has { HasPassword::Yes } else { HasPassword::No };
-            Fact::ActivationAccepted { user_id, password, at: now }
-        }
+        RecoveryKind::AccountActivation => Fact::ActivationAccepted { user_id },
     };
     let step = step_of(app, visitor, transaction, found.user).await?;
+    if kind == RecoveryKind::AccountActivation {
+        admitted(app, visitor, &step).await?;
+    }
     settle(app, visitor, step, Effect { fact, unit, lost: RecoveryError::Spent.into() }).await
 }
 

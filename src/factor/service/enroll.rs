@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use time::Duration;
 
-use super::{TIME_STEP, announced, challenge::send, is_phone, list, open, seal, settings};
+use super::{TIME_STEP, announced, challenge::send, is_phone, list, open, reset::displaced, seal, settings};
 use crate::{
     app::App,
     factor::{
@@ -76,6 +76,9 @@ pub async fn enroll(
     let stored = Stored { factor, secret: made.secret, counter: None };
     let qr_token = made.activation.as_ref().map(|activation| TokenHash::of(activation.qr_token.expose()));
     let mut unit = Unit::new().claim(store::factor::claim_insert(&stored, qr_token.as_ref(), displaces)?);
+    if let Some(same) = same.filter(|same| same.status != FactorStatus::PendingActivation) {
+        unit = displaced(app, unit, user, same, caller).await?;
+    }
     let factor = stored.factor;
     if active {
         unit = announced(app, unit, user, &factor, caller)?;

@@ -21,11 +21,28 @@ use crate::{
 /// # Errors
 /// The message to the user could not be sealed.
 pub fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
+    gone(app, Unit::new().claim(store::factor::claim_remove(&user.id, &factor.id)), user, factor, caller)
+}
+
+/// Adds what goes with a factor that counted and in whose place an administrator puts another: the same as with one that is
+/// reset (security rule S7).
+///
+/// # Errors
+/// The database failed, or a message could not be sealed.
+pub(super) async fn displaced(
+    app: &App,
+    unit: Unit,
+    user: &User,
+    factor: &Factor,
+    caller: &Caller,
+) -> Result<Unit, Fault> {
+    ended(app, gone(app, unit, user, factor, caller)?, user).await
+}
+
+/// Adds what goes with a factor: its challenges; the system log and, if it counted, its user are told.
+fn gone(app: &App, unit: Unit, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
     let row = event(EventType::MfaFactorDeactivate, factor).row(caller, app.random.as_ref(), app.now());
-    let unit = Unit::new()
-        .claim(store::factor::claim_remove(&user.id, &factor.id))
-        .change(factor_challenge::remove(&factor.id))
-        .row(row);
+    let unit = unit.change(factor_challenge::remove(&factor.id)).row(row);
     if factor.status == FactorStatus::PendingActivation {
         return Ok(unit);
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::App,
     authorize::{
-        dispatch::{Journey, deny, dispatch},
+        dispatch::{Journey, Step, deny, dispatch},
         flow::{Ending, Flow, FlowError},
     },
     cache::servers::ServerState,
@@ -90,11 +90,18 @@ impl Waiting {
         visit.html(status, headers, markup)
     }
 
+    /// What is due next, as the dispatcher says.
+    ///
+    /// # Errors
+    /// The flow cannot go on, or a fault.
+    pub(super) async fn due(&self, visit: &Visit<'_>) -> Result<Step, FlowError> {
+        let journey = Journey::Frozen(&self.flow);
+        dispatch(visit.app, &self.server, &self.client, journey, &visit.browser()).await
+    }
+
     /// Goes where the dispatcher says, after a form.
     pub(super) async fn go_on(&self, visit: Visit<'_>) -> Response {
-        let browser = visit.browser();
-        let journey = Journey::Frozen(&self.flow);
-        let next = dispatch(visit.app, &self.server, &self.client, journey, &browser).await;
+        let next = self.due(&visit).await;
         step(visit, next, &Method::POST).await
     }
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use poem::{Request, Response};
-use time::Duration;
 
 use crate::{
     api::{
@@ -16,6 +15,7 @@ use crate::{
         },
     },
     app::App,
+    authn::rules::FIRST_FACTOR_AFTER_PASSWORD,
     factor::{Purpose, service},
     model::{
         factor::FactorClass,
@@ -27,8 +27,6 @@ use crate::{
 
 /// How users name themselves.
 const ME: &str = "me";
-/// First factors are enrolled right after a sign-in only (security rule S1).
-const FRESH: Duration = Duration::minutes(5);
 
 /// A request about the factors of a user.
 pub(super) struct Asked {
@@ -117,7 +115,7 @@ pub(super) async fn may_change_factors(app: &App, asked: &Asked) -> Result<(), R
     let allowed = if has_factor {
         proved(FactorClass::Knowledge) && proved(FactorClass::Possession)
     } else {
-        app.now() - session.auth_time <= FRESH
+        app.now() - session.auth_time <= FIRST_FACTOR_AFTER_PASSWORD
     };
     if allowed { Ok(()) } else { Err(Envelope::forbidden().respond()) }
 }

@@ -83,18 +83,27 @@ pub(super) async fn act(
         }
         (Some(ACTION_CHANGE), _) => {
             let (old, new) = (text("oldPassword"), text("newPassword"));
-            credentials::change(app, visitor, token, (&old, &new), revoke(params)).await
+            credentials::change(app, visitor, token, (&old, &new), revoke(visitor, pending, params)).await
         }
         (Some(ACTION_RESET), _) => {
-            credentials::reset(app, visitor, token, &text("newPassword"), revoke(params)).await
+            credentials::reset(app, visitor, token, &text("newPassword"), RevokeSessions::All).await
         }
         (Some(ACTION_ANSWER), _) => recovery::answer(app, visitor, token, &text("answer")).await,
         (_, _) => Err(AuthnError::NotAllowed),
     }
 }
 
-fn revoke(params: &Params) -> RevokeSessions<'static> {
-    if params.one("revokeSessions").is_some() { RevokeSessions::All } else { RevokeSessions::None }
+/// What ends with the old password: everything elsewhere, and not the session that goes on here.
+fn revoke<'a>(visitor: &Visitor<'a>, pending: &Pending, params: &Params) -> RevokeSessions<'a> {
+    if params.one("revokeSessions").is_none() {
+        return RevokeSessions::None;
+    }
+    match visitor.session() {
+        Some(session) if pending.facts.user_id() == Some(&session.user_id) => {
+            RevokeSessions::AllBut(&session.id)
+        }
+        Some(_) | None => RevokeSessions::All,
+    }
 }
 
 fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {

@@ -16,7 +16,7 @@ pub(super) use self::{problem::problem, show::stage};
 use super::{
     answer::{fault_page, flow_error},
     form::{Form, Link},
-    recovery,
+    recovery, step,
     visit::Visit,
     waiting::{Place, Waiting},
 };
@@ -27,6 +27,7 @@ use crate::{
         state::{RecoveryKind, State},
     },
     authorize::{
+        dispatch::Step,
         flow::FlowError,
         step_up::{StepUpError, requirement},
     },
@@ -58,6 +59,11 @@ pub(super) fn start(visit: &Visit<'_>, place: &Place) -> Start {
 /// Begins to raise the session of this browser: just what is missing is asked for (RFC 9470 §5).
 #[handler]
 pub(crate) async fn step_up(Link(visit, waiting): Link<'_, Waiting>) -> Response {
+    // Whoever types the address does not get round what is due before.
+    match waiting.due(&visit).await {
+        Ok(Step::Factor(_)) => {}
+        due => return step(visit, due, &Method::GET).await,
+    }
     let (session, user) = match (visit.session.clone(), visit.user().await) {
         (Some(session), Ok(Some(user))) => (session, user),
         (_, Ok(_)) => return visit.redirect(&waiting.at("/signin")),
@@ -174,7 +180,8 @@ async fn entered(
     visit.save_accounts();
     let before: Vec<_> = visit.session.iter().flat_map(|session| session.factors.clone()).collect();
     let fresh: Vec<_> = proven.iter().filter(|proof| !before.contains(proof)).cloned().collect();
-    let again = fresh.iter().any(|proof| proof.factor_id.is_none());
+    // A factor, or a code in place of one, is no answer to `prompt=login` (Core §3.1.2.1; security rule T4).
+    let again = fresh.iter().any(|proof| !proof.is_beside_password());
     visit.open_session(opened.session, opened.cookie.expose());
     let mut waiting = match place {
         Place::Flow(waiting) => *waiting,

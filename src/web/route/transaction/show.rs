@@ -64,7 +64,6 @@ fn ways(pending: &Pending, kind: Option<FactorKind>) -> Vec<Way> {
             | Action::ResetPassword
             | Action::AnswerRecovery
             | Action::VerifyRecovery(_)
-            | Action::Unlock
             | Action::Enroll(_)
             | Action::Activate(_)
             | Action::Verify(_) => {}
@@ -153,7 +152,7 @@ pub(super) fn show(
             };
             activating::activate(&stage, &activate)
         }
-        State::LockedOut | State::Success => return stopped(visit, place, AuthnError::Token),
+        State::Success => return stopped(visit, place, AuthnError::Token),
     };
     place.page(visit, status, markup)
 }
@@ -237,7 +236,7 @@ fn offers(pending: &Pending) -> Vec<Offer> {
         requirement: Requirement::Optional,
         done: Done::Yes,
     });
-    let left = pending.facts.rules.left_to_enrol(position).into_iter();
+    let left = pending.facts.rules.offered(position).into_iter();
     done.chain(left.map(|(kind, requirement)| Offer { kind, requirement, done: Done::No })).collect()
 }
 
