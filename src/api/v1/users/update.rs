@@ -1,0 +1,93 @@
+//! Changes of what is known of a user.
+
+use http::{StatusCode, header};
+use poem::{Request, Response};
+use serde_json::Map;
+
+use super::{
+    Users, edit, load,
+    refusal::{not_recovered, refusal, weak},
+    rules,
+};
+use crate::{
+    api::{
+        error::okta::Envelope,
+        json_body::JsonBody,
+        v1::{
+            administrator::{Right, administrator},
+            user_document::{Question, UserDocument, UserForm},
+            user_view::etag,
+        },
+    },
+    model::user::User,
+    user::{
+        administration::ProfileChange,
+        password::{self, RevokeSessions, SetBy},
+        recovery,
+    },
+};
+
+impl Users {
+    pub(super) async fn change(
+        &self,
+        request: &Request,
+        id: &str,
+        (body, how): (&JsonBody<UserForm>, ProfileChange),
+    ) -> Result<Response, Response> {
+        let app = self.0.app()?;
+        let who = administrator(app, request, Right::UsersManage).await?;
+        let document = UserDocument::read(body.document()?)?;
+        let user = load(app, &who, id).await?;
+        let attributes = match (document.profile, how) {
+            (Some(attributes), _) => attributes,
+            (None, ProfileChange::Partial) => Map::new(),
+            (None, ProfileChange::Replace) => {
+                let cause = "profile: The field cannot be left blank".to_owned();
+                return Err(Envelope::validation("profile", [cause]).respond());
+            }
+        };
+        let mut units = Vec::new();
+        if let Some(new) = document.password {
+            let rules = rules(app, &user).await?;
+            let how = (SetBy::Administrator, RevokeSessions::All, who.caller());
+            let unit = password::set(app, &user, &new, &rules, how).await;
+            units.push(unit.map_err(|error| weak(&error))?);
+        }
+        if let Some(Question { question, answer }) = document.question {
+            let unit = recovery::question::set(app, &user, &question, &answer, who.caller()).await;
+            units.push(unit.map_err(|error| not_recovered(&error))?);
+        }
+        let mut edit = edit(app, &user.id, &who).await?;
+        precondition(request, &edit.user)?;
+        for unit in units {
+            edit.run(unit).await.map_err(|error| refusal(error, id))?;
+        }
+        let changed = edit.update_profile(&attributes, how).await;
+        let user = changed.map_err(|error| refusal(error, id))?;
+        self.told(request, &user).await
+    }
+}
+
+/// RFC 9110 §13.1.1: a change is made to what was seen, or not at all.
+fn precondition(request: &Request, user: &User) -> Result<(), Response> {
+    let Some(tag) = request.headers().get(header::IF_MATCH) else { return Ok(()) };
+    let text = tag.to_str().unwrap_or_default().trim();
+    let is_tag = |tag: &str| {
+        tag.strip_prefix("W/")
+            .unwrap_or(tag)
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .is_some_and(|inner| !inner.contains('"'))
+    };
+    if text == "*" {
+        return Ok(());
+    }
+    if text.is_empty() || !text.split(',').map(str::trim).all(is_tag) {
+        return Err(Envelope::new(StatusCode::BAD_REQUEST, "E0000242", "The ETag is not valid.").respond());
+    }
+    if text.split(',').map(str::trim).any(|tag| tag == etag(user)) {
+        return Ok(());
+    }
+    let text = "The user was changed since it was read.";
+    Err(Envelope::new(StatusCode::PRECONDITION_FAILED, "E0000231", text).respond())
+}

@@ -1,0 +1,134 @@
+//! Codes and links that are sent.
+
+use time::Duration;
+
+use super::LINK;
+use crate::{
+    app::App,
+    factor::{
+        FactorError, Purpose, attempt, call, code, email,
+        message_budget::{self, Sending},
+        sms,
+    },
+    fault::Fault,
+    id::UserId,
+    message::{self, Content, Destination},
+    model::{
+        factor::{Factor, FactorKind, FactorStatus},
+        user::User,
+    },
+    secret::{TokenHash, opaque_token},
+    store::{
+        factor_budget,
+        factor_challenge::{self, Sent, Subject},
+        unit::Unit,
+    },
+    syslog::Caller,
+};
+
+/// Sends a code for a factor that needs one, in place of any that was sent before; what is sent is in the unit. One that
+/// waits for activation gets another code to activate it.
+///
+/// # Errors
+/// None can be sent now.
+pub async fn challenge(
+    app: &App,
+    user: &User,
+    factor: &Factor,
+    (purpose, caller): (Purpose<'_>, &Caller),
+) -> Result<Unit, FactorError> {
+    challenge_for(app, user, (factor, code::LIFETIME), (purpose, caller)).await
+}
+
+/// The same with the life of the code, at most ten minutes.
+///
+/// # Errors
+/// None can be sent now.
+pub async fn challenge_for(
+    app: &App,
+    user: &User,
+    (factor, lifetime): (&Factor, Duration),
+    (purpose, caller): (Purpose<'_>, &Caller),
+) -> Result<Unit, FactorError> {
+    if !factor.kind.is_sent() {
+        return Err(FactorError::WrongStatus);
+    }
+    match factor.status {
+        FactorStatus::Inactive => return Err(FactorError::Locked),
+        FactorStatus::PendingActivation => {
+            let used = factor_budget::find(&app.db, &activations(&user.id), app.now()).await?;
+            if used.is_some_and(|used| used.used >= attempt::ACTIVATIONS.limit) {
+                return Err(FactorError::TooManyAttempts);
+            }
+        }
+        FactorStatus::Active => {}
+    }
+    send(app, Unit::new(), user, (factor, lifetime), (purpose, caller)).await
+}
+
+pub(super) fn activations(user: &UserId) -> String {
+    format!("activate:{user}")
+}
+
+/// Charges a message, and adds it with its challenge to the unit.
+pub(super) async fn send(
+    app: &App,
+    unit: Unit,
+    user: &User,
+    (factor, lifetime): (&Factor, Duration),
+    (purpose, caller): (Purpose<'_>, &Caller),
+) -> Result<Unit, FactorError> {
+    let to = destination(factor).ok_or_else(|| Fault::stored("factor.profile"))?;
+    if !message::can_send(app, &to) {
+        return Err(FactorError::NotAllowed);
+    }
+    message_budget::charge(app, Sending { kind: factor.kind, to: &to, purpose, caller }).await?;
+    let now = app.now();
+    let lifetime = lifetime.clamp(Duration::SECOND, code::MAX_LIFETIME);
+    let subject = Subject { factor: &factor.id, purpose: purpose.key() };
+    let code = code::draw(app.random.as_ref());
+    let mac = code::mac(&app.derived.factor, subject, code.expose());
+    // A link ends a sign-in; where there is none, there is nothing for it to end.
+    let linked = factor.kind == FactorKind::Email && factor.is_active();
+    let link = match purpose {
+        Purpose::Transaction(_) if linked => Some(opaque_token(app.random.as_ref())),
+        Purpose::Transaction(_) | Purpose::Api | Purpose::Session(_) => None,
+    };
+    let link_hash = link.as_ref().map(|link| TokenHash::of(link.expose()));
+    let sent = Sent {
+        user: &user.id,
+        code_mac: &mac,
+        link: link_hash.as_ref(),
+        created_at: now,
+        expires_at: now + lifetime,
+    };
+    let code = code.expose().clone();
+    let content = if factor.is_active() {
+        // Made from the configured issuer, never from the request (security rule S5).
+        let link = link.map(|token| format!("{}{LINK}?token={}", app.settings.issuer, token.expose()));
+        Content::FactorCode { code, lifetime, link }
+    } else {
+        Content::ActivationCode { code, lifetime }
+    };
+    Ok(unit.change(factor_challenge::begin(subject, &sent)).row(message::row(app, user, to, content)?))
+}
+
+pub(super) fn destination(factor: &Factor) -> Option<Destination> {
+    match factor.kind {
+        FactorKind::Sms => sms::destination(factor),
+        FactorKind::Call => call::destination(factor),
+        FactorKind::Email => email::destination(factor),
+        FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+    }
+}
+
+/// Whether the codes of a kind can reach anybody: where nothing carries them, the kind is not offered.
+pub fn is_offered(app: &App, kind: FactorKind) -> bool {
+    let nobody = String::new;
+    match kind {
+        FactorKind::Sms => message::can_send(app, &Destination::Sms(nobody())),
+        FactorKind::Call => message::can_send(app, &Destination::Call { number: nobody(), extension: None }),
+        FactorKind::Email => message::can_send(app, &Destination::Email(nobody())),
+        FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
+    }
+}

@@ -1,0 +1,171 @@
+//! Enrolment, and the QR code that goes with it.
+
+use serde_json::{Map, Value};
+use time::Duration;
+
+use super::{TIME_STEP, announced, challenge::send, is_phone, list, open, seal, settings};
+use crate::{
+    app::App,
+    factor::{
+        Activate, Activation, Enrolled, Enrolment, FactorError, Purpose, UpdatePhone, call, code, email,
+        hotp, qr, question, sms, totp,
+    },
+    fault::Fault,
+    id::{FactorId, UserId, base62},
+    model::{
+        factor::{Factor, FactorKind, FactorStatus},
+        factor_profile::TokenSettings,
+        user::User,
+    },
+    secret::{TokenHash, opaque_token},
+    store::{
+        self,
+        factor::{Displaces, Stored},
+        unit::Unit,
+    },
+    syslog::Caller,
+};
+
+/// Begins an enrolment: what is sent is in the unit. The caller has asked policy whether the kind may be enrolled.
+///
+/// # Errors
+/// It cannot be enrolled.
+pub async fn enroll(
+    app: &App,
+    user: &User,
+    enrolment: Enrolment,
+    purpose: Purpose<'_>,
+    caller: &Caller,
+) -> Result<Enrolled, FactorError> {
+    // Only administrators vouch for a phone, replace one that counts, and hand out tokens.
+    let administrator = purpose == Purpose::Api;
+    let vouched = enrolment.activate == Activate::AtOnce;
+    if !administrator && (vouched || enrolment.kind == FactorKind::HotpCustom) {
+        return Err(FactorError::NotAllowed);
+    }
+    let displaces = match enrolment.update_phone {
+        UpdatePhone::Replace if administrator && is_phone(enrolment.kind) => Displaces::Any,
+        UpdatePhone::Replace | UpdatePhone::Keep => Displaces::Pending,
+    };
+    let existing = list(app, &user.id).await?;
+    let same = existing.iter().find(|factor| factor.kind == enrolment.kind);
+    if displaces == Displaces::Pending
+        && same.is_some_and(|same| same.status != FactorStatus::PendingActivation)
+    {
+        return Err(FactorError::already_set_up());
+    }
+    let id = FactorId::new(format!("{}{}", enrolment.kind.id_prefix(), base62(app.random.as_ref(), 17)));
+    let made = make(app, user, &enrolment, (&existing, &id)).await?;
+    let now = app.now();
+    let active = match enrolment.kind {
+        FactorKind::Question | FactorKind::HotpCustom => true,
+        FactorKind::Sms | FactorKind::Call | FactorKind::Email => vouched,
+        FactorKind::TotpOkta | FactorKind::TotpGoogle => false,
+    };
+    let factor = Factor {
+        id,
+        user_id: user.id.clone(),
+        kind: enrolment.kind,
+        status: if active { FactorStatus::Active } else { FactorStatus::PendingActivation },
+        profile: made.profile,
+        factor_profile_id: enrolment.factor_profile_id.clone(),
+        created_at: now,
+        updated_at: now,
+        last_verified_at: None,
+    };
+    let stored = Stored { factor, secret: made.secret, counter: None };
+    let qr_token = made.activation.as_ref().map(|activation| TokenHash::of(activation.qr_token.expose()));
+    let mut unit = Unit::new().claim(store::factor::claim_insert(&stored, qr_token.as_ref(), displaces)?);
+    let factor = stored.factor;
+    if active {
+        unit = announced(app, unit, user, &factor, caller)?;
+    } else if factor.kind.is_sent() {
+        let lifetime = enrolment.token_lifetime.unwrap_or(code::LIFETIME);
+        unit = send(app, unit, user, (&factor, lifetime), (purpose, caller)).await?;
+    }
+    Ok(Enrolled { factor, activation: made.activation, unit })
+}
+
+/// What a kind makes of an enrolment.
+struct Made {
+    profile: Map<String, Value>,
+    secret: Option<String>,
+    activation: Option<Activation>,
+}
+
+async fn make(
+    app: &App,
+    user: &User,
+    enrolment: &Enrolment,
+    (existing, id): (&[Factor], &FactorId),
+) -> Result<Made, FactorError> {
+    let given = &enrolment.profile;
+    let plain = |profile| Ok(Made { profile, secret: None, activation: None });
+    match enrolment.kind {
+        FactorKind::Sms => plain(sms::profile(given, known_phone(existing, enrolment.kind))?),
+        FactorKind::Call => plain(call::profile(given, known_phone(existing, enrolment.kind))?),
+        FactorKind::Email => plain(email::profile(given, user)?),
+        FactorKind::Question => {
+            let (profile, answer) = question::profile(given)?;
+            let hash = app.passwords.hash(answer).await;
+            let hash = hash.map_err(|_| Fault::Overloaded("answer hashing"))?;
+            let secret = Some(seal(app, id, hash.expose().as_bytes())?);
+            Ok(Made { profile, secret, activation: None })
+        }
+        FactorKind::TotpOkta | FactorKind::TotpGoogle => {
+            let seed = totp::seed(app.random.as_ref());
+            let activation = Activation {
+                shared_secret: totp::base32(&seed),
+                time_step: TIME_STEP,
+                key_length: u32::from(TokenSettings::AUTHENTICATOR.digits),
+                qr_token: opaque_token(app.random.as_ref()),
+            };
+            let secret = Some(seal(app, id, seed.expose())?);
+            Ok(Made { profile: credential_id(user), secret, activation: Some(activation) })
+        }
+        FactorKind::HotpCustom => {
+            if enrolment.activate == Activate::ByUser {
+                let problem = "a custom token is enrolled with activate=true".to_owned();
+                return Err(FactorError::Invalid { member: "activate", problem });
+            }
+            let settings = settings(app, enrolment.factor_profile_id.as_ref()).await?;
+            let text = given.get("sharedSecret").and_then(Value::as_str).unwrap_or_default();
+            let seed = hotp::seed(text, settings.encoding)?;
+            let secret = Some(seal(app, id, seed.expose())?);
+            Ok(Made { profile: credential_id(user), secret, activation: None })
+        }
+    }
+}
+
+fn credential_id(user: &User) -> Map<String, Value> {
+    Map::from_iter([("credentialId".to_owned(), Value::from(user.login.as_str()))])
+}
+
+/// The phone that is reused where none is named: of an enrolment that was not completed, or of the other kind.
+fn known_phone(existing: &[Factor], kind: FactorKind) -> Option<&str> {
+    let own = existing.iter().find(|factor| factor.kind == kind);
+    let other = existing.iter().find(|factor| is_phone(factor.kind) && factor.is_active());
+    own.or(other)?.profile_text("phoneNumber")
+}
+
+/// The picture of a QR code that an authenticator application reads, until the factor is active.
+///
+/// # Errors
+/// The token shows nothing, or nothing any more.
+pub async fn qr_code(app: &App, user: &UserId, id: &FactorId, token: &str) -> Result<Vec<u8>, FactorError> {
+    let found = store::factor::find_by_qr_token(&app.db, &TokenHash::of(token)).await?;
+    let found = found.filter(|found| found.factor.user_id == *user && found.factor.id == *id);
+    let found = found.ok_or(FactorError::Unknown)?;
+    if app.now() - found.factor.created_at > QR_LIFETIME {
+        return Err(FactorError::Unknown);
+    }
+    let seed = open(app, &found)?;
+    let login = found.factor.profile_text("credentialId").unwrap_or_default();
+    let authority = app.settings.authority();
+    let issuer = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let address = totp::otpauth(issuer, login, &seed, &TokenSettings::AUTHENTICATOR);
+    Ok(qr::png(address.expose())?)
+}
+
+/// How long a QR code is shown to somebody who has its address.
+const QR_LIFETIME: Duration = Duration::hours(1);

@@ -1,0 +1,93 @@
+//! The end of factors, and of their suspension.
+
+use super::{event, list, told};
+use crate::{
+    app::App,
+    fault::Fault,
+    id::UserId,
+    message::Content,
+    model::{
+        factor::{Factor, FactorStatus},
+        user::User,
+    },
+    session::farewell,
+    store::{self, factor_challenge, unit::Unit},
+    syslog::{Caller, Event, EventType},
+};
+
+/// Removes a factor: a unit that an administrator, or the user after a step-up, commits. Its own claim is its first; lost:
+/// the factor is gone.
+///
+/// # Errors
+/// The message to the user could not be sealed.
+pub fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
+    let row = event(EventType::MfaFactorDeactivate, factor).row(caller, app.random.as_ref(), app.now());
+    let unit = Unit::new()
+        .claim(store::factor::claim_remove(&user.id, &factor.id))
+        .change(factor_challenge::remove(&factor.id))
+        .row(row);
+    if factor.status == FactorStatus::PendingActivation {
+        return Ok(unit);
+    }
+    let content = Content::FactorReset { factor_type: Some(factor.kind.factor_type().to_owned()) };
+    told(app, unit, user, content)
+}
+
+/// Removes a factor by the hand of an administrator: what the user proved with it, and everything that was issued for that,
+/// ends as well (security rule S7). The unit's first claim is the factor's.
+///
+/// # Errors
+/// The database failed, or a message could not be sealed.
+pub async fn reset(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
+    let unit = remove(app, user, factor, caller)?;
+    if factor.status == FactorStatus::PendingActivation {
+        return Ok(unit);
+    }
+    ended(app, unit, user).await
+}
+
+/// Removes all factors of a user, and the recovery and bypass codes, by the hand of an administrator (Okta
+/// `reset_factors`): sessions and grants end as well, and the user hears of it (security rule S7). The unit's first claim is
+/// the user's: lost, there is no such user.
+///
+/// # Errors
+/// The database failed.
+pub async fn reset_all(app: &App, user: &User, caller: &Caller) -> Result<Unit, Fault> {
+    let event = Event::new(EventType::MfaFactorResetAll).user(&user.id);
+    let unit = ended(app, Unit::new(), user)
+        .await?
+        .change(factor_challenge::remove_all(&user.id))
+        .change(store::factor::remove_all(&user.id))
+        .change(store::backup_code::remove_all(&user.id))
+        .row(event.row(caller, app.random.as_ref(), app.now()));
+    told(app, unit, user, Content::FactorReset { factor_type: None })
+}
+
+/// Adds that all sessions and grants of a user end.
+async fn ended(app: &App, unit: Unit, user: &User) -> Result<Unit, Fault> {
+    let now = app.now();
+    let messages = farewell::messages_of_user(app, &user.id, now).await?;
+    let unit = unit
+        .claim(store::user::cut(&user.id, now))
+        .change(store::user::end_sessions(&user.id, now))
+        .change(store::user::revoke_grants(&user.id, "factor_reset", now));
+    Ok(messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message))))
+}
+
+/// Lets the suspended factors of a user be used again: what an administrator who unlocks the user commits. Absent: none is
+/// suspended.
+///
+/// # Errors
+/// The database failed.
+pub async fn unsuspend(app: &App, user: &UserId, caller: &Caller) -> Result<Option<Unit>, Fault> {
+    let now = app.now();
+    let suspended = list(app, user).await?;
+    let mut suspended = suspended.iter().filter(|factor| factor.status == FactorStatus::Inactive).peekable();
+    if suspended.peek().is_none() {
+        return Ok(None);
+    }
+    Ok(Some(suspended.fold(Unit::new(), |unit, factor| {
+        let row = event(EventType::MfaFactorUnsuspend, factor).row(caller, app.random.as_ref(), now);
+        unit.claim(store::factor::claim_unsuspend(&factor.id, now)).row(row)
+    })))
+}
