@@ -158,9 +158,7 @@ impl Transaction {
         };
         let hash = TokenHash::of(self.token.expose());
         Ok(match self.kept {
-            Kept::NotYet => {
-                unit.change(authn_transaction::replace(&hash)).row(authn_transaction::row(&stored, &hash))
-            }
+            Kept::NotYet => unit.change(authn_transaction::upsert(&stored, &hash)),
             Kept::Saved { version } => {
                 stored.version = version;
                 unit.precede(authn_transaction::claim_update(&stored))
@@ -172,7 +170,9 @@ impl Transaction {
     pub(super) fn complete(&self, unit: Unit) -> Unit {
         match self.kept {
             // A page that begins anew ends what it left unfinished.
-            Kept::NotYet => unit.change(authn_transaction::replace(&TokenHash::of(self.token.expose()))),
+            Kept::NotYet => {
+                unit.change(authn_transaction::remove_by_token(&TokenHash::of(self.token.expose())))
+            }
             Kept::Saved { version } => unit.precede(authn_transaction::claim_completion(&self.id, version)),
         }
     }

@@ -4,10 +4,7 @@ use entity::authn_transaction;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::OffsetDateTime;
 
-use super::{
-    Database, instant, millis,
-    unit::{Change, Row},
-};
+use super::{Database, instant, millis, unit::Change};
 use crate::{
     fault::Fault,
     id::{TransactionId, UserId},
@@ -58,22 +55,31 @@ pub async fn find(
     .transpose()
 }
 
-/// The row of a new transaction.
-pub fn row(transaction: &StoredTransaction, state_token: &TokenHash) -> Row {
-    authn_transaction::Model {
-        id: transaction.id.to_string(),
-        state_token_hash: state_token.encoded(),
-        user_id: transaction.user_id.as_ref().map(ToString::to_string),
-        payload: transaction.payload.clone(),
-        version: transaction.version,
-        created_at: millis(transaction.created_at),
-        expires_at: millis(transaction.expires_at),
-    }
-    .into()
+/// Inserts a new transaction in place of the one that its state token opened: one statement, so that of two that a page
+/// begins at once the later one stands.
+pub fn upsert(transaction: &StoredTransaction, state_token: &TokenHash) -> Change {
+    Change::new(
+        r#"INSERT INTO "authn_transaction"
+             ("id", "state_token_hash", "user_id", "payload", "version", "created_at", "expires_at")
+           VALUES ($1, $2, $3, $4, $5, $6, $7)
+           ON CONFLICT ("state_token_hash") DO UPDATE SET
+             "id" = excluded."id", "user_id" = excluded."user_id", "payload" = excluded."payload",
+             "version" = excluded."version", "created_at" = excluded."created_at",
+             "expires_at" = excluded."expires_at""#,
+        vec![
+            transaction.id.as_str().into(),
+            state_token.encoded().into(),
+            transaction.user_id.as_ref().map(ToString::to_string).into(),
+            transaction.payload.clone().into(),
+            transaction.version.into(),
+            millis(transaction.created_at).into(),
+            millis(transaction.expires_at).into(),
+        ],
+    )
 }
 
-/// Makes room for another transaction under the same state token.
-pub fn replace(state_token: &TokenHash) -> Change {
+/// Ends the transaction that a state token opens, wherever it stands.
+pub fn remove_by_token(state_token: &TokenHash) -> Change {
     Change::new(
         r#"DELETE FROM "authn_transaction" WHERE "state_token_hash" = $1"#,
         vec![state_token.encoded().into()],
@@ -115,9 +121,4 @@ pub fn claim_completion(id: &TransactionId, version: i32) -> Change {
 /// Ends a transaction, wherever it stands.
 pub fn remove(id: &TransactionId) -> Change {
     Change::new(r#"DELETE FROM "authn_transaction" WHERE "id" = $1"#, vec![id.as_str().into()])
-}
-
-/// Ends all transactions of a user who may no longer sign in.
-pub fn remove_of(user: &UserId) -> Change {
-    Change::new(r#"DELETE FROM "authn_transaction" WHERE "user_id" = $1"#, vec![user.as_str().into()])
 }

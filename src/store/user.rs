@@ -272,7 +272,7 @@ pub async fn delete(tx: &Tx, id: &UserId) -> Result<(), Fault> {
 
 /// Ends all sessions of a user.
 pub fn end_sessions(id: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into()],
     )
@@ -280,7 +280,7 @@ pub fn end_sessions(id: &UserId, now: OffsetDateTime) -> Change {
 
 /// Revokes all grants of a user.
 pub fn revoke_grants(id: &UserId, reason: &str, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "user_id" = $3 AND "revoked_at" IS NULL"#,
         vec![millis(now).into(), reason.into(), id.as_str().into()],
     )
@@ -296,7 +296,7 @@ pub fn cut(id: &UserId, now: OffsetDateTime) -> Change {
 
 /// Ends all sessions of a user but one.
 pub fn end_sessions_but(id: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into(), kept.as_str().into()],
     )
@@ -304,7 +304,7 @@ pub fn end_sessions_but(id: &UserId, kept: &SessionId, now: OffsetDateTime) -> C
 
 /// Revokes all grants of a user but those made in one session.
 pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2
            WHERE "user_id" = $3 AND ("session_id" IS NULL OR "session_id" <> $4) AND "revoked_at" IS NULL"#,
         vec![millis(now).into(), reason.into(), id.as_str().into(), kept.as_str().into()],
@@ -313,7 +313,7 @@ pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: Offse
 
 /// Makes all session tokens of a user void.
 pub fn void_session_tokens(id: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "session_token" SET "consumed_at" = $1 WHERE "user_id" = $2 AND "consumed_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into()],
     )
@@ -438,20 +438,20 @@ pub fn claim_locked_attempt(id: &UserId, (cap, until_reset): (u32, OffsetDateTim
     )
 }
 
-/// Forgets failures after the right password.
-pub fn record_login(id: &UserId, now: OffsetDateTime) -> Change {
+/// Notes a sign-in; lost when password, status or `not_before` have changed since the user was read: what ends all that a
+/// password opened ends what is being opened too.
+pub fn claim_login(before: &User, now: OffsetDateTime) -> Change {
     Change::new(
-        r#"UPDATE "user" SET "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0,
-           "locked_until" = NULL, "last_login_at" = $1 WHERE "id" = $2"#,
-        vec![millis(now).into(), id.as_str().into()],
-    )
-}
-
-/// Notes a sign-in that did not touch the user's own budget (a known browser has its own).
-pub fn touch_last_login(id: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"UPDATE "user" SET "last_login_at" = $1 WHERE "id" = $2"#,
-        vec![millis(now).into(), id.as_str().into()],
+        r#"UPDATE "user" SET "last_login_at" = $1
+           WHERE "id" = $2 AND "status" = $3 AND "not_before" = $4
+             AND "password_changed_at" IS NOT DISTINCT FROM $5"#,
+        vec![
+            millis(now).into(),
+            before.id.as_str().into(),
+            before.status.as_str().into(),
+            millis(before.not_before).into(),
+            before.password_changed_at.map(millis).into(),
+        ],
     )
 }
 

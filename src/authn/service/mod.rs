@@ -24,7 +24,7 @@ use super::{
 use crate::{
     app::App,
     cache::Count,
-    factor::{Activation, FactorError},
+    factor::{self, Activation, FactorError},
     fault::Fault,
     id::{TransactionId, UserId},
     model::{
@@ -399,7 +399,10 @@ async fn finish(
     let (unit, gain) = match position.purpose {
         Purpose::Recovery(kind) => {
             let unit = match kind {
-                RecoveryKind::Unlock => unit.and(unlock::by_user(app, &user, visitor.caller)),
+                RecoveryKind::Unlock => {
+                    let unit = unit.and(unlock::by_user(app, &user, visitor.caller));
+                    factor::service::lift_locks(unit, &user.id)
+                }
                 // The new password is in the unit already.
                 RecoveryKind::Password | RecoveryKind::AccountActivation => unit,
             };
@@ -467,7 +470,7 @@ fn known(
     context: &Context,
     (device, now): (Option<&str>, time::OffsetDateTime),
 ) -> Unit {
-    let unit = unit.change(store::user::touch_last_login(&user.id, now));
+    let unit = unit.precede(store::user::claim_login(user, now));
     match (device, context.browser) {
         (Some(device), Browser::Known) => {
             unit.change(store::user::refresh_device(&user.id, &TokenHash::of(device), now))

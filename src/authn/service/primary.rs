@@ -286,9 +286,11 @@ pub async fn password_alone(
         }
     };
     let now = app.now();
-    let unit = forgiven(&right, None, now).change(store::user::touch_last_login(&right.user.id, now));
+    let unit = forgiven(&right, None, now).claim(store::user::claim_login(&right.user, now));
     let unit = rehashed(app, unit, credentials, &right).await;
-    app.db.writer().commit(unit).await?;
+    if app.db.writer().commit(unit).await? != Outcome::Won {
+        return Err(SignInError::Refused);
+    }
     metrics::counter!("logins_total", "outcome" => "success").increment(1);
     Ok(Proof { user: right.user, factors: position.proven })
 }
