@@ -256,6 +256,10 @@ async fn every_operation_of_administrators_refuses_a_token_that_only_reads(app: 
         if access(&operation) != Access::Administrator || operation.method == Method::GET {
             continue;
         }
+        // Whoever holds a token may end it.
+        if operation.path == "/api/v1/api-tokens/current" {
+            continue;
+        }
         let request = app.ssws(operation.method.clone(), &operation.path, &token);
         let response = request.json(&json!({})).send().await;
         let what = format!("{} {}: {}", operation.method, operation.path, response.text());

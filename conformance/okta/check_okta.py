@@ -1,16 +1,24 @@
 """PyPI okta, the SDK of Okta's management API: users, their factors, and the system log."""
 
+import base64
 import datetime
+import hashlib
+import json
 import re
+import urllib.error
 import urllib.parse
+import urllib.request
 
 from checks import Checks, load_context, message_after, totp
 from okta.client import Client
 from okta.models import (
     CreateUserRequest,
     PasswordCredential,
+    PasswordCredentialHash,
     UserCredentialsWritable,
     UserFactorActivateRequest,
+    UserFactorCall,
+    UserFactorCallProfile,
     UserFactorEmail,
     UserFactorEmailProfile,
     UserFactorSecurityQuestion,
@@ -87,6 +95,37 @@ class Journey:
         assert only.id == self.users[1].id, only
         refused(await self.client.list_users(filter="profile.login equals"), 400, "E0000031")
 
+    async def sort(self):
+        search = 'profile.login co "@example.org"'
+        for order, wanted in (("asc", ["Kim", "Lee", "Max"]), ("desc", ["Max", "Lee", "Kim"])):
+            users = good(await self.client.list_users(search=search, sort_by="profile.firstName", sort_order=order))
+            names = [user.profile.first_name for user in users]
+            assert [name for name in names if name in wanted] == wanted, names
+        refused(await self.client.list_users(search=search, sort_by="password"), 400, "E0000031")
+
+    async def imported(self):
+        salt = b"rosemary"
+        value = base64.b64encode(hashlib.sha512(salt + self.context.password.encode()).digest()).decode()
+        hashed = PasswordCredentialHash(
+            algorithm="SHA-512", salt=base64.b64encode(salt).decode(), salt_order="PREFIX", value=value
+        )
+        login = "imported@example.org"
+        profile = UserProfile(login=login, email=login, first_name="Ina", last_name="Smith")
+        credentials = UserCredentialsWritable(password=PasswordCredential(hash=hashed))
+        user = good(await self.client.create_user(CreateUserRequest(profile=profile, credentials=credentials)))
+        assert user.status == "ACTIVE", user
+        for password, status in ((self.context.password + "x", 401), (self.context.password, 200)):
+            answer = post_json(f"{self.context.origin}/api/v1/authn", {"username": login, "password": password})
+            assert answer == status, answer
+
+    async def api_tokens(self):
+        tokens = good(await self.client.list_api_tokens())
+        [token] = [token for token in tokens if token.name == "Conformance"]
+        assert token.token_window == "P30D" and token.expires_at > token.created, token
+        assert good(await self.client.get_api_token(token.id)).user_id == token.user_id
+        refused(await self.client.get_api_token("00Tunknown"), 404, "E0000007")
+        refused(await self.client.revoke_api_token("00Tunknown"), 404, "E0000007")
+
     async def lifecycle(self):
         user = self.users[2].id
         good(await self.client.suspend_user(user))
@@ -127,6 +166,18 @@ class Journey:
         body = UserFactorSMS(factor_type="sms", provider="OKTA", profile=UserFactorSMSProfile(phone_number=phone))
         factor = good(await self.client.enroll_factor(user, body, activate=True))
         assert factor.status == "ACTIVE", factor
+        sent, code = await message_after(self.context, phone, lambda: self.client.verify_factor(user, factor.id))
+        assert good(sent).factor_result == "CHALLENGE", sent
+        refused(await self.client.verify_factor(user, factor.id, body=PassCode(passCode=other(code))), 403, "E0000068")
+        verified = good(await self.client.verify_factor(user, factor.id, body=PassCode(passCode=code)))
+        assert verified.factor_result == "SUCCESS", verified
+
+    async def call(self):
+        user, phone = self.users[1].id, "+15555550113"
+        profile = UserFactorCallProfile(phone_number=phone)
+        body = UserFactorCall(factor_type="call", provider="OKTA", profile=profile)
+        factor = good(await self.client.enroll_factor(user, body, activate=True))
+        assert factor.status == "ACTIVE" and factor.profile.phone_number == phone, factor
         sent, code = await message_after(self.context, phone, lambda: self.client.verify_factor(user, factor.id))
         assert good(sent).factor_result == "CHALLENGE", sent
         refused(await self.client.verify_factor(user, factor.id, body=PassCode(passCode=other(code))), 403, "E0000068")
@@ -210,6 +261,17 @@ class Journey:
         return self.client.verify_factor(self.id, self.factors[kind].id, body=body)
 
 
+def post_json(url, document):
+    """The status of the answer."""
+    body = json.dumps(document).encode()
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 def good(answer):
     """What was asked for. The SDK returns its errors, and of an answer without a body the answer only."""
     assert answer[-1] is None, answer[-1]
@@ -247,11 +309,15 @@ def main():
         ("users: create, login taken", journey.create_refused),
         ("users: get by id and login", journey.get),
         ("users: list with paging, filter", journey.list),
+        ("users: search, sorted", journey.sort),
+        ("users: imported password hash", journey.imported),
+        ("API tokens: list, get, revoke", journey.api_tokens),
         ("users: suspend, unsuspend, deactivate", journey.lifecycle),
         ("factors: catalog, questions", journey.catalog),
         ("factors: question", journey.question),
         ("factors: sms, enrol and activate", journey.sms),
         ("factors: sms, challenge and verify", journey.sms_challenge),
+        ("factors: call", journey.call),
         ("factors: email", journey.email),
         ("factors: totp", journey.totp),
         ("factors: list, get", journey.list_factors),

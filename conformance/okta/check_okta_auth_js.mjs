@@ -47,6 +47,7 @@ await check('a session token is worth one session', async () => {
 
 await totpChecks();
 await smsChecks();
+await callChecks();
 await emailChecks();
 await questionChecks();
 await passwordChecks();
@@ -122,6 +123,21 @@ async function smsChecks() {
   });
 }
 
+async function callChecks() {
+  const user = 'call@example.com';
+  const phone = '+15555550104';
+  await check('call: challenge, again too soon, wrong code, code', async () => {
+    await enrolled(user, { factorType: 'call', profile: { phoneNumber: phone } });
+    const tx = at(await signIn(user), 'MFA_REQUIRED');
+    const { outcome, code } = await messageAfter(phone, () => factorOf(tx, 'call').verify());
+    const challenge = at(outcome, 'MFA_CHALLENGE');
+    assert(challenge.factor.profile.phoneNumber.endsWith('0104'), challenge.data);
+    await refuses(challenge.resend('call'), 'E0000133');
+    await refuses(challenge.verify({ passCode: code === '000000' ? '111111' : '000000' }), 'E0000068');
+    at(await challenge.verify({ passCode: code }), 'SUCCESS');
+  });
+}
+
 async function emailChecks() {
   const user = 'email@example.com';
   await check('e-mail: a code that comes by SMTP', async () => {
@@ -183,6 +199,18 @@ async function passwordChecks() {
     const challenge = at(outcome, 'RECOVERY_CHALLENGE');
     await refuses(challenge.resend(), 'E0000109');
     await refuses(challenge.verify({ passCode: code === '000000' ? '111111' : '000000' }), 'E0000068');
+    const reset = at(await challenge.verify({ passCode: code }), 'PASSWORD_RESET');
+    gavePassword(await reset.resetPassword({ newPassword: NEW_PASSWORD }));
+    at(await signIn(username, NEW_PASSWORD), 'SUCCESS');
+  });
+  await check('forgotPassword by call: verify, resetPassword', async () => {
+    const username = 'forgot-call@example.com';
+    const phone = '+15555550105';
+    await enrolled(username, { factorType: 'call', profile: { phoneNumber: phone } });
+    const { outcome, code } = await messageAfter(
+      phone, () => application().forgotPassword({ username, factorType: 'CALL' }));
+    const challenge = at(outcome, 'RECOVERY_CHALLENGE');
+    await refuses(challenge.resend(), 'E0000133');
     const reset = at(await challenge.verify({ passCode: code }), 'PASSWORD_RESET');
     gavePassword(await reset.resetPassword({ newPassword: NEW_PASSWORD }));
     at(await signIn(username, NEW_PASSWORD), 'SUCCESS');

@@ -15,6 +15,7 @@ LIBRARIES = [
     ("openid-client", HERE / "check_openid_client.mjs"),
     ("Authlib", HERE / "check_authlib.py"),
     ("@okta/okta-auth-js", HERE / "check_okta_auth_js.mjs"),
+    ("okta-auth-js (trusted)", HERE / "check_okta_auth_js_trusted.mjs"),
     ("okta-auth-js (Chromium)", HERE / "check_okta_auth_js_browser.mjs"),
     ("okta", HERE / "check_okta.py"),
 ]

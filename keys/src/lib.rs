@@ -13,6 +13,7 @@
 //! | [`ring`] | the life of a signing key: next, active, retired, gone |
 //! | [`rotation`] | pure: a ring and the time in, the due changes out (OpenID Connect Core §10.1.1) |
 //! | [`seal`] | values encrypted at rest under the master key, bound to their row |
+//! | [`digest`] | digests and PBKDF2 of password hashes that were made elsewhere (RFC 8018) |
 //! | [`mac`] | HMAC-SHA-256 over unambiguous parts |
 //! | [`json`] | JSON objects without duplicate members or deep nesting (RFC 8725 §2.4, RFC 7515 §4) |
 //!
@@ -21,6 +22,7 @@
 
 pub mod algorithm;
 pub mod client_keys;
+pub mod digest;
 pub mod encrypt;
 mod error;
 pub mod json;
@@ -36,6 +38,7 @@ pub mod verify;
 
 pub use algorithm::{Algorithm, KeyType, MacAlgorithm};
 pub use client_keys::ClientKeys;
+pub use digest::Digest;
 pub use encrypt::{Content, ContentEncryption, KeyManagement, Recipient};
 pub use error::KeyError;
 pub use mac::hmac_sha256;

@@ -37,6 +37,7 @@ pub type Management = (
     v1::user_factors::UserFactors,
     v1::user_factors::BackupCodes,
     v1::user_credentials::UserCredentials,
+    v1::api_tokens::ApiTokens,
     v1::factor_profiles::FactorProfiles,
     v1::logs::Logs,
 );
@@ -49,6 +50,7 @@ fn management_of(served: &Served) -> Management {
         v1::user_factors::UserFactors(served.clone()),
         v1::user_factors::BackupCodes(served.clone()),
         v1::user_credentials::UserCredentials(served.clone()),
+        v1::api_tokens::ApiTokens(served.clone()),
         v1::factor_profiles::FactorProfiles(served.clone()),
         v1::logs::Logs(served.clone()),
     )

@@ -12,11 +12,7 @@ use crate::{
         user::User,
     },
     secret::TokenHash,
-    store::{
-        self,
-        remembered_device::RememberedDevice,
-        unit::{Change, Unit},
-    },
+    store::{self, remembered_device::RememberedDevice, unit::Change},
 };
 
 /// The longest that a device is remembered, whatever policy says.
@@ -66,12 +62,6 @@ pub fn remember(user: &User, policy: &GlobalSession, device: &str, now: OffsetDa
         };
         store::remembered_device::upsert(&user.id, &TokenHash::of(device), &remembered)
     })
-}
-
-/// Forgets all devices of a user: a factor was reset, or the password was changed.
-#[must_use]
-pub fn forget_all(unit: Unit, user: &User) -> Unit {
-    unit.change(store::remembered_device::forget_all(&user.id))
 }
 
 #[cfg(test)]

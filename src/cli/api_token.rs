@@ -10,7 +10,7 @@ use crate::{
     store,
     syslog::Caller,
     user::{
-        api_token::{self, NewApiTokenError},
+        api_token::{self, NewApiTokenError, Revoked},
         login::LoginKey,
     },
 };
@@ -111,9 +111,12 @@ async fn list(app: &App) -> Result<(), CliError> {
 
 async fn revoke(app: &App, id: &str) -> Result<(), CliError> {
     let token = store::api_token::find(&app.db, &ApiTokenId::new(id)).await?;
-    let token = token.ok_or_else(|| CliError::NotFound { what: "API token", name: id.to_owned() })?;
+    let unknown = || CliError::NotFound { what: "API token", name: id.to_owned() };
+    let token = token.ok_or_else(unknown)?;
     let tx = app.db.begin_write().await?;
-    api_token::revoke(app, &tx, &token, &caller()).await?;
+    if api_token::revoke(app, &tx, &token, &caller()).await? == Revoked::Before {
+        return Err(unknown());
+    }
     tx.commit().await?;
     output::print(&format!("{}  revoked  {}", token.id, token.name));
     Ok(())

@@ -11,6 +11,7 @@ mod connect;
 mod demo;
 mod dev;
 mod error;
+mod factor_profile;
 mod healthcheck;
 mod keys;
 mod migrate;
@@ -49,6 +50,8 @@ enum Command {
     User(user::UserCommand),
     /// Manage API tokens, with which programs act for administrators
     ApiToken(api_token::ApiTokenCommand),
+    /// Manage profiles of custom one-time password tokens
+    FactorProfile(factor_profile::FactorProfileCommand),
     /// Manage OAuth clients
     Client(client::ClientCommand),
     /// Manage signing keys
@@ -84,6 +87,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Apply(command) => apply::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::ApiToken(command) => api_token::run(command).await,
+        Command::FactorProfile(command) => factor_profile::run(command).await,
         Command::Client(command) => client::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Openapi => openapi::run(),

@@ -166,7 +166,7 @@ pub async fn verify(
     typed: &Secret<String>,
     (purpose, caller): (Purpose<'_>, &Caller),
 ) -> Result<Proof, FactorError> {
-    let key = format!("backup:{}", user.id);
+    let key = attempts(&user.id);
     if !message_budget::claim(app, &key, &attempt::BACKUP_CODES).await? {
         return Err(FactorError::Locked);
     }
@@ -195,6 +195,11 @@ pub async fn verify(
         .denial_row(lost.row(caller, app.random.as_ref(), now));
     let verified = VerifiedFactor::backup_code(now);
     Ok(Proof { verified, unit })
+}
+
+/// The budget of attempts at the codes of a user.
+pub(super) fn attempts(user: &UserId) -> String {
+    format!("backup:{user}")
 }
 
 fn event(event: Event, user: &User, purpose: Purpose<'_>) -> Event {

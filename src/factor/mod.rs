@@ -12,6 +12,7 @@ pub mod email;
 pub mod hotp;
 pub mod message_budget;
 pub mod phone;
+pub mod profiles;
 pub mod qr;
 pub mod question;
 pub mod service;

@@ -21,6 +21,8 @@ pub(super) async fn redeem(
     let proof = service::password_alone(context.app, username, password.clone(), context.caller)
         .await
         .map_err(refused)?;
+    // A password that is changed meanwhile buys nothing.
+    let unchanged = store::user::claim_login(&proof.user, context.now);
     let user = Holder::from(proof.user);
     decide::consent(context, &user.id, &scope).await?;
     let granted = decide::policy(context, &user.id, (GrantType::Password, &scope)).await?;
@@ -34,12 +36,13 @@ pub(super) async fn redeem(
         amr,
     };
     let grant = decide::grant(context, &user, scope.clone(), &granted.lifetimes, how);
-    let mut unit = Unit::new().row(store::grant::row(&grant)?);
+    let mut unit = Unit::new().claim(unchanged).row(store::grant::row(&grant)?);
     let refresh_token = refresh_token::first_of(context, &grant).map(|(token, row)| {
         unit = std::mem::take(&mut unit).row(row);
         token
     });
     Ok(Redeemed {
+        lost: |_| GrantError::InvalidGrant("credentials_refused"),
         refresh_token,
         access_lifetime: grant.access_lifetime,
         ..Redeemed::of(unit, grant, user, (GrantType::Password, scope))

@@ -47,6 +47,26 @@ pub enum Moving {
     },
 }
 
+impl Moving {
+    /// From the numbers of an administrator: a token counts, or has a clock.
+    ///
+    /// # Errors
+    /// It would do both.
+    pub fn of(
+        look_ahead: Option<u32>,
+        (time_step, drift): (Option<u32>, Option<u32>),
+    ) -> Result<Self, SettingsError> {
+        match look_ahead {
+            Some(_) if time_step.is_some() || drift.is_some() => Err(SettingsError {
+                member: "lookAhead",
+                problem: "a token counts, or has a clock, not both",
+            }),
+            Some(look_ahead) => Ok(Self::Counter { look_ahead }),
+            None => Ok(Self::Time { time_step: time_step.unwrap_or(30), drift: drift.unwrap_or(1) }),
+        }
+    }
+}
+
 /// How codes are made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TokenSettings {

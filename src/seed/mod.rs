@@ -1,5 +1,5 @@
 //! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins, network zones, policies
-//! about signing in, API tokens.
+//! about signing in, profiles of custom tokens, API tokens.
 //!
 //! Objects are matched by their key (`login`, `name`, `client_id`, `id`, `origin`); what the file does not name is left
 //! alone, and applying a file again changes nothing. Passwords and secrets are set when their object is created, later
@@ -59,6 +59,8 @@ pub struct Applied {
     pub network_zones: usize,
     /// Policies about signing in.
     pub policies: usize,
+    /// Profiles of custom one-time password tokens.
+    pub factor_profiles: usize,
     /// API tokens.
     pub api_tokens: usize,
 }
@@ -68,7 +70,7 @@ impl fmt::Display for Applied {
         write!(
             f,
             "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins, {} network zones, \
-             {} policies, {} API tokens",
+             {} policies, {} factor profiles, {} API tokens",
             self.groups,
             self.users,
             self.clients,
@@ -76,6 +78,7 @@ impl fmt::Display for Applied {
             self.trusted_origins,
             self.network_zones,
             self.policies,
+            self.factor_profiles,
             self.api_tokens
         )
     }

@@ -196,6 +196,23 @@ pub fn claim_unsuspend(id: &FactorId, now: OffsetDateTime) -> Change {
     )
 }
 
+/// Forgets the failures of all factors of a user.
+pub fn forgive(user: &UserId) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "failures" = 0, "failures_this_hour" = 0, "hour_began_at" = NULL
+           WHERE "user_id" = $1"#,
+        vec![user.as_str().into()],
+    )
+}
+
+/// Forgets what locks factors of a user for an hour; what was counted in all stays.
+pub fn lift_locks(user: &UserId) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "failures_this_hour" = 0, "hour_began_at" = NULL WHERE "user_id" = $1"#,
+        vec![user.as_str().into()],
+    )
+}
+
 /// Notes that an active factor was answered rightly, and forgets its failures; lost when it is no longer active.
 pub fn claim_verified(id: &FactorId, now: OffsetDateTime) -> Change {
     Change::new(

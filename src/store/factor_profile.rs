@@ -1,9 +1,13 @@
 //! Profiles of custom one-time password tokens.
 
 use entity::factor_profile;
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
-use super::{Database, db::Tx, instant, millis};
+use super::{
+    Database,
+    db::{Tx, execute},
+    instant, millis,
+};
 use crate::{fault::Fault, id::FactorProfileId, model::factor_profile::FactorProfile};
 
 fn model(row: factor_profile::Model) -> Result<FactorProfile, Fault> {
@@ -44,14 +48,32 @@ pub async fn find(db: &Database, id: &FactorProfileId) -> Result<Option<FactorPr
     factor_profile::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
 }
 
-/// Whether a name is taken.
+/// Finds a profile by its name, inside a transaction.
 ///
 /// # Errors
 /// The database failed.
-pub async fn is_taken(tx: &Tx, name: &str) -> Result<bool, Fault> {
-    use sea_orm::ColumnTrait;
+pub async fn find_by_name_in(tx: &Tx, name: &str) -> Result<Option<FactorProfile>, Fault> {
     let named = factor_profile::Entity::find().filter(factor_profile::Column::Name.eq(name));
-    Ok(named.count(&tx.0).await? > 0)
+    named.one(&tx.0).await?.map(model).transpose()
+}
+
+/// Replaces everything that is stored of a profile.
+///
+/// # Errors
+/// The database failed.
+pub async fn update(tx: &Tx, profile: &FactorProfile) -> Result<(), Fault> {
+    row(profile)?.into_active_model().reset_all().update(&tx.0).await?;
+    Ok(())
+}
+
+/// Removes a profile that no factor names; says whether it did.
+///
+/// # Errors
+/// The database failed.
+pub async fn delete_unless_used(tx: &Tx, id: &FactorProfileId) -> Result<bool, Fault> {
+    let sql = r#"DELETE FROM "factor_profile" WHERE "id" = $1
+                 AND NOT EXISTS (SELECT 1 FROM "factor" WHERE "factor_profile_id" = $1)"#;
+    Ok(execute(&tx.0, sql, vec![id.as_str().into()]).await? == 1)
 }
 
 /// Inserts a profile.

@@ -186,7 +186,7 @@ pub fn touch(id: &SessionId, now: OffsetDateTime) -> Change {
 
 /// Ends the sessions of a user but one.
 pub fn end_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), user.as_str().into(), kept.as_str().into()],
     )
@@ -194,7 +194,7 @@ pub fn end_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Chang
 
 /// Revokes the grants made in the sessions of a user that hold no offline access; before the sessions end.
 pub fn revoke_online_grants_of_user(user: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
            WHERE "user_id" = $2 AND "session_id" IS NOT NULL AND "revoked_at" IS NULL
              AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,
@@ -204,7 +204,7 @@ pub fn revoke_online_grants_of_user(user: &UserId, now: OffsetDateTime) -> Chang
 
 /// The same for all sessions but one.
 pub fn revoke_online_grants_of_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
            WHERE "user_id" = $2 AND "session_id" <> $3 AND "revoked_at" IS NULL
              AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,
@@ -222,7 +222,7 @@ pub fn end(id: &SessionId, now: OffsetDateTime) -> Change {
 
 /// Revokes the grants made in a session that hold no offline access, so that their tokens are dead after logout.
 pub fn revoke_online_grants(id: &SessionId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = 'session_ended'
            WHERE "session_id" = $2 AND "revoked_at" IS NULL
              AND (' ' || "scope" || ' ') NOT LIKE '% offline_access %'"#,

@@ -9,11 +9,28 @@ use crate::fault::Fault;
 pub struct Change {
     sql: &'static str,
     values: Vec<Value>,
+    reach: Reach,
+}
+
+/// What a statement is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reach {
+    /// Rows that whoever made it has seen.
+    Known,
+    /// Whatever there is, rows of units before it in the same transaction as well.
+    All,
 }
 
 impl Change {
     pub(super) fn new(sql: &'static str, values: Vec<Value>) -> Self {
-        Self { sql, values }
+        Self { sql, values, reach: Reach::Known }
+    }
+
+    /// A statement about all rows of somebody or something. Rows of units that are committed together are gathered and
+    /// inserted at the end; before this one they are inserted first, or what begins at the moment when everything ends
+    /// would outlive it.
+    pub(super) fn of_all(sql: &'static str, values: Vec<Value>) -> Self {
+        Self { sql, values, reach: Reach::All }
     }
 
     pub(super) async fn run(self, connection: &impl ConnectionTrait) -> Result<u64, Fault> {
@@ -106,6 +123,12 @@ impl Unit {
     pub fn denial_row(mut self, row: impl Into<Row>) -> Self {
         self.denial_rows.push(row.into());
         self
+    }
+
+    /// Whether it looks for rows of units before it.
+    pub(super) fn reaches_all(&self) -> bool {
+        let claims = self.claims.iter().map(|claim| &claim.change);
+        claims.chain(&self.changes).chain(&self.denial_changes).any(|change| change.reach == Reach::All)
     }
 
     /// Whether winning the unit leaves a message to deliver.

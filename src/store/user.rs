@@ -272,7 +272,7 @@ pub async fn delete(tx: &Tx, id: &UserId) -> Result<(), Fault> {
 
 /// Ends all sessions of a user.
 pub fn end_sessions(id: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into()],
     )
@@ -280,7 +280,7 @@ pub fn end_sessions(id: &UserId, now: OffsetDateTime) -> Change {
 
 /// Revokes all grants of a user.
 pub fn revoke_grants(id: &UserId, reason: &str, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "user_id" = $3 AND "revoked_at" IS NULL"#,
         vec![millis(now).into(), reason.into(), id.as_str().into()],
     )
@@ -296,7 +296,7 @@ pub fn cut(id: &UserId, now: OffsetDateTime) -> Change {
 
 /// Revokes all grants of a user but those made in one session.
 pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2
            WHERE "user_id" = $3 AND ("session_id" IS NULL OR "session_id" <> $4) AND "revoked_at" IS NULL"#,
         vec![millis(now).into(), reason.into(), id.as_str().into(), kept.as_str().into()],
@@ -305,7 +305,7 @@ pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: Offse
 
 /// Makes all session tokens of a user void.
 pub fn void_session_tokens(id: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
+    Change::of_all(
         r#"UPDATE "session_token" SET "consumed_at" = $1 WHERE "user_id" = $2 AND "consumed_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into()],
     )

@@ -123,6 +123,9 @@ async fn commit_together(
     let mut outcomes = Vec::with_capacity(units.len());
     let mut inserts = Batch::default();
     for unit in units {
+        if unit.reaches_all() {
+            std::mem::take(&mut inserts).insert(&transaction).await?;
+        }
         match unit.apply(&transaction, undo).await? {
             Applied::Ended(outcome, rows) => {
                 outcomes.push(outcome);

@@ -357,17 +357,14 @@ impl<'a> Edit<'a> {
         self.save(EventType::UserUnsuspend).await
     }
 
-    /// Lifts any lock; unlocking somebody who is not locked changes nothing.
+    /// Lifts any lock, also those of factors; unlocking somebody who is not locked changes nothing.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn unlock(mut self) -> Result<User, AdministrationError> {
+    pub async fn unlock(self) -> Result<User, AdministrationError> {
         let unit = unlock::by_administrator(self.app, &self.user, self.caller);
-        let factors = factor::service::unsuspend(self.app, &self.user.id, self.caller).await?;
-        if let Some(unit) = factors {
-            self.run(unit).await?;
-        }
-        self.finish(unit).await
+        let factors = factor::service::unlock(self.app, &self.user.id, self.caller).await?;
+        self.finish(unit.and(factors)).await
     }
 
     /// Removes the user with everything that belongs to it, whatever the status.

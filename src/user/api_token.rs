@@ -93,13 +93,25 @@ pub async fn create(
     Ok(token)
 }
 
+/// Whether a token was revoked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Revoked {
+    /// It was.
+    Now,
+    /// Somebody else did so before.
+    Before,
+}
+
 /// Removes a token: it is dead on every node from the commit on.
 ///
 /// # Errors
 /// The database failed.
-pub async fn revoke(app: &App, tx: &Tx, token: &ApiToken, caller: &Caller) -> Result<(), Fault> {
-    store::api_token::delete(tx, &token.id).await?;
-    log(app, tx, EventType::ApiTokenRevoke, (token, caller), app.now()).await
+pub async fn revoke(app: &App, tx: &Tx, token: &ApiToken, caller: &Caller) -> Result<Revoked, Fault> {
+    if !store::api_token::delete(tx, &token.id).await? {
+        return Ok(Revoked::Before);
+    }
+    log(app, tx, EventType::ApiTokenRevoke, (token, caller), app.now()).await?;
+    Ok(Revoked::Now)
 }
 
 async fn log(

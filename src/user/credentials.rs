@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroize;
 
+use super::imported_hash::{ImportedHash, Recipe};
 use crate::{
     fault::Fault,
     ports::random::Random,
@@ -117,8 +118,9 @@ impl PasswordHasher {
         password: Secret<String>,
         phc: Option<Secret<String>>,
     ) -> Result<Verified, Busy> {
-        let password = composed(&password);
         let stored = phc.and_then(|phc| self.settings.read(&phc));
+        let imported = stored.as_ref().is_some_and(|stored| stored.recipe.is_some());
+        let password = if imported { usable(&password).cloned() } else { composed(&password) };
         let task = match (password, stored) {
             (Some(password), Some(stored)) => Task::Verify { password, stored: Box::new(stored) },
             (Some(password), None) => Task::Pretend { password },
@@ -145,6 +147,15 @@ impl PasswordHasher {
         }
     }
 
+    /// Hashes what another system made of a password, so that nothing but the recipe is kept of it.
+    ///
+    /// # Errors
+    /// The queue is full, or no thread was free for two seconds.
+    pub async fn import(&self, imported: &ImportedHash) -> Result<Secret<String>, HashError> {
+        let phc = self.hash(imported.yielded.clone()).await?;
+        Ok(Secret::new(format!("{}{}", imported.recipe, phc.expose())))
+    }
+
     async fn run(&self, task: Task) -> Result<Answer, Busy> {
         let (started, has_started) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
@@ -161,12 +172,14 @@ impl Drop for PasswordHasher {
     }
 }
 
+/// A password whose length is usable at all.
+fn usable(password: &Secret<String>) -> Option<&Secret<String>> {
+    Some(password).filter(|password| (1..=MAX_PASSWORD_BYTES).contains(&password.expose().len()))
+}
+
 /// NFC (RFC 8265 §4.2.2), if the length is usable at all.
 fn composed(password: &Secret<String>) -> Option<Secret<String>> {
-    let typed = password.expose();
-    if typed.is_empty() || typed.len() > MAX_PASSWORD_BYTES {
-        return None;
-    }
+    let typed = usable(password)?.expose();
     // NFC grows text to three times its bytes at most: no reallocation leaves a copy behind.
     let mut composed = String::with_capacity(3 * typed.len());
     composed.extend(typed.nfc());
@@ -192,6 +205,8 @@ struct Settings {
 
 /// A stored hash, read.
 struct Stored {
+    /// What is applied to the password first, if it was hashed elsewhere.
+    recipe: Option<Recipe>,
     algorithm: Algorithm,
     version: Version,
     params: Params,
@@ -216,7 +231,8 @@ impl Settings {
     }
 
     fn is_current(&self, stored: &Stored) -> bool {
-        stored.algorithm == Algorithm::Argon2id
+        stored.recipe.is_none()
+            && stored.algorithm == Algorithm::Argon2id
             && stored.version == Version::V0x13
             && stored.params.m_cost() == self.params.m_cost()
             && stored.params.t_cost() == self.params.t_cost()
@@ -227,7 +243,8 @@ impl Settings {
 }
 
 impl Stored {
-    fn parse(phc: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
+        let (recipe, phc) = Recipe::split(text).map_or((None, text), |(recipe, phc)| (Some(recipe), phc));
         let hash = PasswordHash::new(phc).ok()?;
         let params = Params::try_from(&hash).ok()?;
         // The key would be ours to know, and associated data is never written.
@@ -235,6 +252,7 @@ impl Stored {
             return None;
         }
         Some(Self {
+            recipe,
             algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
             version: hash.version.map_or(Some(Version::V0x13), |version| Version::try_from(version).ok())?,
             params,
@@ -358,6 +376,9 @@ fn perform(task: &Task, settings: &Settings, memory: &mut Vec<Block>) -> Result<
     match task {
         Task::Verify { password, stored } => {
             let argon = Argon2::new(stored.algorithm, stored.version, stored.params.clone());
+            let yielded = stored.recipe.as_ref().map(|recipe| recipe.apply(password)).transpose();
+            let yielded = yielded.map_err(crypto)?;
+            let password = yielded.as_ref().unwrap_or(password);
             let mut output = compute(&argon, password, &stored.salt, stored.output.len(), memory)?;
             let matches = constant_time_eq(&output, stored.output.as_bytes());
             output.zeroize();

@@ -1,5 +1,5 @@
-//! Lists of users (Okta's `filter`, `search` and `q`): pages in the order of ids, found by looking at a bounded number of
-//! users a request.
+//! Lists of users (Okta's `filter`, `search` and `q`): pages in the order of ids, or sorted by an attribute, found by looking
+//! at a bounded number of users a request.
 
 use serde_json::{Value, json};
 
@@ -12,11 +12,16 @@ use crate::{
         timestamp::timestamp,
     },
     store::{self, user::Page},
-    user::login::LoginKey,
+    user::{
+        directory_order::{Place, Sort},
+        login::LoginKey,
+    },
 };
 
 /// Users that one request looks at; a page may be short, and the next one goes on from there.
 const MAX_LOOKED_AT: usize = 10_000;
+/// Users that a sorted list looks at, all of them for every page.
+const MAX_SORTED: usize = 100_000;
 /// Users that one statement reads.
 const BATCH: u64 = 500;
 
@@ -81,12 +86,7 @@ fn present_free(filter: &Filter) -> Result<Vec<(&str, Operator, &Literal)>, Sear
 /// # Errors
 /// What it asks for is not offered.
 pub fn check_search(filter: &Filter) -> Result<(), SearchError> {
-    const OWN: [&str; 7] =
-        ["id", "status", "created", "activated", "statusChanged", "lastUpdated", "type.id"];
-    let known = |name: &&str| {
-        OWN.contains(name) || name.strip_prefix("profile.").is_some_and(|name| !name.contains('.'))
-    };
-    if !filter.attributes().iter().all(known) {
+    if !filter.attributes().into_iter().all(is_known) {
         return Err(SearchError::Attribute);
     }
     let offered = |operator| !matches!(operator, Operator::Ne | Operator::Ew);
@@ -97,6 +97,83 @@ pub fn check_search(filter: &Filter) -> Result<(), SearchError> {
     }
 }
 
+/// Whether an attribute can be searched for and sorted by.
+pub fn is_known(name: &str) -> bool {
+    const OWN: [&str; 7] =
+        ["id", "status", "created", "activated", "statusChanged", "lastUpdated", "type.id"];
+    OWN.contains(&name) || name.strip_prefix("profile.").is_some_and(|name| !name.contains('.'))
+}
+
+/// Why there is no sorted page.
+#[derive(Debug, thiserror::Error)]
+pub enum SortError {
+    /// There are more users than are sorted for a page.
+    #[error("there are more than {MAX_SORTED} users")]
+    TooMany,
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A page of users sorted by an attribute, after a place that a page before told, at most `limit`. The place holds the value
+/// of the last user, not the user: who is changed meanwhile moves, and nobody else does.
+///
+/// # Errors
+/// There are too many users, or a fault.
+pub async fn sorted_page(
+    app: &App,
+    search: &Search,
+    sort: &Sort,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Found, SortError> {
+    let now = app.now();
+    let type_id = type_id(app).await?;
+    let mut query = narrowed(search, None);
+    let mut first: Vec<(Place, User)> = Vec::new();
+    let mut looked_at = 0_usize;
+    loop {
+        let batch = store::user::page(&app.db, &query).await?;
+        let full = u64::try_from(batch.len()).is_ok_and(|length| length == BATCH);
+        looked_at = looked_at.saturating_add(batch.len());
+        query.after = batch.last().map(|user| user.id.to_string());
+        for user in batch {
+            if !belongs(search, &user, &|name| attribute(&user, name, (&type_id, now))) {
+                continue;
+            }
+            let place = Place::new(&attribute(&user, &sort.by, (&type_id, now)), user.id.as_str());
+            if after.is_none_or(|after| place.compare(after, sort.order).is_gt()) {
+                first.push((place, user));
+            }
+        }
+        // Only what can still be on the page is kept, and one more, which tells that there is another page.
+        first.sort_by(|(one, _), (other, _)| one.compare(other, sort.order));
+        first.truncate(limit.saturating_add(1));
+        if !full {
+            break;
+        }
+        if looked_at >= MAX_SORTED {
+            return Err(SortError::TooMany);
+        }
+    }
+    let more = first.len() > limit;
+    first.truncate(limit);
+    let next = first.last().filter(|_| more).map(|(place, _)| place.written());
+    Ok(Found { users: first.into_iter().map(|(_, user)| user).collect(), next })
+}
+
+/// What a filter insists on is found by an index, whatever else it says.
+fn narrowed(search: &Search, after: Option<&str>) -> Page {
+    let must = |attribute: &str| search.filter.as_ref().and_then(|filter| filter.must_equal(attribute));
+    let login_key = must("profile.login").and_then(|login| LoginKey::normalize(login).ok());
+    Page {
+        after: after.map(ToOwned::to_owned),
+        id: must("id").map(ToOwned::to_owned),
+        login_key: login_key.map(|key| key.as_str().to_owned()),
+        limit: BATCH,
+    }
+}
+
 /// A page of users after an id, at most `limit`.
 ///
 /// # Errors
@@ -104,15 +181,7 @@ pub fn check_search(filter: &Filter) -> Result<(), SearchError> {
 pub async fn page(app: &App, search: &Search, after: Option<&str>, limit: usize) -> Result<Found, Fault> {
     let now = app.now();
     let type_id = type_id(app).await?;
-    let must = |attribute: &str| search.filter.as_ref().and_then(|filter| filter.must_equal(attribute));
-    // What a filter insists on is found by an index, whatever else it says.
-    let login_key = must("profile.login").and_then(|login| LoginKey::normalize(login).ok());
-    let mut query = Page {
-        after: after.map(ToOwned::to_owned),
-        id: must("id").map(ToOwned::to_owned),
-        login_key: login_key.map(|key| key.as_str().to_owned()),
-        limit: BATCH,
-    };
+    let mut query = narrowed(search, after);
     let mut found = Vec::new();
     let mut looked_at = 0;
     loop {

@@ -10,6 +10,8 @@ pub mod attempt;
 pub mod contact;
 pub mod credentials;
 pub mod directory;
+pub mod directory_order;
+pub mod imported_hash;
 pub mod lifecycle;
 pub mod login;
 pub mod password;

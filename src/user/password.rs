@@ -201,6 +201,18 @@ pub async fn set(
     replace(app, user, &hash, (status, revoke), caller).await
 }
 
+/// Gives a user who is staged a password that another system hashed; `hash` is what
+/// [`import`](super::credentials::PasswordHasher::import) made of it. There is nothing yet that it could end.
+pub fn import(app: &App, user: &User, hash: &Secret<String>, caller: &Caller) -> Unit {
+    let now = app.now();
+    let event = Event::new(EventType::AccountUpdatePassword).user(&user.id).with("imported", true);
+    Unit::new().claim(store::user::set_password(user, hash, user.status, now)).row(event.row(
+        caller,
+        app.random.as_ref(),
+        now,
+    ))
+}
+
 /// Makes a password that satisfies the policy, for an administrator to hand out.
 pub fn temporary(app: &App, user: &User, rules: &PasswordRules) -> Secret<String> {
     // Random text may hold a part of the login or of a name: then another is drawn, which does not do it as well.
@@ -358,7 +370,8 @@ async fn replace(
     // Tokens and codes of recovery are bound to the password that they were issued under, and die with it.
     let mut unit = Unit::new()
         .claim(store::user::set_password(user, hash, status, now))
-        .change(store::known_device::forget_all(&user.id));
+        .change(store::known_device::forget_all(&user.id))
+        .change(store::remembered_device::forget_all(&user.id));
     if let Some(old) = &user.password_hash {
         let id = base62(app.random.as_ref(), 20);
         unit = unit

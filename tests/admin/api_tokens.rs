@@ -13,16 +13,144 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
-        storage: sec_y07_a_token_dies_with_the_rights_of_its_owner, sec_y07_a_revoked_token_is_dead_on_every_node;
+        storage:
+            sec_y07_a_token_dies_with_the_rights_of_its_owner,
+            sec_y07_a_revoked_token_is_dead_on_every_node,
+            of_two_who_revoke_a_token_one_does;
         sqlite:
             sec_y07_a_token_dies_of_thirty_days_without_use,
             sec_y07_a_token_is_kept_as_a_hash,
             an_invalid_token_is_e0000011,
             a_machine_acts_with_the_scopes_it_was_given,
+            tokens_are_listed_and_read_without_their_values,
+            tokens_are_revoked_by_those_who_may,
     ]
 }
 
 const USERS: &str = "/api/v1/users";
+const TOKENS: &str = "/api/v1/api-tokens";
+
+#[track_caller]
+fn assert_error(response: &Response, status: u16, code: &str) {
+    assert_eq!(
+        (response.status, &response.json()["errorCode"]),
+        (status, &json!(code)),
+        "{}",
+        response.text()
+    );
+}
+
+/// Okta API Tokens API: what is known of the active tokens, page by page, and never a token.
+async fn tokens_are_listed_and_read_without_their_values(app: TestApp) {
+    let reads = app.api_token(Access::Read).await;
+    let others = [app.api_token(Access::Manage).await, app.api_token(Access::Read).await];
+    let admin = app.admin().await;
+    let list = app.read(TOKENS, &reads).await;
+    assert_eq!(list.status, 200, "{}", list.text());
+    let tokens = list.json();
+    assert_eq!(tokens.as_array().unwrap().len(), 3);
+    for value in others.iter().chain([&reads]) {
+        assert!(!list.text().contains(value.as_str()));
+    }
+    let token = &tokens[0];
+    let id = token["id"].as_str().unwrap();
+    assert!(id.starts_with("00T"));
+    let names = ["name", "clientName", "userId", "tokenWindow"].map(|name| token[name].clone());
+    assert_eq!(names, [json!("test"), json!("Okta API"), json!(admin.id), json!("P30D")]);
+    assert_eq!(token["_link"]["self"]["href"], app.url(&format!("{TOKENS}/{id}")));
+    for name in ["created", "lastUpdated", "expiresAt"] {
+        assert!(token[name].as_str().unwrap().ends_with('Z'), "{token}");
+    }
+    let read = app.read(&format!("{TOKENS}/{id}"), &reads).await;
+    assert_eq!((read.status, &read.json()["id"]), (200, &token["id"]), "{}", read.text());
+    // Two on the first page, one on the second.
+    let page = app.read(&format!("{TOKENS}?limit=2"), &reads).await;
+    assert_eq!(page.json().as_array().unwrap().len(), 2);
+    let links: Vec<&str> = page.headers.get_all("link").iter().map(|value| value.to_str().unwrap()).collect();
+    let next = links.iter().find(|link| link.ends_with("rel=\"next\"")).unwrap();
+    let next = next.split_once('>').unwrap().0.trim_start_matches('<');
+    let rest = app.read(next.strip_prefix(&app.issuer).unwrap(), &reads).await.json();
+    assert_eq!(rest, json!([tokens[2]]));
+    assert_eq!(app.read(&format!("{TOKENS}?q=TES"), &reads).await.json().as_array().unwrap().len(), 3);
+    assert_eq!(app.read(&format!("{TOKENS}?q=nothing"), &reads).await.json(), json!([]));
+    assert_error(&app.read(&format!("{TOKENS}?limit=201"), &reads).await, 400, "E0000029");
+    assert_error(&app.read(&format!("{TOKENS}?after=x"), &reads).await, 400, "E0000029");
+    assert_error(&app.read(&format!("{TOKENS}/00Tunknown"), &reads).await, 404, "E0000007");
+    assert_error(&app.ssws(Method::GET, &format!("{TOKENS}/current"), &reads).send().await, 405, "E0000022");
+    // What was not used for its window is no active token.
+    app.clock.advance(29 * 86_400);
+    assert_eq!(app.read(TOKENS, &reads).await.status, 200);
+    app.clock.advance(2 * 86_400);
+    assert_eq!(app.read(TOKENS, &reads).await.json().as_array().unwrap().len(), 1);
+}
+
+/// A token that only reads revokes itself and no other; a machine has none to revoke.
+async fn tokens_are_revoked_by_those_who_may(app: TestApp) {
+    let reads = app.api_token(Access::Read).await;
+    let manages = app.api_token(Access::Manage).await;
+    let ids: Vec<String> = store::api_token::list(&app.app.db)
+        .await
+        .unwrap()
+        .iter()
+        .map(|token| format!("{TOKENS}/{}", token.id))
+        .collect();
+    assert_eq!(ids.len(), 2);
+    let delete = async |path: &str, token: &str| app.ssws(Method::DELETE, path, token).send().await;
+    for path in &ids {
+        assert_error(&delete(path, &reads).await, 403, "E0000006");
+    }
+    let current = format!("{TOKENS}/current");
+    let gone = delete(&current, &reads).await;
+    assert_eq!((gone.status, gone.body.len()), (204, 0));
+    assert_invalid(&app.read(TOKENS, &reads).await);
+    assert_eq!(store::api_token::list(&app.app.db).await.unwrap().len(), 1);
+    let victim = app.api_token(Access::Manage).await;
+    let mine = app.read(TOKENS, &manages).await.json();
+    for token in mine.as_array().unwrap() {
+        let path = format!("{TOKENS}/{}", token["id"].as_str().unwrap());
+        // The last one that is deleted is the caller's own.
+        let own = store::api_token::list(&app.app.db).await.unwrap();
+        let own = own.iter().find(|stored| stored.last_used_at.is_some()).unwrap();
+        if !path.ends_with(own.id.as_str()) {
+            assert_eq!(delete(&path, &manages).await.status, 204);
+            assert_error(&delete(&path, &manages).await, 404, "E0000007");
+        }
+    }
+    assert_invalid(&app.read(TOKENS, &victim).await);
+    assert_eq!(app.read(TOKENS, &manages).await.status, 200);
+    let log: Vec<String> = app.log().await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(log.iter().filter(|kind| *kind == "system.api_token.revoke").count(), 2, "{log:?}");
+    let metadata = json!({
+        "application_type": "service",
+        "grant_types": ["client_credentials"],
+        "okta_scopes": ["okta.apiTokens.manage"],
+    });
+    fixtures::client(&app.app, MACHINE, metadata, Some(SECRET)).await;
+    app.app.forget_configuration();
+    let form = [("grant_type", "client_credentials"), ("scope", "okta.apiTokens.manage")];
+    let machine = app.token_at("org", MACHINE, &form).await.json();
+    let machine = machine["access_token"].as_str().unwrap().to_owned();
+    let refused = app.client().request(Method::DELETE, &current).bearer(&machine).send().await;
+    assert_error(&refused, 403, "E0000006");
+    assert_eq!(app.client().request(Method::GET, TOKENS).bearer(&machine).send().await.status, 200);
+}
+
+/// It is revoked once, and logged once.
+async fn of_two_who_revoke_a_token_one_does(app: TestApp) {
+    let token = app.api_token(Access::Manage).await;
+    let victim = store::api_token::list(&app.app.db).await.unwrap().remove(0);
+    let own = app.api_token(Access::Manage).await;
+    assert_eq!(app.read(TOKENS, &own).await.status, 200);
+    let path = format!("{TOKENS}/{}", victim.id);
+    let answers =
+        futures_util::future::join_all((0..4).map(|_| app.ssws(Method::DELETE, &path, &own).send())).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 404, 404, 404]);
+    assert_invalid(&app.read(TOKENS, &token).await);
+    let log = app.log().await;
+    assert_eq!(log.iter().filter(|(kind, _)| kind == "system.api_token.revoke").count(), 1);
+}
 
 #[track_caller]
 fn assert_invalid(response: &Response) {

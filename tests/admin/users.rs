@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Test> {
             creation_begins_in_the_status_that_was_asked_for,
             a_profile_is_validated,
             lists_are_paged_and_filtered,
+            what_is_searched_for_is_sorted_page_by_page,
             an_etag_guards_a_change,
             passwords_are_expired_and_reset,
             credentials_are_changed_by_those_who_know_them,
@@ -130,7 +131,7 @@ async fn creation_begins_in_the_status_that_was_asked_for(app: TestApp) {
     ] {
         assert_error(&app.post(&format!("{USERS}{query}"), &token, &body).await, 400, code);
     }
-    // An imported hash that the hasher cannot verify is not taken for a password.
+    // An imported hash that could never be verified is not taken for a password.
     let hash = json!({"algorithm": "BCRYPT", "workFactor": 10, "salt": "x", "value": "y"});
     let imported = json!({"profile": profile("c@example.com"), "credentials": {"password": {"hash": hash}}});
     assert_error(&app.post(USERS, &token, &imported).await, 400, "E0000001");
@@ -261,6 +262,71 @@ async fn lists_are_paged_and_filtered(app: TestApp) {
     ] {
         assert_error(&app.read(&format!("{USERS}?{query}"), &token).await, 400, code);
     }
+}
+
+/// Okta: `sortBy` and `sortOrder` of a search; who has the same value comes in the order of the ids, so that pages hold
+/// everybody once, whoever is changed meanwhile.
+async fn what_is_searched_for_is_sorted_page_by_page(app: TestApp) {
+    let token = app.api_token(Access::Manage).await;
+    for (n, title) in ["b", "a", "B", "c", "", "a"].into_iter().enumerate() {
+        let mut profile = profile(&format!("sort{n}@example.com"));
+        if !title.is_empty() {
+            profile["title"] = json!(title);
+        }
+        assert_eq!(app.post(USERS, &token, &json!({"profile": profile})).await.status, 200);
+    }
+    let pages = async |order: &str| {
+        let mut titles: Vec<(String, String)> = Vec::new();
+        let mut path =
+            format!("{USERS}?search=profile.login+sw+%22sort%22&sortBy=profile.title&limit=2{order}");
+        loop {
+            let page = app.read(&path, &token).await;
+            assert_eq!(page.status, 200, "{}", page.text());
+            for user in page.json().as_array().unwrap() {
+                let title = user["profile"]["title"].as_str().unwrap_or_default().to_lowercase();
+                titles.push((title, user["id"].as_str().unwrap().to_owned()));
+            }
+            if titles.len() == 2 {
+                // Whoever was told already moves to the end, and is not told again before that.
+                let (_, id) = &titles[0];
+                let moved = json!({"profile": {"nickName": "x"}});
+                assert_eq!(app.post(&format!("{USERS}/{id}"), &token, &moved).await.status, 200);
+            }
+            let links: Vec<&str> =
+                page.headers.get_all("link").iter().map(|value| value.to_str().unwrap()).collect();
+            let Some(next) = links.iter().find(|link| link.ends_with("rel=\"next\"")) else { break };
+            let url = next.split_once('>').unwrap().0.trim_start_matches('<');
+            path = url.strip_prefix(&app.issuer).unwrap().to_owned();
+        }
+        titles
+    };
+    for (order, expected) in [
+        ("", ["a", "a", "b", "b", "c", ""]),
+        ("&sortOrder=asc", ["a", "a", "b", "b", "c", ""]),
+        ("&sortOrder=desc", ["c", "b", "b", "a", "a", ""]),
+    ] {
+        let found = pages(order).await;
+        assert_eq!(found.iter().map(|(title, _)| title.as_str()).collect::<Vec<_>>(), expected, "{order}");
+        for two in found.windows(2) {
+            assert!(two[0].0 != two[1].0 || two[0].1 < two[1].1, "{order}: {found:?}");
+        }
+    }
+    let search = "search=profile.login+sw+%22sort%22";
+    for query in [
+        "sortBy=profile.title".to_owned(),
+        "sortBy=profile.title&q=sort".to_owned(),
+        "sortBy=profile.title&filter=status+eq+%22ACTIVE%22".to_owned(),
+        format!("{search}&sortBy=password"),
+        format!("{search}&sortBy=profile.title&sortOrder=sideways"),
+    ] {
+        assert_error(&app.read(&format!("{USERS}?{query}"), &token).await, 400, "E0000031");
+    }
+    // A cursor is of its own list.
+    let first = app.read(&format!("{USERS}?{search}&sortBy=profile.title&limit=2"), &token).await;
+    let next = first.headers.get_all("link").iter().nth(1).unwrap().to_str().unwrap().to_owned();
+    let after = next.split_once("after=").unwrap().1.split(['&', '>']).next().unwrap().to_owned();
+    let other = format!("{USERS}?{search}&sortBy=profile.title&sortOrder=desc&after={after}");
+    assert_error(&app.read(&other, &token).await, 400, "E0000029");
 }
 
 /// RFC 9110 §13.1.1.

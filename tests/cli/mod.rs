@@ -1,6 +1,7 @@
 //! The program itself: child processes on loopback, each in a folder of its own.
 
 mod dev;
+mod factor_profile;
 mod live;
 mod seed;
 mod serve;
@@ -26,7 +27,10 @@ use crate::support::{
 };
 
 pub(crate) fn trials() -> Vec<Test> {
-    [dev::trials(), serve::trials(), seed::trials(), live::trials()].into_iter().flatten().collect()
+    [dev::trials(), factor_profile::trials(), serve::trials(), seed::trials(), live::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The issuer of every server that [`Place::serve`] starts.

@@ -3,21 +3,30 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use sea_orm::EntityTrait;
 use stepgate::{
-    id::FlowId,
-    secret::TokenHash,
+    id::{FlowId, TransactionId},
+    model::{
+        policy::{GlobalSession, PasswordRules},
+        session::VerifiedFactor,
+    },
+    secret::{Secret, TokenHash},
+    session::sso::{self, FactorPromptMet, Opening},
     store::{
         self, Database,
+        authn_transaction::{self, StoredTransaction},
         db::DatabaseSettings,
         flow,
         log_event::LogEvent,
         unit::{Outcome, Unit},
         used_jti,
     },
+    syslog::Caller,
+    user::password::{self, RevokeSessions, SetBy},
 };
 use time::Duration;
 
-use crate::support::{Test, TestApp};
+use crate::support::{Test, TestApp, fixtures::ALICE};
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
@@ -28,6 +37,9 @@ pub(crate) fn trials() -> Vec<Test> {
             a_fault_leaves_nothing_of_its_unit,
             a_fault_in_one_unit_of_a_batch_spoils_only_that_unit,
             of_many_claims_for_the_same_row_one_wins,
+            what_ends_everything_ends_what_begins_beside_it,
+            what_begins_behind_the_end_of_everything_is_lost,
+            of_two_transactions_of_one_page_the_later_one_stands,
             what_was_acknowledged_is_there_after_a_restart,
             a_stopped_writer_acknowledges_nothing;
         sqlite:
@@ -169,6 +181,85 @@ async fn a_fault_in_one_unit_of_a_batch_spoils_only_that_unit(app: TestApp) {
         assert_eq!(again, if wrote { Outcome::Lost(0) } else { Outcome::Won }, "{n}");
     }
     assert!(app.logged("lost", None).await);
+}
+
+/// A sign-in by the password that another unit replaces.
+async fn racing(app: &TestApp) -> [Unit; 2] {
+    let user = app.user(ALICE).await;
+    let caller = Caller::system("test");
+    let opening = Opening {
+        user: &user.id,
+        factors: vec![VerifiedFactor::password(app.app.now())],
+        policy: &GlobalSession::default(),
+        prompt: FactorPromptMet::ByFactors,
+        previous: None,
+        caller: &caller,
+    };
+    let signed_in = Unit::new().claim(store::user::claim_login(&user, app.app.now()));
+    let (sign_in, _) = sso::open(&app.app, signed_in, opening).await.unwrap();
+    let new = Secret::new("Battery-Staple-2".to_owned());
+    let how = (SetBy::Administrator, RevokeSessions::All, &caller);
+    let change = password::set(&app.app, &user, &new, &PasswordRules::default(), how).await.unwrap();
+    [sign_in, change]
+}
+
+/// Commits both at once: where there is one writer, in one batch and in this order.
+async fn beside(app: &TestApp, units: [Unit; 2]) -> Vec<Outcome> {
+    let hold = app.app.db.begin_write().await.unwrap();
+    let tasks = units.map(|unit| {
+        let app = Arc::clone(&app.app);
+        tokio::spawn(async move { app.db.writer().commit(unit).await })
+    });
+    tokio::task::yield_now().await;
+    drop(hold);
+    join_all(tasks).await.into_iter().map(|outcome| outcome.unwrap().unwrap()).collect()
+}
+
+async fn live_sessions(app: &TestApp) -> usize {
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    let all = entity::session::Entity::find().all(&database).await.unwrap();
+    all.iter().filter(|session| session.ended_at.is_none()).count()
+}
+
+/// The rows of a batch are inserted at its end; what ends all sessions of a user ends those too that were not inserted yet.
+async fn what_ends_everything_ends_what_begins_beside_it(app: TestApp) {
+    let outcomes = beside(&app, racing(&app).await).await;
+    assert_eq!(outcomes[1], Outcome::Won);
+    assert_eq!(live_sessions(&app).await, 0, "{outcomes:?}");
+}
+
+/// A password that was right when it was looked at, and is another one by the time of the commit, opens nothing.
+async fn what_begins_behind_the_end_of_everything_is_lost(app: TestApp) {
+    let [sign_in, change] = racing(&app).await;
+    let outcomes = beside(&app, [change, sign_in]).await;
+    assert_eq!(outcomes[0], Outcome::Won);
+    assert_eq!(live_sessions(&app).await, 0, "{outcomes:?}");
+    let [sign_in, _] = racing(&app).await;
+    assert_eq!(commit(&app, sign_in).await, Outcome::Won);
+    assert_eq!(live_sessions(&app).await, 1);
+}
+
+/// Two forms of one page that are sent at once: neither is a fault.
+async fn of_two_transactions_of_one_page_the_later_one_stands(app: TestApp) {
+    let now = app.app.now();
+    let hash = TokenHash::of("state");
+    let begin = |id: &str| {
+        let stored = StoredTransaction {
+            id: TransactionId::new(id),
+            user_id: None,
+            payload: "{}".to_owned(),
+            version: 0,
+            created_at: now,
+            expires_at: now + Duration::HOUR,
+        };
+        Unit::new().change(authn_transaction::upsert(&stored, &hash))
+    };
+    let units = ["txn1", "txn2", "txn3", "txn4"].map(|id| app.app.db.writer().commit(begin(id)));
+    assert!(join_all(units).await.into_iter().all(|outcome| outcome.unwrap() == Outcome::Won));
+    assert!(authn_transaction::find(&app.app.db, &hash, now).await.unwrap().is_some());
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    let all = entity::authn_transaction::Entity::find().all(&database).await.unwrap();
+    assert_eq!(all.len(), 1);
 }
 
 /// At most once, on one node and on two.

@@ -17,15 +17,11 @@ use crate::{
         json_body::JsonBody,
         payload::{Answer, documented},
     },
-    id::FactorProfileId,
+    factor::profiles::{self, FactorProfileError},
     model::factor_profile::{FactorProfile, Moving, TokenSettings},
     protocol::timestamp::timestamp,
     store,
-    syslog::{Event, EventType},
 };
-
-/// The longest name.
-const MAX_NAME: usize = 100;
 
 /// The endpoints.
 pub struct FactorProfiles(pub(in crate::api) Served);
@@ -85,17 +81,15 @@ impl FactorProfiles {
         let administrator = administrator(app, request, Right::UsersManage).await?;
         let members = body.members().map_err(|_| Envelope::malformed().respond())?;
         let (name, settings) = read(&members).map_err(|cause| refused(&cause))?;
-        let now = app.now();
-        let id = FactorProfileId::generate(app.random.as_ref());
-        let profile = FactorProfile { id, name, settings, created_at: now, updated_at: now };
         let tx = app.db.begin_write().await.map_err(failed)?;
-        if store::factor_profile::is_taken(&tx, &profile.name).await.map_err(failed)? {
-            return Err(refused("name: An object with this field already exists"));
-        }
-        store::factor_profile::insert(&tx, &profile).await.map_err(failed)?;
-        let event = Event::new(EventType::MfaFactorUpdate).with("factorProfileId", profile.id.as_str());
-        let logged = event.insert(&tx, administrator.caller(), app.random.as_ref(), now).await;
-        logged.map_err(failed)?;
+        let made = profiles::create(app, &tx, (&name, settings), administrator.caller()).await;
+        let profile = made.map_err(|error| match error {
+            FactorProfileError::Fault(fault) => failed(fault),
+            FactorProfileError::Name
+            | FactorProfileError::Taken
+            | FactorProfileError::Settings(_)
+            | FactorProfileError::InUse => refused(&error.to_string()),
+        })?;
         tx.commit().await.map_err(failed)?;
         Ok(json_response(StatusCode::OK, &view(&profile)))
     }
@@ -106,40 +100,30 @@ fn refused(cause: &str) -> Response {
 }
 
 fn read(members: &Map<String, Value>) -> Result<(String, TokenSettings), String> {
-    let name = members.get("name").and_then(Value::as_str).map(str::trim).unwrap_or_default();
-    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err("name: must have 1 to 100 characters".to_owned());
-    }
+    let name = members.get("name").and_then(Value::as_str).unwrap_or_default();
     let Some(Value::Object(given)) = members.get("settings") else {
         return Err("settings: is required".to_owned());
     };
     let text = |member: &str| given.get(member).and_then(Value::as_str).unwrap_or_default();
-    let number = |member: &'static str, default: u32| match given.get(member) {
-        Some(value) => value
-            .as_u64()
-            .and_then(|number| u32::try_from(number).ok())
-            .ok_or_else(|| format!("{member}: must be a number")),
-        None => Ok(default),
+    let number = |member: &'static str| match given.get(member) {
+        Some(value) => match value.as_u64().map(u32::try_from) {
+            Some(Ok(number)) => Ok(Some(number)),
+            Some(Err(_)) | None => Err(format!("{member}: must be a number")),
+        },
+        None => Ok(None),
     };
-    let counts = given.contains_key("lookAhead");
-    if counts && (given.contains_key("timeStep") || given.contains_key("clockDriftInterval")) {
-        return Err("lookAhead: a token counts, or has a clock, not both".to_owned());
-    }
+    let clock = (number("timeStep")?, number("clockDriftInterval")?);
+    let moving = Moving::of(number("lookAhead")?, clock).map_err(|error| error.to_string())?;
     let settings = TokenSettings {
         algorithm: text("hmacAlgorithm")
             .parse()
             .map_err(|_| "hmacAlgorithm: must be HMacSHA1, HMacSHA256 or HMacSHA512".to_owned())?,
-        digits: u8::try_from(number("passCodeLength", 6)?).unwrap_or(u8::MAX),
+        digits: u8::try_from(number("passCodeLength")?.unwrap_or(6)).unwrap_or(u8::MAX),
         encoding: text("encoding")
             .parse()
             .map_err(|_| "encoding: must be base32, base64 or hexadecimal".to_owned())?,
-        moving: if counts {
-            Moving::Counter { look_ahead: number("lookAhead", 10)? }
-        } else {
-            Moving::Time { time_step: number("timeStep", 30)?, drift: number("clockDriftInterval", 1)? }
-        },
+        moving,
     };
-    settings.validate().map_err(|error| error.to_string())?;
     Ok((name.to_owned(), settings))
 }
 

@@ -1,6 +1,7 @@
 //! Okta's management API (`/api/v1/…`).
 
 pub mod administrator;
+pub mod api_tokens;
 pub mod factor_profiles;
 pub mod logs;
 pub mod sessions;

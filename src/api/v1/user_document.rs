@@ -3,9 +3,15 @@
 
 use poem::Response;
 use poem_openapi::{Object, types::Any};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{api::error::okta::Envelope, id::GroupId, secret::Secret};
+use crate::{
+    api::error::okta::Envelope,
+    id::GroupId,
+    secret::Secret,
+    user::imported_hash::{ImportedHash, PasswordHash},
+};
 
 /// The most groups of a new user (Okta).
 const MAX_GROUPS: usize = 20;
@@ -30,12 +36,20 @@ pub(super) struct Question {
     pub(super) answer: Secret<String>,
 }
 
+/// A password of a document.
+pub(super) enum NewPassword {
+    /// The password itself.
+    Value(Secret<String>),
+    /// What another system made of it (Okta `credentials.password.hash`).
+    Hash(Box<ImportedHash>),
+}
+
 /// What a document says.
 pub(super) struct UserDocument {
     /// The attributes, with `login` among them.
     pub(super) profile: Option<Map<String, Value>>,
     /// A new password.
-    pub(super) password: Option<Secret<String>>,
+    pub(super) password: Option<NewPassword>,
     /// A recovery question.
     pub(super) question: Option<Question>,
     /// The groups.
@@ -65,7 +79,7 @@ impl UserDocument {
         provider(credentials.get("provider"))?;
         Ok(Self {
             profile,
-            password: password(credentials.remove("password"))?,
+            password: new_password(credentials.remove("password"))?,
             question: question(credentials.remove("recovery_question"))?,
             groups: groups(document.remove("groupIds"))?,
         })
@@ -83,6 +97,24 @@ fn provider(provider: Option<&Value>) -> Result<(), Response> {
     }
 }
 
+/// The password of a member `{"value": …}` or `{"hash": …}`.
+fn new_password(member: Option<Value>) -> Result<Option<NewPassword>, Response> {
+    let hash = member.as_ref().and_then(|member| member.get("hash")).filter(|hash| !hash.is_null());
+    let Some(hash) = hash else { return Ok(password(member)?.map(NewPassword::Value)) };
+    let given = |name| member.as_ref().and_then(|member| member.get(name)).is_some_and(|one| !one.is_null());
+    if given("value") || given("hook") {
+        return refuse("credentials.password", "has either a value or a hash");
+    }
+    // What stands in the document is no text for an error.
+    let Ok(hash) = PasswordHash::deserialize(hash) else {
+        return refuse("credentials.password.hash", "is not an imported hash as Okta describes it");
+    };
+    match ImportedHash::try_from(hash) {
+        Ok(hash) => Ok(Some(NewPassword::Hash(Box::new(hash)))),
+        Err(error) => refuse(&format!("credentials.password.hash.{}", error.member), &error.problem),
+    }
+}
+
 /// The password of a member `{"value": …}`.
 ///
 /// # Errors
@@ -91,11 +123,11 @@ pub(super) fn password(member: Option<Value>) -> Result<Option<Secret<String>>, 
     match member {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(mut password)) => {
-            if password.contains_key("hash") {
-                return refuse("credentials.password.hash", "password hashes of others are not supported");
+            if password.get("hash").is_some_and(|hash| !hash.is_null()) {
+                return refuse("credentials.password.hash", "is only for users that are created or staged");
             }
-            if password.contains_key("hook") {
-                return refuse("credentials.password.hook", "is not supported");
+            if password.get("hook").is_some_and(|hook| !hook.is_null()) {
+                return refuse("credentials.password.hook", "password import inline hooks are not supported");
             }
             match password.remove("value") {
                 None | Some(Value::Null) => Ok(None),

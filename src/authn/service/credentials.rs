@@ -8,7 +8,6 @@ use crate::{
         event::Event as Fact,
         state::{RecoveryKind, State},
     },
-    model::user::User,
     secret::Secret,
     user::password::{self, PasswordChange, RevokeSessions, SetBy},
 };
@@ -63,10 +62,5 @@ async fn renewed(
     (fact, unit): (Fact, crate::store::unit::Unit),
 ) -> Result<Reply, AuthnError> {
     step.transaction.context.counts_from = app.now();
-    let unit = forgotten(unit, step.user()?);
     settle(app, visitor, step, Effect { fact, unit, lost: AuthnError::NotAllowed }).await
-}
-
-fn forgotten(unit: crate::store::unit::Unit, user: &User) -> crate::store::unit::Unit {
-    crate::authn::remember::forget_all(unit, user)
 }

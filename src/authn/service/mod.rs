@@ -29,7 +29,7 @@ use super::{
 use crate::{
     app::App,
     cache::Count,
-    factor::{Activation, FactorError},
+    factor::{self, Activation, FactorError},
     fault::Fault,
     id::{ClientId, TransactionId, UserId},
     model::{
@@ -392,7 +392,10 @@ async fn finish(
     let (unit, gain) = match position.purpose {
         Purpose::Recovery(kind) => {
             let unit = match kind {
-                RecoveryKind::Unlock => unit.and(unlock::by_user(app, &user, visitor.caller)),
+                RecoveryKind::Unlock => {
+                    let unit = unit.and(unlock::by_user(app, &user, visitor.caller));
+                    factor::service::lift_locks(unit, &user.id)
+                }
                 // The new password is in the unit already.
                 RecoveryKind::Password | RecoveryKind::AccountActivation => unit,
             };

@@ -1,8 +1,9 @@
 //! The end of factors, and of their suspension.
 
-use super::{event, list};
+use super::{challenge::activations, event, list};
 use crate::{
     app::App,
+    factor::backup_code,
     fault::Fault,
     id::UserId,
     message::Content,
@@ -11,13 +12,13 @@ use crate::{
         user::User,
     },
     session::farewell,
-    store::{self, factor_challenge, unit::Unit},
+    store::{self, factor_budget, factor_challenge, unit::Unit},
     syslog::{Caller, Event, EventType},
     user::contact,
 };
 
 /// Removes a factor: a unit that an administrator, or the user after a step-up, commits. Its own claim is its first; lost:
-/// the factor is gone.
+/// the factor is gone. Devices that were remembered stood for it (security rule S9).
 ///
 /// # Errors
 /// The message to the user could not be sealed.
@@ -48,7 +49,7 @@ fn gone(app: &App, unit: Unit, user: &User, factor: &Factor, caller: &Caller) ->
         return Ok(unit);
     }
     let content = Content::FactorReset { factor_type: Some(factor.kind.factor_type().to_owned()) };
-    contact::mail(app, unit, user, &content)
+    contact::mail(app, unit.change(store::remembered_device::forget_all(&user.id)), user, &content)
 }
 
 /// Removes a factor by the hand of an administrator: what the user proved with it, and everything that was issued for that,
@@ -77,6 +78,7 @@ pub async fn reset_all(app: &App, user: &User, caller: &Caller) -> Result<Unit, 
         .change(factor_challenge::remove_all(&user.id))
         .change(store::factor::remove_all(&user.id))
         .change(store::backup_code::remove_all(&user.id))
+        .change(store::remembered_device::forget_all(&user.id))
         .row(event.row(caller, app.random.as_ref(), app.now()));
     contact::mail(app, unit, user, &Content::FactorReset { factor_type: None })
 }
@@ -92,20 +94,39 @@ async fn ended(app: &App, unit: Unit, user: &User) -> Result<Unit, Fault> {
     Ok(messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message))))
 }
 
-/// Lets the suspended factors of a user be used again: what an administrator who unlocks the user commits. Absent: none is
-/// suspended.
+/// Whether a factor of a user is suspended.
 ///
 /// # Errors
 /// The database failed.
-pub async fn unsuspend(app: &App, user: &UserId, caller: &Caller) -> Result<Option<Unit>, Fault> {
+pub async fn is_suspended(app: &App, user: &UserId) -> Result<bool, Fault> {
+    Ok(list(app, user).await?.iter().any(|factor| factor.status == FactorStatus::Inactive))
+}
+
+/// Lets all factors of a user be used again, the suspended ones too, and forgets every attempt that was counted: what an
+/// administrator who unlocks the user commits.
+///
+/// # Errors
+/// The database failed.
+pub async fn unlock(app: &App, user: &UserId, caller: &Caller) -> Result<Unit, Fault> {
     let now = app.now();
-    let suspended = list(app, user).await?;
-    let mut suspended = suspended.iter().filter(|factor| factor.status == FactorStatus::Inactive).peekable();
-    if suspended.peek().is_none() {
-        return Ok(None);
-    }
-    Ok(Some(suspended.fold(Unit::new(), |unit, factor| {
+    let factors = list(app, user).await?;
+    let suspended = factors.iter().filter(|factor| factor.status == FactorStatus::Inactive);
+    let unit = suspended.fold(Unit::new(), |unit, factor| {
         let row = event(EventType::MfaFactorUnsuspend, factor).row(caller, app.random.as_ref(), now);
         unit.claim(store::factor::claim_unsuspend(&factor.id, now)).row(row)
-    })))
+    });
+    Ok(forgotten(unit.change(store::factor::forgive(user)), user))
+}
+
+/// Lifts the locks of factors that time would lift too: what a user who unlocks the own account commits. Wrong answers go on
+/// counting towards the suspension that only an administrator ends, or whoever reads the user's mail could guess on.
+#[must_use]
+pub fn lift_locks(unit: Unit, user: &UserId) -> Unit {
+    forgotten(unit.change(store::factor::lift_locks(user)), user)
+}
+
+/// Adds that the attempts at activations and backup codes are forgotten.
+fn forgotten(unit: Unit, user: &UserId) -> Unit {
+    unit.change(factor_budget::forget(&activations(user)))
+        .change(factor_budget::forget(&backup_code::attempts(user)))
 }

@@ -1,6 +1,7 @@
 //! Writes a document in one transaction. Passwords are hashed before it begins.
 
 mod client;
+mod factor_profile;
 mod reference;
 mod server;
 mod sign_on_policy;
@@ -36,6 +37,7 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
         trusted_origins: document.origins.len(),
         network_zones: document.policies.zones.len(),
         policies: document.policies.count(),
+        factor_profiles: document.factor_profiles.len(),
         api_tokens: document.api_tokens.len(),
     };
     let hashes = user::hash_passwords(app, &document.users).await?;
@@ -57,6 +59,9 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
         run.origin(origin).await?;
     }
     run.policies(&document.policies).await?;
+    for profile in &document.factor_profiles {
+        run.factor_profile(profile).await?;
+    }
     for token in &document.api_tokens {
         run.api_token(token).await?;
     }
@@ -109,7 +114,9 @@ impl Apply<'_> {
         let caller = Caller::system("apply");
         match store::api_token::find_by_name_in(&self.tx, id, &wanted.name).await? {
             Some(known) if !wanted.force && known.access == wanted.access => return Ok(()),
-            Some(known) => api_token::revoke(self.app, &self.tx, &known, &caller).await?,
+            Some(known) => {
+                api_token::revoke(self.app, &self.tx, &known, &caller).await?;
+            }
             None => {}
         }
         let (value, spot) = &wanted.value;

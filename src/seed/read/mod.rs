@@ -2,6 +2,7 @@
 
 mod api_token;
 mod client;
+mod factor_profile;
 mod policy;
 mod server;
 pub(super) mod sign_on_policy;
@@ -12,11 +13,15 @@ use serde_json::Value;
 pub(super) use self::{
     api_token::ApiToken,
     client::Client,
+    factor_profile::FactorProfile,
     policy::Policy,
     server::{Claim, Scope, Server, Settings},
     user::{Password, User},
 };
-use self::{api_token::api_token, client::client, server::server, sign_on_policy::Policies, user::user};
+use self::{
+    api_token::api_token, client::client, factor_profile::factor_profile, server::server,
+    sign_on_policy::Policies, user::user,
+};
 use super::{
     SeedError,
     document::{Members, Node, Place, Reference},
@@ -30,6 +35,7 @@ pub(super) struct Document {
     pub(super) servers: Vec<Server>,
     pub(super) origins: Vec<Origin>,
     pub(super) policies: Policies,
+    pub(super) factor_profiles: Vec<FactorProfile>,
     pub(super) api_tokens: Vec<ApiToken>,
 }
 
@@ -54,8 +60,16 @@ pub(super) struct Origin {
 }
 
 pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, SeedError> {
-    let known =
-        ["force", "groups", "users", "clients", "authorization_servers", "trusted_origins", "api_tokens"];
+    let known = [
+        "force",
+        "groups",
+        "users",
+        "clients",
+        "authorization_servers",
+        "trusted_origins",
+        "api_tokens",
+        "factor_profiles",
+    ];
     let root = root.read(file).members(&[&known[..], &sign_on_policy::KEYS[..]].concat())?;
     let force = root.flag("force")?.unwrap_or(false);
     Ok(Document {
@@ -65,6 +79,7 @@ pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, 
         servers: list(&root, "authorization_servers", "id", server)?,
         origins: list(&root, "trusted_origins", "origin", origin)?,
         policies: sign_on_policy::policies(&root)?,
+        factor_profiles: list(&root, "factor_profiles", "name", |place| factor_profile(place, force))?,
         api_tokens: list(&root, "api_tokens", "name", |place| api_token(place, force))?,
     })
 }

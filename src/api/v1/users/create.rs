@@ -15,7 +15,7 @@ use crate::{
         v1::{
             administrator::{Right, administrator},
             query::Query,
-            user_document::{Question, UserDocument, UserForm},
+            user_document::{NewPassword, Question, UserDocument, UserForm},
         },
     },
     app::App,
@@ -77,9 +77,12 @@ impl Users {
         };
         let mut draft = administration::draft(app, new);
         let rules = draft.password_rules(app).await.map_err(failed)?;
-        if let Some(password) = document.password {
-            draft.user.password_hash = Some(hashed(app, password, &draft.user, &rules).await?);
-        }
+        draft.user.password_hash = match document.password {
+            Some(NewPassword::Value(password)) => Some(hashed(app, password, &draft.user, &rules).await?),
+            // Nobody knows whether it satisfies the policy (Okta).
+            Some(NewPassword::Hash(hash)) => Some(app.passwords.import(&hash).await.map_err(not_hashed)?),
+            None => None,
+        };
         let mut units = Vec::new();
         if let Some(Question { question, answer }) = document.question {
             let unit = recovery::question::set(app, &draft.user, &question, &answer, who.caller()).await;
@@ -134,8 +137,13 @@ async fn hashed(
     if !lacks.is_empty() {
         return Err(weak(&PasswordError::Weak(lacks)));
     }
-    app.passwords.hash(new).await.map_err(|error| match error {
+    app.passwords.hash(new).await.map_err(not_hashed)
+}
+
+/// The answer to a password that could not be hashed.
+pub(super) fn not_hashed(error: HashError) -> Response {
+    match error {
         HashError::Busy(_) => Envelope::rate_limit().respond(),
         HashError::Length => weak(&PasswordError::Weak(vec![Shortcoming::TooLong])),
-    })
+    }
 }

@@ -17,6 +17,7 @@ use crate::{
         },
     },
     app::App,
+    factor::service,
     model::{
         policy::PasswordRules,
         recovery::RecoveryKind,
@@ -63,7 +64,7 @@ impl Users {
         let user = load(app, &who, id).await?;
         let rules = rules(app, &user).await?;
         let mut edit = edit(app, &user.id, &who).await?;
-        if turn == Turn::Unlock && edit.user.status_at(app.now()) != UserStatus::LockedOut {
+        if turn == Turn::Unlock && !may_unlock(app, &edit.user).await? {
             return Err(impossible(turn));
         }
         let refused = |error| match error {
@@ -90,6 +91,14 @@ impl Users {
         done.map_err(refused)?;
         Ok(json_response(StatusCode::OK, &answer))
     }
+}
+
+/// Whether there is something to unlock: the user, or a factor that was answered wrongly too often.
+async fn may_unlock(app: &App, user: &User) -> Result<bool, Response> {
+    if user.status_at(app.now()) == UserStatus::LockedOut {
+        return Ok(true);
+    }
+    service::is_suspended(app, &user.id).await.map_err(failed)
 }
 
 /// How a link gets to the user.

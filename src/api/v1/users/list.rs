@@ -19,7 +19,10 @@ use crate::{
         },
     },
     protocol::scim_filter::Filter,
-    user::directory::{self, Search},
+    user::{
+        directory::{self, Search, SortError},
+        directory_order::{Place, Sort, SortOrder},
+    },
 };
 
 /// The list of users, in cursors.
@@ -37,9 +40,18 @@ impl Users {
         administrator(app, request, Right::UsersRead).await?;
         let query = Query::of(request)?;
         let search = search(&query)?;
+        let sort = sort(&query, &search)?;
         let limit = query.limit(if search.prefix.is_some() { LIMIT_OF_Q } else { LIMIT }, 1..=LIMIT)?;
-        let after = query.after(app, LIST)?;
-        let found = directory::page(app, &search, after.as_deref(), limit).await.map_err(failed)?;
+        let list = sort.as_ref().map_or_else(|| LIST.to_owned(), |sort| format!("{LIST} by {sort:?}"));
+        let after = query.after(app, &list)?;
+        let found = match &sort {
+            None => directory::page(app, &search, after.as_deref(), limit).await.map_err(failed)?,
+            Some(sort) => {
+                let after = after.as_deref().and_then(Place::read);
+                let page = directory::sorted_page(app, &search, sort, after.as_ref(), limit).await;
+                page.map_err(unsorted)?
+            }
+        };
         let type_id = directory::type_id(app).await.map_err(failed)?;
         let view = View {
             issuer: &app.settings.issuer,
@@ -60,12 +72,14 @@ impl Users {
                 ("q", given("q")),
                 ("filter", given("filter")),
                 ("search", given("search")),
+                ("sortBy", given("sortBy")),
+                ("sortOrder", given("sortOrder")),
             ];
             paging::address(&base, &query)
         };
         paging::link(&mut response, &at(query.text("after")), "self");
         if let Some(next) = found.next {
-            paging::link(&mut response, &at(Some(&paging::cursor(app, LIST, &next))), "next");
+            paging::link(&mut response, &at(Some(&paging::cursor(app, &list, &next))), "next");
         }
         Ok(response)
     }
@@ -74,10 +88,6 @@ impl Users {
 /// What is listed: `filter`, `search` and `q` exclude each other (Okta).
 fn search(query: &Query) -> Result<Search, Response> {
     let given = |name| query.text(name).filter(|text: &&str| !text.is_empty());
-    let invalid = || Envelope::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.");
-    if query.text("sortBy").is_some() || query.text("sortOrder").is_some() {
-        return Err(invalid().because("sortBy: users are listed in the order of their ids").respond());
-    }
     let read =
         |text: &str| Filter::parse(text).map_err(|error| invalid().because(error.to_string()).respond());
     match (given("filter"), given("search"), given("q")) {
@@ -102,5 +112,33 @@ fn search(query: &Query) -> Result<Search, Response> {
             let text = "The 'q', 'filter' and 'search' parameters exclude each other.";
             Err(Envelope::new(StatusCode::BAD_REQUEST, "E0000033", text).respond())
         }
+    }
+}
+
+fn invalid() -> Envelope {
+    Envelope::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.")
+}
+
+/// `sortBy` and `sortOrder`, which belong to `search` (Okta); an order of nothing in particular is ignored.
+fn sort(query: &Query, search: &Search) -> Result<Option<Sort>, Response> {
+    let order = match query.text("sortOrder").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("asc") => SortOrder::Ascending,
+        Some("desc") => SortOrder::Descending,
+        Some(_) => return Err(invalid().because("sortOrder: must be asc or desc").respond()),
+    };
+    let Some(by) = query.text("sortBy").filter(|by| !by.is_empty()) else { return Ok(None) };
+    if query.text("search").is_none_or(str::is_empty) || search.filter.is_none() {
+        return Err(invalid().because("sortBy: only what is searched for is sorted").respond());
+    }
+    if !directory::is_known(by) {
+        return Err(invalid().because("sortBy: the attribute cannot be sorted by").respond());
+    }
+    Ok(Some(Sort { by: by.to_owned(), order }))
+}
+
+fn unsorted(error: SortError) -> Response {
+    match error {
+        SortError::TooMany => invalid().because(format!("sortBy: {error}")).respond(),
+        SortError::Fault(fault) => failed(fault),
     }
 }

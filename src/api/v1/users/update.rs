@@ -5,7 +5,9 @@ use poem::{Request, Response};
 use serde_json::Map;
 
 use super::{
-    Users, edit, load,
+    Users,
+    create::not_hashed,
+    edit, load,
     refusal::{not_recovered, refusal, weak},
     rules,
 };
@@ -15,11 +17,11 @@ use crate::{
         json_body::JsonBody,
         v1::{
             administrator::{Right, administrator},
-            user_document::{Question, UserDocument, UserForm},
+            user_document::{NewPassword, Question, UserDocument, UserForm},
             user_view::etag,
         },
     },
-    model::user::User,
+    model::user::{User, UserStatus},
     user::{
         administration::ProfileChange,
         password::{self, RevokeSessions, SetBy},
@@ -47,11 +49,22 @@ impl Users {
             }
         };
         let mut units = Vec::new();
-        if let Some(new) = document.password {
-            let rules = rules(app, &user).await?;
-            let how = (SetBy::Administrator, RevokeSessions::All, who.caller());
-            let unit = password::set(app, &user, &new, &rules, how).await;
-            units.push(unit.map_err(|error| weak(&error))?);
+        match document.password {
+            Some(NewPassword::Value(new)) => {
+                let rules = rules(app, &user).await?;
+                let how = (SetBy::Administrator, RevokeSessions::All, who.caller());
+                let unit = password::set(app, &user, &new, &rules, how).await;
+                units.push(unit.map_err(|error| weak(&error))?);
+            }
+            Some(NewPassword::Hash(_)) if user.status != UserStatus::Staged => {
+                let cause = "credentials.password.hash: is only for users that are created or staged";
+                return Err(Envelope::validation("credentials.password.hash", [cause.to_owned()]).respond());
+            }
+            Some(NewPassword::Hash(hash)) => {
+                let hash = app.passwords.import(&hash).await.map_err(not_hashed)?;
+                units.push(password::import(app, &user, &hash, who.caller()));
+            }
+            None => {}
         }
         if let Some(Question { question, answer }) = document.question {
             let unit = recovery::question::set(app, &user, &question, &answer, who.caller()).await;
