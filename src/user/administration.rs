@@ -167,14 +167,16 @@ pub async fn create(app: &App, tx: &Tx, draft: Draft, caller: &Caller) -> Result
         }
     }
     store::group::set_memberships(tx, &user.id, &groups).await?;
+    // Not when the draft was made: a password was hashed since, or typed, and whoever polls the log would miss the event.
+    let now = app.now();
     let event = Event::new(EventType::UserCreate)
         .user(&user.id)
         .with("admin", user.admin)
         .with("login", user.login.as_str());
-    event.insert(tx, caller, app.random.as_ref(), user.created_at).await?;
+    event.insert(tx, caller, app.random.as_ref(), now).await?;
     if user.status != UserStatus::Staged {
         let event = Event::new(EventType::UserActivate).user(&user.id);
-        event.insert(tx, caller, app.random.as_ref(), user.created_at).await?;
+        event.insert(tx, caller, app.random.as_ref(), now).await?;
     }
     Ok(user)
 }

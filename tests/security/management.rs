@@ -173,7 +173,7 @@ async fn sec_y04_what_is_secret_is_never_told(app: TestApp) {
     assert_eq!(created.status, 200, "{}", created.text());
     let read = app.read(&format!("{USERS}/eve@example.com"), &token).await;
     let list = app.read(&format!("{USERS}?q=eve"), &token).await;
-    let logs = app.read("/api/v1/logs", &token).await;
+    let logs = app.read("/api/v1/logs?sortOrder=DESCENDING", &token).await;
     for answer in [created, read, list, logs] {
         let text = answer.text().to_owned();
         for secret in ["Tlpwnd0s-Xy7", "canary-answer", "$argon2", token.as_str()] {
@@ -293,7 +293,10 @@ async fn sec_s07_a_reset_by_an_administrator_ends_sessions_and_is_logged(app: Te
         assert_error(&browser.open(&app.url("/api/v1/sessions/me")).await, 404, "E0000007");
         let refreshed = app.refresh(WEB, tokens["refresh_token"].as_str().unwrap()).await;
         assert_eq!(refreshed.status, 400, "{step}: {}", refreshed.text());
-        let log = app.read(&format!("/api/v1/logs?filter=eventType+eq+%22{event}%22"), &token).await.json();
+        let log = app
+            .read(&format!("/api/v1/logs?sortOrder=DESCENDING&filter=eventType+eq+%22{event}%22"), &token)
+            .await;
+        let log = log.json();
         assert_eq!(log.as_array().unwrap().len(), 1, "{log}");
         assert_eq!(log[0]["actor"]["alternateId"], "root@example.com");
         assert_eq!(log[0]["target"][0]["alternateId"], login);
