@@ -56,6 +56,7 @@ mod m20261122_000258_create_recovery_budget;
 mod m20261122_000259_create_recovery_question;
 mod m20261122_000330_index_what_is_searched;
 mod m20261122_000331_split_user_messages;
+mod m20261122_000332_bind_recovery_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -117,6 +118,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000259_create_recovery_question::Migration),
             Box::new(m20261122_000330_index_what_is_searched::Migration),
             Box::new(m20261122_000331_split_user_messages::Migration),
+            Box::new(m20261122_000332_bind_recovery_token::Migration),
         ]
     }
 }

@@ -190,6 +190,18 @@ pub enum ProfileChange {
     Replace,
 }
 
+/// Whether a user is the caller's to change: a machine is no administrator and may not change one, or it could become one
+/// (security rule Y2).
+///
+/// # Errors
+/// The user is not.
+pub fn may_change(user: &User, caller: &Caller) -> Result<(), AdministrationError> {
+    if user.admin && matches!(caller.actor, Some(Actor::Client(_))) {
+        return Err(AdministrationError::Administrator);
+    }
+    Ok(())
+}
+
 /// A user inside of a transaction, locked until it ends.
 pub struct Edit<'a> {
     app: &'a App,
@@ -229,9 +241,7 @@ impl<'a> Edit<'a> {
 
     fn of(app: &'a App, tx: Tx, user: Option<User>, caller: &'a Caller) -> Result<Self, AdministrationError> {
         let user = user.ok_or(AdministrationError::UnknownUser)?;
-        if user.admin && matches!(caller.actor, Some(Actor::Client(_))) {
-            return Err(AdministrationError::Administrator);
-        }
+        may_change(&user, caller)?;
         let key = LoginKey::normalize(&user.login)?;
         Ok(Self { app, tx, caller, key, now: app.now(), user })
     }
@@ -328,12 +338,16 @@ impl<'a> Edit<'a> {
         Ok(self.write(EventType::UserActivate).await?)
     }
 
-    /// `lifecycle/reactivate`: the activation starts anew; to be [finished](Self::finish) with another invitation.
+    /// `lifecycle/reactivate`: the activation starts anew, and its end is a new password; to be
+    /// [finished](Self::finish) with another invitation.
     ///
     /// # Errors
     /// The user is not waiting for it.
     pub async fn reactivate(&mut self) -> Result<(), AdministrationError> {
         self.change(Change::Reactivate)?;
+        // Of a user in recovery there is an old one, which opens nothing any more.
+        self.user.password_hash = None;
+        self.user.password_changed_at = None;
         Ok(self.write(EventType::UserReactivate).await?)
     }
 
@@ -445,7 +459,10 @@ impl<'a> Edit<'a> {
             Some(Value::String(login)) => login,
             Some(_) => return Err(AdministrationError::Profile(vec!["login: must be a string".to_owned()])),
         };
-        let mut wrong = profile::check(&next);
+        let mut wrong = match how {
+            ProfileChange::Partial => profile::check_change(wanted, &next),
+            ProfileChange::Replace => profile::check(&next),
+        };
         if login != self.user.login {
             wrong.extend(profile::check_login(&login));
         }

@@ -24,9 +24,10 @@ use crate::{
     },
     factor::{FactorError, service as factors},
     id::base62,
+    message::Medium,
     protocol::params::Params,
     syslog::Caller,
-    user::recovery::RecoveryError,
+    user::recovery::{RecoveryError, begin::is_open},
     web::{
         layout::FlowForm,
         recovery::{Channel, Recovered, Recovering, confirm_link, done, sent, start as start_page},
@@ -110,6 +111,17 @@ fn path(recovering: Recovering) -> &'static str {
     }
 }
 
+fn kind_of(recovering: Recovering) -> RecoveryKind {
+    match recovering {
+        Recovering::Password => RecoveryKind::Password,
+        Recovering::Lock => RecoveryKind::Unlock,
+    }
+}
+
+fn not_allowed() -> StepError {
+    StepError::Invalid("Your organisation does not allow this. Ask your administrator.".to_owned())
+}
+
 async fn first(
     visit: Visit<'_>,
     place: Place,
@@ -121,16 +133,19 @@ async fn first(
         Err(fault) => return fault_page(visit, &fault),
     };
     // A way is shown when it is open to somebody: whose it is not learns that from nobody.
-    let channels: Vec<Channel> = [Channel::Email, Channel::Sms, Channel::Call]
+    let ways = [(Medium::Email, Channel::Email), (Medium::Sms, Channel::Sms), (Medium::Call, Channel::Call)];
+    let channels: Vec<Channel> = ways
         .into_iter()
-        .filter(|channel| {
-            policies.any_password(|rules| match channel {
-                Channel::Email => rules.recovery_email,
-                Channel::Sms => rules.recovery_sms,
-                Channel::Call => rules.recovery_call && recovering == Recovering::Password,
-            })
+        .filter(|(medium, channel)| {
+            let suits = *channel != Channel::Call || recovering == Recovering::Password;
+            suits && is_open(visit.app, &policies, kind_of(recovering), *medium)
         })
+        .map(|(_, channel)| channel)
         .collect();
+    let (status, error) = match (channels.is_empty(), error) {
+        (true, None) => (StatusCode::FORBIDDEN, Some(not_allowed())),
+        (_, error) => (status, error),
+    };
     let mut stage = stage(&visit, &place, error, Vec::new());
     stage.form = visit.form(path(recovering), place.name(), STEP);
     let markup = start_page(&stage, recovering, typed, &channels);
@@ -156,16 +171,14 @@ async fn recover(
         let incomplete = (StatusCode::BAD_REQUEST, None, Some(StepError::Incomplete));
         return first(visit, place, recovering, incomplete).await;
     }
-    let kind = match recovering {
-        Recovering::Password => RecoveryKind::Password,
-        Recovering::Lock => RecoveryKind::Unlock,
-    };
     let way = match params.one("factorType") {
         Some("SMS") => Sent::Phone(PhoneChannel::Sms),
         Some("CALL") => Sent::Phone(PhoneChannel::Call),
         _ => Sent::Email,
     };
-    let begun = recovery::start(app, &visitor(&visit), login, (kind, way), start(&visit, &place)).await;
+    let begun =
+        recovery::start(app, &visitor(&visit), login, (kind_of(recovering), way), start(&visit, &place))
+            .await;
     match begun {
         Ok(Begin::Sent(reply)) => took(visit, place, reply).await,
         Ok(Begin::Mailed | Begin::Token(_)) => {
@@ -173,10 +186,8 @@ async fn recover(
             html(visit, &place, StatusCode::OK, sent(&stage))
         }
         Err(AuthnError::Recovery(RecoveryError::NotAllowed)) => {
-            let why = StepError::Invalid(
-                "Your organisation does not allow this. Ask your administrator.".to_owned(),
-            );
-            first(visit, place, recovering, (StatusCode::FORBIDDEN, Some(login), Some(why))).await
+            let refused = (StatusCode::FORBIDDEN, Some(login), Some(not_allowed()));
+            first(visit, place, recovering, refused).await
         }
         Err(error) => match problem(error) {
             Ok((status, error)) => first(visit, place, recovering, (status, Some(login), Some(error))).await,

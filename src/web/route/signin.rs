@@ -26,7 +26,8 @@ use crate::{
     cache::servers::ServerState,
     id::{FlowId, UserId},
     limit::rate::retry_after,
-    model::{client::Client, session::Session},
+    message::Medium,
+    model::{client::Client, recovery::RecoveryKind, session::Session},
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
@@ -35,6 +36,7 @@ use crate::{
     secret::Secret,
     store::unit::{Outcome, Unit},
     syslog::Caller,
+    user::recovery::begin as recovery,
     web::{
         headers,
         signin::{ACTION_CANCEL, Cancel, DemoUser, SignInError, SignInPage, SignInReason, sign_in},
@@ -131,6 +133,8 @@ async fn page(
     };
     let chosen = waiting.flow.pending.progress.chosen.as_ref();
     let again = user_again(request, visit.session.as_ref(), chosen);
+    let is_open =
+        |kind| Medium::ALL.into_iter().any(|medium| recovery::is_open(visit.app, &policies, kind, medium));
     let view = SignInPage {
         client: Some(card_of(&waiting.client, request)),
         form: visit.form("/signin", waiting.flow.id.as_str(), STEP),
@@ -143,12 +147,8 @@ async fn page(
         error,
         accounts_href: (!visit.accounts.accounts().is_empty())
             .then(|| format!("/accounts?flow={}", waiting.flow.id)),
-        forgot_href: policies
-            .any_password(|rules| rules.allow_reset)
-            .then(|| here("/signin/forgot-password")),
-        unlock_href: policies
-            .any_password(|rules| rules.allow_unlock)
-            .then(|| here("/signin/unlock-account")),
+        forgot_href: is_open(RecoveryKind::Password).then(|| here("/signin/forgot-password")),
+        unlock_href: is_open(RecoveryKind::Unlock).then(|| here("/signin/unlock-account")),
         cancel: Cancel::ToClient,
         demo_users: visit
             .app
