@@ -11,10 +11,10 @@ use poem_openapi::{
 };
 
 use super::error::oauth::OAuthFailure;
-use crate::protocol::{error::OAuthError, params::Params};
-
-/// The media type of forms.
-const FORM: &str = "application/x-www-form-urlencoded";
+use crate::protocol::{
+    error::OAuthError,
+    params::{FORM, Params, is_form},
+};
 
 /// Names that must never stand in a URL, where logs and histories keep them.
 const SECRET_NAMES: [&str; 12] = [
@@ -67,14 +67,8 @@ impl<T: Type> ParsePayload for OAuthForm<T> {
 
 impl_apirequest_for_payload!(OAuthForm<T>, T: Type);
 
-/// Whether the body is a form (RFC 6749 appendix B).
-pub(crate) fn is_form(request: &Request) -> bool {
-    let content_type = request.content_type().unwrap_or_default();
-    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
-}
-
 async fn form(request: &Request, body: &mut RequestBody) -> Result<Params> {
-    if !is_form(request) {
+    if !is_form(request.content_type()) {
         let error =
             OAuthError::invalid_request("The Content-Type must be application/x-www-form-urlencoded.");
         return Err(OAuthFailure::from(error).into());
@@ -102,6 +96,20 @@ pub trait Documentation: Send {
     /// The schema of the good answer, if it is JSON.
     type Schema: Type;
 }
+
+/// Declares what endpoints answer: `Name: Schema = statuses;`, see [`Documentation`].
+macro_rules! documented {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $schema:ty = $statuses:expr;)*) => {$(
+        $(#[$doc])*
+        $vis struct $name;
+
+        impl $crate::api::payload::Documentation for $name {
+            const STATUSES: &'static [(u16, &'static str)] = $statuses;
+            type Schema = $schema;
+        }
+    )*};
+}
+pub(crate) use documented;
 
 /// A ready answer together with its documentation.
 pub struct Answer<D>(Response, PhantomData<fn() -> D>);

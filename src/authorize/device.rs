@@ -36,7 +36,7 @@ use crate::{
         device_code::{DeviceCode, Kept},
         unit::{Outcome, Unit},
     },
-    syslog::{Caller, Event, EventType, record_repeated},
+    syslog::{Caller, Event, EventType, record_repeated, record_throttled},
 };
 
 /// The life of device and user code.
@@ -294,9 +294,7 @@ async fn throttle(app: &App, browser: &Browser<'_>) -> Result<(), OpenError> {
         exceeded = exceeded.or(count.exceeded.then_some(count));
     }
     let Some(count) = exceeded else { return Ok(()) };
-    metrics::counter!("rate_limit_refusals_total", "bucket" => Bucket::UserCode.name()).increment(1);
-    let event = Event::failure(EventType::RateLimited, Bucket::UserCode.name());
-    record_repeated(app, Bucket::UserCode.name(), event, browser.caller).await?;
+    record_throttled(app, Bucket::UserCode, browser.caller).await?;
     Err(OpenError::Throttled(count))
 }
 

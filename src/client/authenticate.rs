@@ -16,7 +16,7 @@ use crate::{
     limit::rate::{Bucket, address},
     model::client::Client,
     protocol::client_auth::{AuthMethod, ClientAuthError, ClientAuthentication},
-    syslog::{Caller, Event, EventType, Reason, record_repeated},
+    syslog::{Caller, Event, EventType, Reason, record_repeated, record_throttled},
 };
 
 /// Where a client authenticates.
@@ -101,10 +101,7 @@ pub async fn authenticate(
     if let Some(count) = failures(app, &id, caller, Access::Peek).await
         && count.exceeded
     {
-        let bucket = Bucket::ClientAuthenticationFailure;
-        metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-        let event = Event::failure(EventType::RateLimited, bucket.name());
-        record_repeated(app, "client_authentication", event, caller).await?;
+        record_throttled(app, Bucket::ClientAuthenticationFailure, caller).await?;
         return Err(AuthenticateError::Throttled(count));
     }
     let client = app.clients.find(&app.db, &id).await?;

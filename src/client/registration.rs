@@ -31,7 +31,7 @@ use crate::{
     },
     secret::{Secret, TokenHash, opaque_token},
     store::{self, db::Tx},
-    syslog::{Caller, Event, EventType, record_repeated},
+    syslog::{Caller, Event, EventType, record_repeated, record_throttled},
 };
 
 /// Members that only an administrator sets: on the command line or in a seed file.
@@ -144,17 +144,7 @@ pub async fn register(request: &Request<'_>, document: Document) -> Result<Regis
     metadata.validate()?;
     check_sector(app, &metadata).await?;
     let now = app.now();
-    let client = Client {
-        id: ClientId::generate(app.random.as_ref()),
-        status: Status::Active,
-        metadata,
-        assignment: None,
-        secrets: Vec::new(),
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        updated_at: now,
-        registered_by,
-    };
+    let client = Client::new(ClientId::generate(app.random.as_ref()), metadata, registered_by, now);
     let token = opaque_token(app.random.as_ref());
     let secret = secret::is_needed(client.metadata.auth_method()).then(|| secret::generate(app));
     let tx = app.db.begin_write().await?;
@@ -324,9 +314,7 @@ async fn throttle(request: &Request<'_>) -> Result<(), RegistrationError> {
     if !count.exceeded {
         return Ok(());
     }
-    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-    let event = Event::failure(EventType::RateLimited, bucket.name());
-    record_repeated(app, bucket.name(), event, caller).await?;
+    record_throttled(app, bucket, caller).await?;
     Err(RegistrationError::Throttled(count))
 }
 

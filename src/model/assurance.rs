@@ -111,11 +111,6 @@ impl AuthenticationRequirement {
     pub fn missing(&self, session: &[VerifiedFactor], now: &[VerifiedFactor]) -> Missing {
         self.0.iter().map(|part| part.missing(session, now)).max().unwrap_or(Missing::Nothing)
     }
-
-    /// Whether nothing is missing.
-    pub fn is_satisfied_by(&self, session: &[VerifiedFactor], now: &[VerifiedFactor]) -> bool {
-        self.missing(session, now) == Missing::Nothing
-    }
 }
 
 #[cfg(test)]
@@ -167,8 +162,8 @@ mod tests {
             .and(Assurance::of_session(Acr::OneFactorAny));
         assert_eq!(all.missing(&[proof("pwd", 0), proof("otp", 0)], &[]), Missing::Password);
         assert_eq!(all.missing(&[proof("otp", 0)], &[proof("pwd", 1)]), Missing::Possession);
-        assert!(all.is_satisfied_by(&[], &[proof("pwd", 1), proof("otp", 2)]));
-        assert!(AuthenticationRequirement::default().is_satisfied_by(&[], &[]));
+        assert_eq!(all.missing(&[], &[proof("pwd", 1), proof("otp", 2)]), Missing::Nothing);
+        assert_eq!(AuthenticationRequirement::default().missing(&[], &[]), Missing::Nothing);
     }
 
     #[test]

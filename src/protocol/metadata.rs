@@ -63,9 +63,6 @@ pub struct Metadata {
     /// The claims (Discovery §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claims_supported: Option<Vec<String>>,
-    /// The kinds of claims (Discovery §3).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub claim_types_supported: Option<Vec<String>>,
     /// The authentication contexts (Discovery §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr_values_supported: Option<Vec<String>>,
@@ -78,9 +75,6 @@ pub struct Metadata {
     /// The languages of the pages (RFC 8414 §2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ui_locales_supported: Option<Vec<String>>,
-    /// The languages of claims (Discovery §3).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub claims_locales_supported: Option<Vec<String>>,
     /// The PKCE methods (RFC 8414 §2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_challenge_methods_supported: Option<Vec<String>>,
@@ -162,15 +156,6 @@ pub struct Metadata {
     /// Whether responses carry `iss` (RFC 9207 §3).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_response_iss_parameter_supported: Option<bool>,
-    /// A page for developers (RFC 8414 §2).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_documentation: Option<String>,
-    /// The policy for clients (RFC 8414 §2).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub op_policy_uri: Option<String>,
-    /// The terms of service for clients (RFC 8414 §2).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub op_tos_uri: Option<String>,
 }
 
 #[cfg(test)]

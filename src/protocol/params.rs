@@ -14,6 +14,15 @@ pub const MAX_PARAMS: usize = 100;
 /// The most bytes an encoded query or form may have.
 pub const MAX_BYTES: usize = 64 * 1024;
 
+/// The media type of forms (RFC 6749 appendix B).
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Whether a `Content-Type` says that the body is a form, with whatever parameters.
+pub fn is_form(content_type: Option<&str>) -> bool {
+    let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case(FORM)
+}
+
 /// The parameters of one request, in the order they were sent.
 ///
 /// A parameter sent without a value counts as omitted (RFC 6749 §3.1); [`Params::present_but_empty`] still tells it

@@ -71,22 +71,22 @@ pub(crate) use {wire_enum, wire_serde};
 #[cfg(test)]
 mod tests {
     use super::UnknownValue;
-    use crate::protocol::display::Display;
+    use crate::protocol::response_mode::ResponseMode;
 
     #[test]
     fn every_value_survives_the_round_trip() {
-        for value in Display::ALL {
+        for value in ResponseMode::ALL {
             assert_eq!(value.as_str().parse(), Ok(*value));
             let json = serde_json::to_string(value).unwrap();
-            assert_eq!(serde_json::from_str::<Display>(&json).unwrap(), *value);
+            assert_eq!(serde_json::from_str::<ResponseMode>(&json).unwrap(), *value);
         }
-        assert_eq!(Display::Popup.to_string(), "popup");
+        assert_eq!(ResponseMode::FormPost.to_string(), "form_post");
     }
 
     #[test]
     fn an_unknown_value_is_refused_without_being_repeated() {
-        assert_eq!("POPUP".parse::<Display>(), Err(UnknownValue));
-        let error = serde_json::from_str::<Display>("\"<script>\"").unwrap_err();
+        assert_eq!("FORM_POST".parse::<ResponseMode>(), Err(UnknownValue));
+        let error = serde_json::from_str::<ResponseMode>("\"<script>\"").unwrap_err();
         assert!(!error.to_string().contains("script"));
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     limit::rate::{Bucket, address},
     protocol::error::{ErrorCode, OAuthError},
     server::{BodyError, ClientIp},
-    syslog::{Caller, Event, EventType, record_repeated},
+    syslog::{Caller, record_throttled},
     telemetry::Metrics,
     web::{
         error::{ErrorPage, error},
@@ -101,7 +101,6 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         let mut response = if cors::is_preflight(&request) {
             cors::preflight(&self.app, surface, origin.as_ref()).await
         } else if count.exceeded {
-            metrics::counter!("rate_limit_refusals_total", "bucket" => surface.bucket.name()).increment(1);
             self.note_throttled(surface, &caller).await;
             self.throttled(surface, &count, &caller)
         } else {
@@ -203,8 +202,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
     }
 
     async fn note_throttled(&self, surface: Surface, caller: &Caller) {
-        let event = Event::failure(EventType::RateLimited, surface.bucket.name());
-        if let Err(fault) = record_repeated(&self.app, surface.bucket.name(), event, caller).await {
+        if let Err(fault) = record_throttled(&self.app, surface.bucket, caller).await {
             tracing::error!(fault = %fault, "a refusal could not be logged");
         }
     }

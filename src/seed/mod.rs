@@ -6,7 +6,6 @@
 //! only with `force: true`. Everything happens in one transaction: a file that is refused changes nothing.
 
 mod apply;
-mod apply_sign_on_policy;
 mod document;
 mod read;
 

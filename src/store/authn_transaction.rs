@@ -116,8 +116,3 @@ pub fn claim_completion(id: &TransactionId, version: i32) -> Change {
 pub fn remove(id: &TransactionId) -> Change {
     Change::new(r#"DELETE FROM "authn_transaction" WHERE "id" = $1"#, vec![id.as_str().into()])
 }
-
-/// Ends all transactions of a user who may no longer sign in.
-pub fn remove_of(user: &UserId) -> Change {
-    Change::new(r#"DELETE FROM "authn_transaction" WHERE "user_id" = $1"#, vec![user.as_str().into()])
-}

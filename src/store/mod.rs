@@ -21,6 +21,7 @@ pub mod flow;
 pub mod grant;
 pub mod group;
 pub mod installation;
+pub mod known_device;
 pub mod lease;
 pub mod log_event;
 pub mod outbox;

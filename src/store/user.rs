@@ -1,6 +1,6 @@
-//! Users, their password locks and the browsers they are known in.
+//! Users and their password locks.
 
-use entity::{known_device, user};
+use entity::user;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, SqlErr,
@@ -17,7 +17,7 @@ use crate::{
     fault::Fault,
     id::{SessionId, UserId},
     model::user::{Holder, PasswordLock, Profile, User, UserStatus},
-    secret::{Secret, TokenHash},
+    secret::Secret,
 };
 
 pub(super) fn model(row: user::Model) -> Result<User, Fault> {
@@ -294,14 +294,6 @@ pub fn cut(id: &UserId, now: OffsetDateTime) -> Change {
     )
 }
 
-/// Ends all sessions of a user but one.
-pub fn end_sessions_but(id: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
-        vec![millis(now).into(), id.as_str().into(), kept.as_str().into()],
-    )
-}
-
 /// Revokes all grants of a user but those made in one session.
 pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: OffsetDateTime) -> Change {
     Change::new(
@@ -317,11 +309,6 @@ pub fn void_session_tokens(id: &UserId, now: OffsetDateTime) -> Change {
         r#"UPDATE "session_token" SET "consumed_at" = $1 WHERE "user_id" = $2 AND "consumed_at" IS NULL"#,
         vec![millis(now).into(), id.as_str().into()],
     )
-}
-
-/// Forgets the browsers that a user is known in.
-pub fn forget_devices(id: &UserId) -> Change {
-    Change::new(r#"DELETE FROM "known_device" WHERE "user_id" = $1"#, vec![id.as_str().into()])
 }
 
 /// Sets the password and the status that follows, and lifts any lock; lost when password or status have changed since
@@ -438,15 +425,6 @@ pub fn claim_locked_attempt(id: &UserId, (cap, until_reset): (u32, OffsetDateTim
     )
 }
 
-/// Forgets failures after the right password.
-pub fn record_login(id: &UserId, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"UPDATE "user" SET "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0,
-           "locked_until" = NULL, "last_login_at" = $1 WHERE "id" = $2"#,
-        vec![millis(now).into(), id.as_str().into()],
-    )
-}
-
 /// Notes a sign-in that did not touch the user's own budget (a known browser has its own).
 pub fn touch_last_login(id: &UserId, now: OffsetDateTime) -> Change {
     Change::new(
@@ -460,73 +438,5 @@ pub fn replace_password_hash(id: &UserId, old: &Secret<String>, new: &Secret<Str
     Change::new(
         r#"UPDATE "user" SET "password_hash" = $1 WHERE "id" = $2 AND "password_hash" = $3"#,
         vec![new.expose().as_str().into(), id.as_str().into(), old.expose().as_str().into()],
-    )
-}
-
-/// What is stored of a browser that the user signed in with before.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct KnownDevice {
-    /// Wrong passwords from this browser since the last right one.
-    pub failures: u32,
-    /// When it may try again.
-    pub locked_until: Option<OffsetDateTime>,
-}
-
-/// Finds a browser that the user signed in with before.
-///
-/// # Errors
-/// The database failed.
-pub async fn find_device(
-    db: &Database,
-    id: &UserId,
-    device: &TokenHash,
-) -> Result<Option<KnownDevice>, Fault> {
-    let key = (id.to_string(), device.encoded());
-    let Some(row) = find_one(db.reader(), known_device::Entity::find_by_id(key)).await? else {
-        return Ok(None);
-    };
-    Ok(Some(KnownDevice {
-        failures: u32::try_from(row.failures).map_err(Fault::stored)?,
-        locked_until: instant_opt(row.locked_until)?,
-    }))
-}
-
-/// Charges one attempt to a known browser's own budget; lost when it is locked or another attempt came between.
-pub fn claim_device_attempt(
-    (id, device): (&UserId, &TokenHash),
-    before: &KnownDevice,
-    after: &KnownDevice,
-    now: OffsetDateTime,
-) -> Change {
-    Change::new(
-        r#"UPDATE "known_device" SET "failures" = $1, "locked_until" = $2
-           WHERE "user_id" = $3 AND "device_hash" = $4 AND "failures" = $5
-             AND ("locked_until" IS NULL OR "locked_until" <= $6)"#,
-        vec![
-            i64::from(after.failures).into(),
-            after.locked_until.map(millis).into(),
-            id.as_str().into(),
-            device.encoded().into(),
-            i64::from(before.failures).into(),
-            millis(now).into(),
-        ],
-    )
-}
-
-/// Forgets a known browser's failures after the right password.
-pub fn refresh_device(id: &UserId, device: &TokenHash, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"UPDATE "known_device" SET "failures" = 0, "locked_until" = NULL, "last_seen_at" = $1
-           WHERE "user_id" = $2 AND "device_hash" = $3"#,
-        vec![millis(now).into(), id.as_str().into(), device.encoded().into()],
-    )
-}
-
-/// Remembers a browser that the user signed in with.
-pub fn remember_device(id: &UserId, device: &TokenHash, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"INSERT INTO "known_device" ("user_id", "device_hash", "failures", "locked_until", "last_seen_at")
-           VALUES ($1, $2, 0, NULL, $3) ON CONFLICT DO NOTHING"#,
-        vec![id.as_str().into(), device.encoded().into(), millis(now).into()],
     )
 }

@@ -9,7 +9,7 @@ pub mod repeats;
 mod catalogue;
 mod user_agent;
 
-use crate::{app::App, fault::Fault, store::unit::Unit};
+use crate::{app::App, fault::Fault, limit::rate::Bucket, store::unit::Unit};
 
 pub use caller::{Actor, Caller};
 pub use event::{Event, EventType, Reason};
@@ -26,4 +26,14 @@ pub async fn record_repeated(app: &App, key: &str, event: Event, caller: &Caller
         app.db.writer().commit(Unit::new().row(row)).await?;
     }
     Ok(())
+}
+
+/// Counts and writes that a budget refused a caller.
+///
+/// # Errors
+/// The database failed.
+pub async fn record_throttled(app: &App, bucket: Bucket, caller: &Caller) -> Result<(), Fault> {
+    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
+    let event = Event::failure(EventType::RateLimited, bucket.name());
+    record_repeated(app, bucket.name(), event, caller).await
 }

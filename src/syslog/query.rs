@@ -195,7 +195,7 @@ impl Names {
         let users = store::user::find_all(&app.db, &ids).await?;
         let mut names = Self { users: BTreeMap::new(), clients: BTreeMap::new() };
         for user in users {
-            let name = user.profile.full_name().unwrap_or_else(|| user.login.clone());
+            let name = user.profile.display_name(&user.login);
             names.users.insert(user.id.into_string(), (user.login, name));
         }
         for id in clients {

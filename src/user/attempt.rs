@@ -13,8 +13,9 @@ use crate::{
     secret::TokenHash,
     store::{
         self,
+        known_device::KnownDevice,
         unit::{Change, Outcome, Unit},
-        user::{Charge, KnownDevice},
+        user::Charge,
     },
 };
 
@@ -40,7 +41,7 @@ pub async fn charge(
     now: OffsetDateTime,
 ) -> Result<Budget, Fault> {
     if let Some(device) = device
-        && let Some(known) = store::user::find_device(&app.db, &user.id, device).await?
+        && let Some(known) = store::known_device::find(&app.db, &user.id, device).await?
     {
         let before = DeviceLock { failures: known.failures, locked_until: known.locked_until };
         if !before.may_try(now) {
@@ -48,7 +49,7 @@ pub async fn charge(
         }
         let after = before.decide(lockout::Outcome::Charged, now);
         let after = KnownDevice { failures: after.failures, locked_until: after.locked_until };
-        let claim = store::user::claim_device_attempt((&user.id, device), &known, &after, now);
+        let claim = store::known_device::claim_attempt((&user.id, device), &known, &after, now);
         return won(app, claim, Budget::Device).await;
     }
     let moments = AttemptCharge::at(now);

@@ -170,7 +170,7 @@ pub async fn change(
     let unit = replace(app, user, &hash, (status, change.revoke), caller).await?;
     // The browser in which it was changed stays known.
     Ok(match &device {
-        Some(device) => unit.change(store::user::remember_device(&user.id, device, now)),
+        Some(device) => unit.change(store::known_device::remember(&user.id, device, now)),
         None => unit,
     })
 }
@@ -298,7 +298,7 @@ pub async fn prove(
     }
     // Right, so it was no wrong password, whatever the policy will say of the new one.
     let right = match (budget, device) {
-        (Budget::Device, Some(device)) => store::user::refresh_device(&user.id, device, now),
+        (Budget::Device, Some(device)) => store::known_device::refresh(&user.id, device, now),
         (Budget::User | Budget::Device | Budget::Locked, _) => store::user::forgive(&user.id),
     };
     app.db.writer().commit(Unit::new().change(right)).await?;
@@ -358,7 +358,7 @@ async fn replace(
     // Tokens and codes of recovery are bound to the password that they were issued under, and die with it.
     let mut unit = Unit::new()
         .claim(store::user::set_password(user, hash, status, now))
-        .change(store::user::forget_devices(&user.id));
+        .change(store::known_device::forget_all(&user.id));
     if let Some(old) = &user.password_hash {
         let id = base62(app.random.as_ref(), 20);
         unit = unit
@@ -387,29 +387,16 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{
-        id::UserId,
-        model::user::{PasswordLock, Profile},
-    };
+    use crate::{id::UserId, model::user::Profile};
 
     const SET: OffsetDateTime = datetime!(2026-01-01 12:00:00 UTC);
 
     fn user(status: UserStatus, password: Option<&str>) -> User {
         User {
-            id: UserId::new("00u1"),
             status,
-            login: "a@example.com".to_owned(),
-            profile: Profile::default(),
             password_hash: password.map(|hash| Secret::new(hash.to_owned())),
             password_changed_at: Some(SET),
-            lock: PasswordLock::default(),
-            admin: false,
-            not_before: OffsetDateTime::UNIX_EPOCH,
-            created_at: SET,
-            activated_at: None,
-            status_changed_at: SET,
-            last_login_at: None,
-            updated_at: SET,
+            ..User::new(UserId::new("00u1"), "a@example.com", Profile::default(), SET)
         }
     }
 

@@ -4,6 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use url::Url;
 
 use super::{icon, style};
+use crate::model::user::Profile;
 
 /// The language of every text here.
 pub const LANGUAGE: &str = "en";
@@ -33,6 +34,13 @@ pub struct Person {
     pub display_name: String,
     /// The name they sign in with.
     pub login: String,
+}
+
+impl Person {
+    /// The user with this login and profile.
+    pub fn of(login: &str, profile: &Profile) -> Self {
+        Self { display_name: profile.display_name(login), login: login.to_owned() }
+    }
 }
 
 /// The hidden fields that every form of a flow carries.

@@ -254,7 +254,7 @@ async fn sec_s08_the_session_of_the_change_and_its_browser_stay(app: TestApp) {
     assert!(!refreshes(&app, &their_tokens).await);
     let known = async |device: &str| {
         let device = stepgate::secret::TokenHash::of(device);
-        stepgate::store::user::find_device(&app.app.db, &alice, &device).await.unwrap().is_some()
+        stepgate::store::known_device::find(&app.app.db, &alice, &device).await.unwrap().is_some()
     };
     assert!(known(&my_device).await);
     assert!(!known(&their_device).await);

@@ -15,7 +15,7 @@ use crate::{
         Served,
         error::oauth::json_response,
         json_body::JsonBody,
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
     },
     authn::{
         service::factors::{self, Given},
@@ -34,11 +34,8 @@ pub struct Factors(pub(super) Served);
 /// What stands in the place of a factor's id where a recovery or bypass code is given.
 const RECOVERY_CODE: &str = "recovery_code";
 
-struct QuestionsDoc;
-
-impl Documentation for QuestionsDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[(200, "The questions")];
-    type Schema = Any<Value>;
+documented! {
+    QuestionsDoc: Any<Value> = &[(200, "The questions")];
 }
 
 #[OpenApi]

@@ -13,7 +13,7 @@ pub mod recovery;
 mod schema;
 mod view;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use poem_openapi::types::{Any, Type};
 use serde_json::{Map, Value};
@@ -25,8 +25,9 @@ use crate::{
             oauth::json_response,
             okta::{Envelope, failed, rate_limit_headers},
         },
+        header_text,
         json_body::JsonBody,
-        payload::Documentation,
+        payload::documented,
         v1::administrator::trusted_application,
     },
     app::App,
@@ -77,30 +78,21 @@ pub fn endpoints(served: &Served) -> Endpoints {
     )
 }
 
-/// What answers to a transaction mean.
-struct TransactionDoc;
-
-impl Documentation for TransactionDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    /// What answers to a transaction mean.
+    TransactionDoc: schema::TransactionObject = &[
         (200, "Where the transaction stands"),
         (400, "The request cannot be read, or a member is wrong"),
         (401, "The credentials or the token are not valid"),
         (403, "The step is not allowed now, or the code, answer or password is not accepted"),
         (429, "Too many requests"),
     ];
-    type Schema = schema::TransactionObject;
-}
-
-/// What an answer without a transaction means.
-struct EmptyDoc;
-
-impl Documentation for EmptyDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+    /// What an answer without a transaction means.
+    EmptyDoc: Any<Value> = &[
         (200, "The transaction is over"),
         (400, "The request cannot be read"),
         (401, "The state token is not valid"),
     ];
-    type Schema = Any<Value>;
 }
 
 /// A request that was read.
@@ -128,7 +120,7 @@ impl<'a> Asked<'a> {
         let members = body.document()?;
         let query = crate::protocol::params::Params::parse_query(request.uri().query().unwrap_or_default())
             .map_err(|_| Envelope::invalid(StatusCode::BAD_REQUEST, "query").respond())?;
-        let origin = text_header(request.headers(), &header::ORIGIN);
+        let origin = header_text(request, header::ORIGIN);
         let bound_to = match (&trusted, origin) {
             (Some(_), _) => BoundTo::TrustedApplication,
             (None, Some(origin)) => BoundTo::Origin(origin.to_owned()),
@@ -237,10 +229,6 @@ impl<'a> Asked<'a> {
         }
         Ok(response)
     }
-}
-
-fn text_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// E0000001 about one member.

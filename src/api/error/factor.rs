@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::okta::Envelope;
-use crate::{factor::FactorError, fault::Fault, model::factor::FactorKind};
+use crate::{factor::FactorError, model::factor::FactorKind};
 
 /// The envelope of a refusal.
 pub fn envelope(error: &FactorError) -> Envelope {
@@ -36,7 +36,7 @@ pub fn envelope(error: &FactorError) -> Envelope {
         FactorError::WrongStatus => {
             of(StatusCode::LOCKED, "E0000180", "The status of the factor does not permit this")
         }
-        FactorError::Fault(fault) => fault_envelope(fault),
+        FactorError::Fault(fault) => Envelope::fault(fault),
     }
 }
 
@@ -48,19 +48,6 @@ fn sent_recently(kind: FactorKind) -> Envelope {
         FactorKind::Email => of("E0000118", "A mail was sent within the last 5 seconds"),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
             Envelope::rate_limit()
-        }
-    }
-}
-
-fn fault_envelope(fault: &Fault) -> Envelope {
-    match fault {
-        Fault::Overloaded(what) => {
-            tracing::warn!(what, "overloaded");
-            Envelope::unavailable()
-        }
-        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
-            tracing::error!(%fault, "a request failed");
-            Envelope::internal()
         }
     }
 }

@@ -87,6 +87,20 @@ impl Envelope {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error")
     }
 
+    /// A fault, which is told to the operator alone.
+    pub fn fault(fault: &Fault) -> Self {
+        match fault {
+            Fault::Overloaded(what) => {
+                tracing::warn!(what, "overloaded");
+                Self::unavailable()
+            }
+            Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+                tracing::error!(%fault, "a request failed");
+                Self::internal()
+            }
+        }
+    }
+
     /// E0000003: the body is not JSON.
     pub fn malformed() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "E0000003", "The request body was not well-formed.")
@@ -147,17 +161,7 @@ pub fn rate_limit_headers(headers: &mut HeaderMap, count: &Count) {
     }
 }
 
-/// The answer to a fault, which is told to the operator alone.
+/// The answer to a fault.
 pub(crate) fn failed(fault: impl Borrow<Fault>) -> Response {
-    let fault = fault.borrow();
-    match fault {
-        Fault::Overloaded(what) => {
-            tracing::warn!(what, "overloaded");
-            Envelope::unavailable().respond()
-        }
-        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
-            tracing::error!(%fault, "a request failed");
-            Envelope::internal().respond()
-        }
-    }
+    Envelope::fault(fault.borrow()).respond()
 }

@@ -3,7 +3,7 @@
 
 use poem_openapi::{Object, types::Any};
 
-use crate::api::payload::Documentation;
+use crate::api::payload::documented;
 
 /// Client metadata (RFC 7591 §2; OpenID Connect Registration §2; Okta). `client_name`, `client_uri`, `logo_uri`,
 /// `policy_uri` and `tos_uri` may be given in several languages: `client_name#de`.
@@ -92,21 +92,9 @@ pub(super) struct ClientInformation {
     registration_client_uri: Option<String>,
 }
 
-macro_rules! documentation {
-    ($($(#[$doc:meta])* $name:ident: $schema:ty => [$(($status:literal, $text:literal)),+ $(,)?];)*) => {$(
-        $(#[$doc])*
-        pub(super) struct $name;
-
-        impl Documentation for $name {
-            const STATUSES: &'static [(u16, &'static str)] = &[$(($status, $text)),+];
-            type Schema = $schema;
-        }
-    )*};
-}
-
-documentation! {
+documented! {
     /// Of registration.
-    RegisterDoc: ClientInformation => [
+    pub(super) RegisterDoc: ClientInformation = &[
         (201, "The client is registered"),
         (400, "The metadata is refused: invalid_redirect_uri, invalid_client_metadata"),
         (401, "A token is needed, or the one that was sent is not valid"),
@@ -114,7 +102,7 @@ documentation! {
         (429, "Too many registrations"),
     ];
     /// Of reading and changing one client.
-    ClientDoc: ClientInformation => [
+    pub(super) ClientDoc: ClientInformation = &[
         (200, "The client"),
         (400, "The metadata is refused: invalid_redirect_uri, invalid_client_metadata"),
         (401, "A token is needed, or the one that was sent is not valid for this client"),
@@ -122,14 +110,14 @@ documentation! {
         (404, "No such client; told to administrators only"),
     ];
     /// Of deleting a client.
-    DeletedDoc: Any<serde_json::Value> => [
+    pub(super) DeletedDoc: Any<serde_json::Value> = &[
         (204, "The client and everything issued to it are gone"),
         (401, "A token is needed, or the one that was sent is not valid for this client"),
         (403, "The access token lacks the scope okta.clients.manage"),
         (404, "No such client; told to administrators only"),
     ];
     /// Of the list.
-    ClientsDoc: Vec<ClientInformation> => [
+    pub(super) ClientsDoc: Vec<ClientInformation> = &[
         (200, "Clients by id; the header Link leads to the next page"),
         (400, "The page cannot be understood"),
         (401, "A token is needed, or the one that was sent is not valid"),

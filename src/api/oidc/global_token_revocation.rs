@@ -1,18 +1,20 @@
 //! Universal Logout (Okta): a machine of the org server ends everything that a user has.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use poem::{Request, Response};
 use serde_json::{Map, Value};
 
 use super::{
+    Server,
     administrator::{bearer_token, missing_scope},
     schema::GlobalTokenRevocation,
 };
 use crate::{
     api::{
-        error::{bearer, okta::Envelope},
+        error::{
+            bearer,
+            okta::{Envelope, failed},
+        },
         json_body::JsonBody,
     },
     app::App,
@@ -26,35 +28,21 @@ use crate::{
 };
 
 pub(super) async fn global_token_revocation(
-    server: Result<(&App, Arc<ServerState>), Response>,
+    server: Server<'_>,
     request: &Request,
     caller: &Caller,
     body: &JsonBody<GlobalTokenRevocation>,
-) -> Response {
-    let (app, server) = match server {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let client = match authorized(app, &server, request).await {
-        Ok(client) => client,
-        Err(answer) => return answer,
-    };
-    let Ok(document) = body.members() else { return Envelope::malformed().respond() };
-    let user = match subject(app, &document).await {
-        Ok(Some(user)) => user,
-        Ok(None) => return Envelope::invalid(StatusCode::BAD_REQUEST, "sub_id").respond(),
-        Err(fault) => return failed(&fault),
-    };
-    match universal::log_out(app, &user, &client, caller).await {
-        Ok(true) => StatusCode::NO_CONTENT.into(),
-        Ok(false) => Envelope::not_found(user.as_str(), "User").respond(),
-        Err(fault) => failed(&fault),
+) -> Result<Response, Response> {
+    let (app, server) = server?;
+    let client = authorized(app, &server, request).await?;
+    let document = body.members().map_err(|_| Envelope::malformed().respond())?;
+    let user = subject(app, &document).await.map_err(failed)?;
+    let user = user.ok_or_else(|| Envelope::invalid(StatusCode::BAD_REQUEST, "sub_id").respond())?;
+    if universal::log_out(app, &user, &client, caller).await.map_err(failed)? {
+        Ok(StatusCode::NO_CONTENT.into())
+    } else {
+        Err(Envelope::not_found(user.as_str(), "User").respond())
     }
-}
-
-fn failed(fault: &Fault) -> Response {
-    tracing::error!(%fault, "a universal logout failed");
-    Envelope::internal().respond()
 }
 
 /// The client whose own token allows it.
@@ -70,7 +58,7 @@ async fn authorized(app: &App, org: &ServerState, request: &Request) -> Result<C
         Err(AdministratorError::InvalidToken(_) | AdministratorError::Binding(_)) => {
             Err(bearer::invalid_token())
         }
-        Err(AdministratorError::Fault(fault)) => Err(failed(&fault)),
+        Err(AdministratorError::Fault(fault)) => Err(failed(fault)),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use poem_openapi::{Object, types::Any};
 
-use crate::api::payload::Documentation;
+use crate::api::payload::documented;
 
 /// A token request.
 #[derive(Object)]
@@ -209,21 +209,9 @@ pub(super) struct JwkSet {
     keys: Vec<Any<serde_json::Value>>,
 }
 
-macro_rules! documentation {
-    ($($(#[$doc:meta])* $name:ident: $schema:ty => [$(($status:literal, $text:literal)),+ $(,)?];)*) => {$(
-        $(#[$doc])*
-        pub(super) struct $name;
-
-        impl Documentation for $name {
-            const STATUSES: &'static [(u16, &'static str)] = &[$(($status, $text)),+];
-            type Schema = $schema;
-        }
-    )*};
-}
-
-documentation! {
+documented! {
     /// Of the token endpoint.
-    TokenDoc: Tokens => [
+    pub(super) TokenDoc: Tokens = &[
         (200, "Tokens were issued"),
         (400, "OAuth error"),
         (401, "The client could not be authenticated"),
@@ -231,7 +219,7 @@ documentation! {
         (429, "Too many requests"),
     ];
     /// Of the introspection endpoint.
-    IntrospectDoc: Introspection => [
+    pub(super) IntrospectDoc: Introspection = &[
         (200, "Whether the token counts; asked for application/token-introspection+jwt, as a signed JWT (RFC 9701)"),
         (400, "OAuth error"),
         (401, "The client could not be authenticated"),
@@ -239,7 +227,7 @@ documentation! {
         (429, "Too many requests"),
     ];
     /// Of the revocation endpoint.
-    RevokeDoc: Any<serde_json::Value> => [
+    pub(super) RevokeDoc: Any<serde_json::Value> = &[
         (200, "The token is dead, or never was the caller's"),
         (400, "OAuth error"),
         (401, "The client could not be authenticated"),
@@ -248,7 +236,7 @@ documentation! {
         (503, "It could not be revoked now"),
     ];
     /// Of the device authorization endpoint.
-    DeviceDoc: DeviceCodes => [
+    pub(super) DeviceDoc: DeviceCodes = &[
         (200, "The codes"),
         (400, "OAuth error"),
         (401, "The client could not be authenticated"),
@@ -256,7 +244,7 @@ documentation! {
         (429, "Too many requests"),
     ];
     /// Of the pushed authorization request endpoint.
-    ParDoc: Pushed => [
+    pub(super) ParDoc: Pushed = &[
         (201, "The request was taken"),
         (400, "OAuth error"),
         (401, "The client could not be authenticated"),
@@ -264,7 +252,7 @@ documentation! {
         (429, "Too many requests"),
     ];
     /// Of the userinfo endpoint.
-    UserinfoDoc: Any<serde_json::Value> => [
+    pub(super) UserinfoDoc: Any<serde_json::Value> = &[
         (200, "Claims about the user; a JWT (application/jwt) where the client registered one"),
         (400, "The token was sent in a way that is not allowed"),
         (401, "No token, one that is invalid, expired or revoked, or a sign-in that is not sufficient (RFC 9470)"),
@@ -272,7 +260,7 @@ documentation! {
         (404, "No such authorization server"),
     ];
     /// Of Universal Logout.
-    GlobalTokenRevocationDoc: Any<serde_json::Value> => [
+    pub(super) GlobalTokenRevocationDoc: Any<serde_json::Value> = &[
         (204, "The user has nothing left here"),
         (400, "The body names nobody"),
         (401, "No token, or one that is invalid, expired or revoked"),
@@ -281,9 +269,9 @@ documentation! {
         (429, "Too many requests"),
     ];
     /// Of the key endpoints.
-    KeysDoc: JwkSet => [(200, "The public keys"), (304, "Unchanged"), (404, "No such authorization server")];
+    pub(super) KeysDoc: JwkSet = &[(200, "The public keys"), (304, "Unchanged"), (404, "No such authorization server")];
     /// Of the metadata endpoints.
-    MetadataDoc: Any<serde_json::Value> => [
+    pub(super) MetadataDoc: Any<serde_json::Value> = &[
         (200, "The metadata"),
         (304, "Unchanged"),
         (404, "No such authorization server"),

@@ -15,7 +15,7 @@ use crate::{
             okta::{Envelope, failed},
         },
         json_body::JsonBody,
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
     },
     id::FactorProfileId,
     model::factor_profile::{FactorProfile, Moving, TokenSettings},
@@ -43,24 +43,14 @@ struct FactorProfileObject {
     settings: Any<Value>,
 }
 
-struct ProfileDoc;
-
-impl Documentation for ProfileDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    ProfileDoc: FactorProfileObject = &[
         (200, "The profile"),
         (400, "The request is not valid"),
         (401, "The token is invalid"),
         (403, "The token lacks the right"),
     ];
-    type Schema = FactorProfileObject;
-}
-
-struct ProfilesDoc;
-
-impl Documentation for ProfilesDoc {
-    const STATUSES: &'static [(u16, &'static str)] =
-        &[(200, "The profiles"), (401, "The token is invalid"), (403, "The token lacks the right")];
-    type Schema = Vec<FactorProfileObject>;
+    ProfilesDoc: Vec<FactorProfileObject> = &[(200, "The profiles"), (401, "The token is invalid"), (403, "The token lacks the right")];
 }
 
 #[OpenApi]
@@ -68,13 +58,13 @@ impl FactorProfiles {
     /// All profiles of custom tokens (RFC 4226, RFC 6238)
     #[oai(path = "/api/v1/org/factors/hotp/profiles", method = "get", operation_id = "listFactorProfiles")]
     async fn list(&self, request: &Request) -> Answer<ProfilesDoc> {
-        Answer::new(self.listed(request).await.unwrap_or_else(|refusal| refusal))
+        Answer::of(self.listed(request).await)
     }
 
     /// Make a profile of custom tokens (RFC 4226, RFC 6238)
     #[oai(path = "/api/v1/org/factors/hotp/profiles", method = "post", operation_id = "createFactorProfile")]
     async fn create(&self, request: &Request, body: JsonBody<FactorProfileObject>) -> Answer<ProfileDoc> {
-        Answer::new(self.created(request, &body).await.unwrap_or_else(|refusal| refusal))
+        Answer::of(self.created(request, &body).await)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
             okta::{Envelope, failed},
         },
         paging,
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
     },
     app::App,
     protocol::{scim_filter::Filter, timestamp},
@@ -67,17 +67,14 @@ struct LogEvent {
     debug_context: Any<Value>,
 }
 
-struct LogsDoc;
-
-impl Documentation for LogsDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    LogsDoc: Vec<LogEvent> = &[
         (200, "A page of events"),
         (400, "The request is refused"),
         (401, "No valid token was presented"),
         (403, "The right is missing"),
         (429, "Too many requests"),
     ];
-    type Schema = Vec<LogEvent>;
 }
 
 #[OpenApi]

@@ -19,7 +19,8 @@ use crate::{
             oauth::json_response,
             okta::{Envelope, failed},
         },
-        payload::{Answer, Documentation},
+        header_text,
+        payload::{Answer, documented},
     },
     app::App,
     authn::session_token::{self, Presenter, SessionTokenError},
@@ -77,10 +78,8 @@ struct CreateSession {
     session_token: String,
 }
 
-struct SessionDoc;
-
-impl Documentation for SessionDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    SessionDoc: SessionObject = &[
         (200, "The session"),
         (204, "The session goes on, with `Prefer: return=minimal`"),
         (400, "The request cannot be read"),
@@ -89,19 +88,12 @@ impl Documentation for SessionDoc {
         (404, "There is no session"),
         (429, "Too many requests"),
     ];
-    type Schema = SessionObject;
-}
-
-struct EndedDoc;
-
-impl Documentation for EndedDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+    EndedDoc: Any<Value> = &[
         (204, "The session has ended"),
         (403, "The page that asks is not at a trusted origin"),
         (404, "There is no session"),
         (429, "Too many requests"),
     ];
-    type Schema = Any<Value>;
 }
 
 #[OpenApi]
@@ -221,7 +213,7 @@ impl Sessions {
             .get("sessionToken")
             .and_then(Value::as_str)
             .ok_or_else(|| Envelope::invalid(StatusCode::BAD_REQUEST, "sessionToken").respond())?;
-        let presenter = Presenter::Api { origin: text(request, "origin") };
+        let presenter = Presenter::Api { origin: header_text(request, "origin") };
         match session_token::redeem(app, token, presenter, caller).await {
             Ok(signed_in) => {
                 let session = signed_in.opened.session;
@@ -236,10 +228,6 @@ impl Sessions {
 
 fn no_session() -> Response {
     Envelope::not_found("me", "Session").respond()
-}
-
-fn text<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
-    request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The live session of the browser with its user. Looking at it does not keep it alive.
@@ -276,10 +264,12 @@ async fn live_to_change(app: &App, who: &Administrator, id: &str) -> Result<(Ses
 /// A cookie comes along with whatever any page sends: what changes something must come from our own pages or from those
 /// of a trusted origin (RFC 6454 §7; Fetch Metadata §2.4).
 pub(super) async fn may_change(app: &App, request: &Request) -> Result<(), Response> {
-    let allowed = match text(request, "origin") {
+    let allowed = match header_text(request, "origin") {
         Some(origin) if origin == app.settings.issuer => true,
         Some(origin) => app.origins.load(&app.db).await.map_err(failed)?.trusts(origin),
-        None => text(request, "sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none"),
+        None => {
+            header_text(request, "sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+        }
     };
     if allowed { Ok(()) } else { Err(Envelope::origin_refused().respond()) }
 }
@@ -287,7 +277,7 @@ pub(super) async fn may_change(app: &App, request: &Request) -> Result<(), Respo
 /// The session, or nothing but the status where that is preferred (RFC 7240 §4.2).
 fn told(request: &Request, view: &Value) -> Response {
     let minimal =
-        text(request, "prefer").is_some_and(|prefer| prefer.split(',').any(|p| p.trim() == MINIMAL));
+        header_text(request, "prefer").is_some_and(|prefer| prefer.split(',').any(|p| p.trim() == MINIMAL));
     if !minimal {
         return json_response(StatusCode::OK, view);
     }
@@ -335,7 +325,7 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
             "self": { "href": here, "hints": { "allow": ["GET", "DELETE"] } },
             "refresh": { "href": format!("{here}/lifecycle/refresh"), "hints": { "allow": ["POST"] } },
             "user": {
-                "name": user.profile.full_name().unwrap_or_else(|| user.login.clone()),
+                "name": user.profile.display_name(&user.login),
                 "href": format!("{base}/api/v1/users/{who}"),
                 "hints": { "allow": ["GET"] },
             },

@@ -20,7 +20,7 @@ use crate::{
             okta::{Envelope, failed},
         },
         json_body::JsonBody,
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
     },
     app::App,
     factor,
@@ -58,10 +58,8 @@ struct CredentialsForm {
     revoke_sessions: Option<bool>,
 }
 
-struct DoneDoc;
-
-impl Documentation for DoneDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    DoneDoc: Any<Value> = &[
         (200, "It is done"),
         (400, "The request is refused"),
         (401, "No valid token was presented"),
@@ -69,14 +67,7 @@ impl Documentation for DoneDoc {
         (404, "There is no such user"),
         (429, "Too many requests"),
     ];
-    type Schema = Any<Value>;
-}
-
-struct UserDoc;
-
-impl Documentation for UserDoc {
-    const STATUSES: &'static [(u16, &'static str)] = DoneDoc::STATUSES;
-    type Schema = UserObject;
+    UserDoc: UserObject = DoneDoc::STATUSES;
 }
 
 #[OpenApi]

@@ -470,10 +470,10 @@ fn known(
     let unit = unit.change(store::user::touch_last_login(&user.id, now));
     match (device, context.browser) {
         (Some(device), Browser::Known) => {
-            unit.change(store::user::refresh_device(&user.id, &TokenHash::of(device), now))
+            unit.change(store::known_device::refresh(&user.id, &TokenHash::of(device), now))
         }
         (Some(device), Browser::Unknown) => {
-            unit.change(store::user::remember_device(&user.id, &TokenHash::of(device), now))
+            unit.change(store::known_device::remember(&user.id, &TokenHash::of(device), now))
         }
         (None, Browser::Known | Browser::Unknown) => unit,
     }

@@ -33,7 +33,7 @@ use crate::{
         self,
         unit::{Outcome, Unit},
     },
-    syslog::{Caller, Event, EventType, Reason, record_repeated},
+    syslog::{Caller, Event, EventType, Reason, record_throttled},
     user::{
         attempt::{self, Budget},
         login::LoginKey,
@@ -423,9 +423,7 @@ async fn throttle(app: &App, key: Option<&LoginKey>, caller: &Caller) -> Result<
 }
 
 async fn throttled(app: &App, bucket: Bucket, count: Count, caller: &Caller) -> Result<(), AuthnError> {
-    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-    let event = Event::failure(EventType::RateLimited, bucket.name());
-    record_repeated(app, bucket.name(), event, caller).await?;
+    record_throttled(app, bucket, caller).await?;
     Err(AuthnError::Throttled(count))
 }
 
@@ -433,7 +431,7 @@ async fn throttled(app: &App, bucket: Bucket, count: Count, caller: &Caller) -> 
 fn forgiven(right: &Right, device: Option<&str>, now: OffsetDateTime) -> Unit {
     let id = &right.user.id;
     Unit::new().change(match (right.browser, device) {
-        (Browser::Known, Some(device)) => store::user::refresh_device(id, &TokenHash::of(device), now),
+        (Browser::Known, Some(device)) => store::known_device::refresh(id, &TokenHash::of(device), now),
         (Browser::Known | Browser::Unknown, _) => store::user::forgive(id),
     })
 }

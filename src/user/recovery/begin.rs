@@ -17,14 +17,14 @@ use crate::{
         policy::PasswordRules,
         policy_set::PolicySet,
         recovery::{PhoneChannel, RecoveryKind},
-        user::{PasswordLock, Profile, User, UserStatus},
+        user::{Profile, User},
     },
     secret::TokenHash,
     store::{
         self,
         unit::{Outcome, Unit},
     },
-    syslog::{Caller, Event, EventType, Reason, record_repeated},
+    syslog::{Caller, Event, EventType, Reason, record_throttled},
     user::{login::LoginKey, policies},
 };
 
@@ -158,9 +158,7 @@ async fn throttle(app: &App, caller: &Caller) -> Result<(), RecoveryError> {
     if !count.exceeded {
         return Ok(());
     }
-    metrics::counter!("rate_limit_refusals_total", "bucket" => bucket.name()).increment(1);
-    let event = Event::failure(EventType::RateLimited, bucket.name());
-    record_repeated(app, bucket.name(), event, caller).await?;
+    record_throttled(app, bucket, caller).await?;
     Err(RecoveryError::Throttled(count))
 }
 
@@ -213,19 +211,9 @@ fn stranger(app: &App) -> User {
     let mut profile = Profile::default();
     profile.0.insert("email".to_owned(), address.into());
     User {
-        id: UserId::generate(app.random.as_ref()),
-        status: UserStatus::Active,
-        login: address.to_owned(),
-        profile,
-        password_hash: None,
         password_changed_at: Some(now),
-        lock: PasswordLock::default(),
-        admin: false,
         not_before: now,
-        created_at: now,
         activated_at: None,
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        ..User::new(UserId::generate(app.random.as_ref()), address, profile, now)
     }
 }

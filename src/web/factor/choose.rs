@@ -12,8 +12,6 @@ use crate::{
     },
 };
 
-/// The value of the field `action` that goes with the field `factor`.
-pub const ACTION_CHOOSE: &str = "choose";
 /// The value of the field `action` that leads to the entry of a recovery code.
 pub const ACTION_BACKUP_CODE: &str = "backup_code";
 

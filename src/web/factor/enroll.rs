@@ -11,8 +11,6 @@ use crate::{
     },
 };
 
-/// The value of the field `action` that opens the page of the kind in the field `kind`.
-pub const ACTION_SET_UP: &str = "set_up";
 /// The value of the field `action` that enrols.
 pub const ACTION_ENROLL: &str = "enroll";
 

@@ -76,8 +76,8 @@ pub(super) fn target(redirect_uri: &str) -> String {
     })
 }
 
-/// A redirect that carries an answer: 302 after GET, 303 after a form (RFC 9700 §4.12).
-fn carry(visit: Visit<'_>, location: &str, method: &Method) -> Response {
+/// A redirect that leads away from our pages and may carry an answer: 302 after GET, 303 after a form (RFC 9700 §4.12).
+pub(super) fn carry(visit: Visit<'_>, location: &str, method: &Method) -> Response {
     let status = if *method == Method::GET { StatusCode::FOUND } else { StatusCode::SEE_OTHER };
     let mut response: Response = status.into();
     if let Ok(location) = HeaderValue::from_str(location) {

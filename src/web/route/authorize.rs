@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use poem::{Body, Request, Response, handler, web::Data};
 
 use super::{
-    answer::{csrf_rejected, fault_page, flow_error},
+    answer::{carry, fault_page, flow_error},
     failure_page,
     leaving::{deliver_to, step_for},
-    visit::{Visit, is_cross_site},
+    visit::Visit,
 };
 use crate::{
     app::App,
@@ -25,9 +25,13 @@ use crate::{
         request_object::{RequestObjectError, resolve},
     },
     cache::servers::ServerState,
+    fault::Fault,
     model::{authorization_server::AuthorizationServer, client::Client},
     protocol::{
-        authorization_request::AuthorizationRequest, error::OAuthError, params::Params, pushed::is_pushed,
+        authorization_request::AuthorizationRequest,
+        error::OAuthError,
+        params::{Params, is_form},
+        pushed::is_pushed,
     },
     store::unit::Unit,
     syslog::Caller,
@@ -38,7 +42,7 @@ use crate::{
 const TICKET: &str = "ticket";
 
 /// The server that a path names; its absence is a page.
-async fn server_of(app: &App, request: &Request) -> Result<Option<Arc<ServerState>>, crate::fault::Fault> {
+async fn server_of(app: &App, request: &Request) -> Result<Option<Arc<ServerState>>, Fault> {
     match request.raw_path_param("authorization_server_id") {
         None => app.server(AuthorizationServer::ORG).await,
         Some(AuthorizationServer::ORG) => Ok(None),
@@ -48,12 +52,9 @@ async fn server_of(app: &App, request: &Request) -> Result<Option<Arc<ServerStat
 
 /// Answers an authorization request.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
-    let server = match server_of(&app, request).await {
+pub(crate) async fn get(visit: Visit<'_>, request: &Request) -> Response {
+    let app = visit.app;
+    let server = match server_of(app, request).await {
         Ok(Some(server)) => server,
         Ok(None) => return unknown_server(visit),
         Err(fault) => return fault_page(visit, &fault),
@@ -64,7 +65,7 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
         .and_then(|params| params.one(TICKET).map(ToOwned::to_owned))
         .filter(|_| !query.contains('&'));
     match ticket {
-        Some(ticket) => match unpark(&app, &ticket).await {
+        Some(ticket) => match unpark(app, &ticket).await {
             Ok(encoded) => answer(visit, &server, &encoded).await,
             Err(error) => flow_error(visit, error),
         },
@@ -91,7 +92,7 @@ pub(crate) async fn post(
     let query_is_empty = request.uri().query().is_none_or(str::is_empty);
     let encoded = match body.into_string().await {
         // A session token is a credential: it is taken from a link only, and never kept with a request.
-        Ok(encoded) if is_form(request) && query_is_empty => without_session_token(&encoded).0,
+        Ok(encoded) if is_form(request.content_type()) && query_is_empty => without_session_token(&encoded).0,
         Ok(_) | Err(_) => {
             let text = "An authorization request by POST is a form, with nothing in the URL.";
             return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None);
@@ -101,31 +102,14 @@ pub(crate) async fn post(
     if let Err(error) = parse(encoded.as_bytes()) {
         return unreadable(visit, &error);
     }
-    let parked = match park(&app, &encoded, &caller).await {
+    let (ticket, row) = match park(&app, &encoded, &caller).await {
         Ok(parked) => parked,
         Err(error) => return flow_error(visit, error),
     };
-    let (ticket, row) = parked;
     if let Err(fault) = app.db.writer().commit(Unit::new().row(row)).await {
         return fault_page(visit, &fault);
     }
-    let mut response: Response = StatusCode::SEE_OTHER.into();
-    let location = format!("{}?{TICKET}={ticket}", request.uri().path());
-    if let Ok(location) = location.parse() {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    super::visit::set_headers(&mut response, crate::web::headers::redirect_with_response(visit.hsts()));
-    response
-}
-
-pub(super) fn is_form(request: &Request) -> bool {
-    let content_type = request.content_type().unwrap_or_default();
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    carry(visit, &format!("{}?{TICKET}={ticket}", request.uri().path()), &Method::POST)
 }
 
 /// The parameter of Okta's session token.
@@ -163,12 +147,7 @@ async fn exchange_session_token(
             Err(SessionTokenError::Fault(fault)) => return fault_page(visit, &fault),
         }
     }
-    let mut response: Response = StatusCode::FOUND.into();
-    if let Ok(location) = format!("{}/v1/authorize?{rest}", server.endpoint_base).parse() {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    super::visit::set_headers(&mut response, crate::web::headers::redirect_with_response(visit.hsts()));
-    visit.finish(response)
+    carry(visit, &format!("{}/v1/authorize?{rest}", server.endpoint_base), &Method::GET)
 }
 
 async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> Response {
@@ -249,11 +228,6 @@ async fn pushed(
     step_for(visit, &client, next, &Method::GET).await
 }
 
-/// The page for a visit that could not begin, because the session could not be looked up.
-pub(super) fn no_visit(app: &App, caller: &Caller, fault: &crate::fault::Fault) -> Response {
-    fault_page(Visit::without_cookies(app, caller), fault)
-}
-
 fn unknown_server(visit: Visit<'_>) -> Response {
     let text =
         "There is no such authorization server here. Check the issuer in the application's configuration.";
@@ -312,45 +286,4 @@ fn not_located(visit: Visit<'_>, request: &AuthorizationRequest, error: LocateEr
         }
         LocateError::Fault(fault) => fault_page(visit, &fault),
     }
-}
-
-/// A form of one of our own pages, with the visit that it came in.
-///
-/// # Errors
-/// The answer to a form that another site sent, that this browser was not given for this step, or that cannot be read.
-pub(super) async fn own_form<'a>(
-    request: &Request,
-    body: Body,
-    (app, caller): (&'a App, &'a Caller),
-    step: &str,
-) -> Result<(Visit<'a>, Params), Response> {
-    own_form_of(request, body, (app, caller), |_| step.to_owned()).await
-}
-
-/// The same for a step that the visit tells, for example one that is bound to its session.
-///
-/// # Errors
-/// As [`own_form`].
-pub(super) async fn own_form_of<'a>(
-    request: &Request,
-    body: Body,
-    (app, caller): (&'a App, &'a Caller),
-    step: impl Fn(&Visit<'_>) -> String,
-) -> Result<(Visit<'a>, Params), Response> {
-    let visit = match Visit::begin(app, caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return Err(no_visit(app, caller, &fault)),
-    };
-    match read_form(request, body, &app.settings.issuer).await {
-        Some(params) if visit.form_is_ours(&params, &step(&visit)) => Ok((visit, params)),
-        Some(_) | None => Err(csrf_rejected(visit).await),
-    }
-}
-
-async fn read_form(request: &Request, body: Body, issuer: &str) -> Option<Params> {
-    if is_cross_site(request, issuer) || !is_form(request) {
-        return None;
-    }
-    let bytes = body.into_bytes().await.ok()?;
-    Params::parse_repeating(&bytes, &["scope"]).ok()
 }

@@ -1,60 +1,38 @@
 //! The consent page.
 
-use std::sync::Arc;
-
 use http::{Method, StatusCode};
-use poem::{Body, Request, Response, handler, web::Data};
+use poem::{Response, handler};
 
 use super::{
-    answer::{fault_page, flow_error, target},
-    authorize::{no_visit, own_form},
-    signin::{Waiting, flow_in},
-    step,
-    visit::{Visit, card_of},
+    answer::{fault_page, flow_error},
+    form::{Form, Link},
+    visit::Visit,
+    waiting::Waiting,
 };
 use crate::{
-    app::App,
-    authorize::dispatch::{Journey, deny, dispatch},
-    claims::by_scope::claims_of,
     model::{Status, authorization_server::ClaimType, user::Holder},
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
         scope::{OPENID, ScopeSet},
+        scope_claims::claims_of,
     },
-    store,
-    syslog::Caller,
     web::{
         claim,
         consent::{ConsentPage, ConsentScope, DECISION_ACCEPT, ScopeChoice, consent},
-        headers,
         layout::Person,
     },
 };
 
-/// What forms of this page are bound to.
-const STEP: &str = "consent";
-
 /// Shows the page.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
-    let waiting = match Waiting::load(&visit, flow_in(request).as_deref()).await {
-        Ok(waiting) => waiting,
-        Err(error) => return flow_error(visit, error),
-    };
+pub(crate) async fn get(Link(visit, waiting): Link<'_, Waiting>) -> Response {
     if waiting.is_about_a_device() {
-        return visit.redirect(&format!("/activate/confirm?flow={}", waiting.flow.id));
+        return visit.redirect(&waiting.at("/activate/confirm"));
     }
-    let Some(session) = &visit.session else {
-        return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
-    };
-    match store::user::find_holder(&app.db, &session.user_id).await {
+    match visit.user().await {
         Ok(Some(user)) => page(visit, &waiting, &user),
-        Ok(None) => visit.redirect(&format!("/signin?flow={}", waiting.flow.id)),
+        Ok(None) => visit.redirect(&waiting.at("/signin")),
         Err(fault) => fault_page(visit, &fault),
     }
 }
@@ -62,26 +40,17 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
 fn page(visit: Visit<'_>, waiting: &Waiting, user: &Holder) -> Response {
     let request = &waiting.flow.pending.request;
     let view = ConsentPage {
-        client: card_of(&waiting.client, request),
-        user: signed_in_as(user),
-        switch_account_href: Some(format!("/accounts?flow={}", waiting.flow.id)),
+        client: waiting.card(),
+        user: Person::of(&user.login, &user.profile),
+        switch_account_href: Some(waiting.at("/accounts")),
         scopes: asked_for(waiting),
         claims: claims_asked_for(waiting),
         return_host: url::Url::parse(&request.destination.redirect_uri)
             .ok()
             .and_then(|url| url.host_str().map(ToOwned::to_owned)),
-        form: visit.form("/consent", waiting.flow.id.as_str(), STEP),
+        form: visit.form("/consent", waiting.flow.id.as_str()),
     };
-    let headers = headers::page(&visit.nonce, Some(&target(&request.destination.redirect_uri)), visit.hsts());
-    visit.html(StatusCode::OK, headers, consent(&view))
-}
-
-/// How a signed-in user is shown.
-pub(super) fn signed_in_as(user: &Holder) -> Person {
-    Person {
-        display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
-        login: user.login.clone(),
-    }
+    waiting.page(visit, StatusCode::OK, consent(&view))
 }
 
 /// The scopes of the request as pages show them.
@@ -146,23 +115,10 @@ fn is_optional(waiting: &Waiting, name: &str) -> bool {
 
 /// Takes the decision.
 #[handler]
-pub(crate) async fn post(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let (visit, params) = match own_form(request, body, (&app, &caller), STEP).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
-    let waiting = match Waiting::load(&visit, params.one("flow_id")).await {
-        Ok(waiting) => waiting,
-        Err(error) => return flow_error(visit, error),
-    };
+pub(crate) async fn post(Form(visit, waiting, params): Form<'_, Waiting>) -> Response {
     // A device is allowed on a page that warns of phishing, and nowhere else (RFC 8628 §5.4).
     if waiting.is_about_a_device() {
-        return visit.redirect(&format!("/activate/confirm?flow={}", waiting.flow.id));
+        return visit.redirect(&waiting.at("/activate/confirm"));
     }
     decide(visit, waiting, &params, (DECISION_ACCEPT, "The user did not consent.")).await
 }
@@ -174,22 +130,15 @@ pub(super) async fn decide(
     params: &Params,
     (yes, denial): (&str, &'static str),
 ) -> Response {
-    let app = visit.app;
-    let Some(session) = &visit.session else {
-        return visit.redirect(&format!("/signin?flow={}", waiting.flow.id));
-    };
+    let Some(session) = &visit.session else { return visit.redirect(&waiting.at("/signin")) };
     if params.one("decision") != Some(yes) {
         let error = OAuthError::new(ErrorCode::AccessDenied, denial);
-        let next = deny(app, &Journey::Frozen(&waiting.flow), &error, visit.caller).await;
-        return step(visit, next, &Method::POST).await;
+        return waiting.deny(visit, &error, &Method::POST).await;
     }
     let agreed = agreed_to(&waiting, params);
     waiting.flow.pending.progress.agreed = Some((session.user_id.clone(), agreed));
-    if let Err(error) = waiting.save(app).await {
+    if let Err(error) = waiting.save(visit.app).await {
         return flow_error(visit, error);
     }
-    let browser = visit.browser();
-    let journey = Journey::Frozen(&waiting.flow);
-    let next = dispatch(app, &waiting.server, &waiting.client, journey, &browser).await;
-    step(visit, next, &Method::POST).await
+    waiting.go_on(visit).await
 }

@@ -1,15 +1,12 @@
 //! `/` and `/playground` of a development server; a production server has nothing to show at `/`.
 
-use std::sync::Arc;
-
 use http::StatusCode;
-use poem::{Request, Response, handler, web::Data};
+use poem::{Response, handler};
 
-use super::{authorize::no_visit, failure_page, visit::Visit};
+use super::{failure_page, visit::Visit};
 use crate::{
     app::App,
     model::authorization_server::AuthorizationServer,
-    syslog::Caller,
     web::{
         headers,
         home::{DemoClient, HomePage, Issuer, ServiceClient, home},
@@ -37,18 +34,15 @@ fn issuers(app: &App) -> Vec<Issuer> {
 
 /// Shows what a developer needs to begin.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
+pub(crate) fn get(visit: Visit<'_>) -> Response {
+    let app = visit.app;
     if !app.settings.dev {
         return nothing_here(visit);
     }
     let demo = app.settings.demo.as_ref();
     let base = &app.settings.issuer;
     let view = HomePage {
-        issuers: issuers(&app),
+        issuers: issuers(app),
         single_page: demo.map(|demo| DemoClient {
             client_id: demo.spa_client_id.to_string(),
             client_secret: None,
@@ -78,28 +72,20 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
             ),
         ],
     };
-    let headers = headers::page(&visit.nonce, None, visit.hsts());
-    visit.html(StatusCode::OK, headers, home(&view))
+    visit.page(StatusCode::OK, home(&view))
 }
 
 /// Shows the playground.
 #[handler]
-pub(crate) async fn get_playground(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
+pub(crate) fn get_playground(visit: Visit<'_>) -> Response {
+    let app = visit.app;
     let Some(client) = app.settings.playground_client.as_ref().filter(|_| app.settings.dev) else {
         return nothing_here(visit);
     };
     let view = PlaygroundPage {
         client_id: client.to_string(),
         device_client_id: app.settings.playground_device_client.as_ref().map(ToString::to_string),
-        issuers: issuers(&app),
+        issuers: issuers(app),
         scope: "openid profile email offline_access".to_owned(),
     };
     let headers = headers::playground(&visit.nonce, visit.hsts());
@@ -109,13 +95,6 @@ pub(crate) async fn get_playground(
 
 /// The answer for unknown paths of pages.
 #[handler]
-pub(crate) async fn not_found(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => nothing_here(visit),
-        Err(fault) => no_visit(&app, &caller, &fault),
-    }
+pub(crate) fn not_found(visit: Visit<'_>) -> Response {
+    nothing_here(visit)
 }

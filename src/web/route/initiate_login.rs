@@ -1,17 +1,14 @@
 //! Login started at the provider (OpenID Connect Core §4): a link, like those of Okta's dashboard, that sends the user to
 //! the client's `initiate_login_uri`, which then sends an authorization request as usual.
 
-use std::sync::Arc;
-
-use http::{HeaderValue, StatusCode, header};
-use poem::{Request, Response, handler, web::Data};
+use http::{Method, StatusCode};
+use poem::{Request, Response, handler};
 
 use super::{
-    answer::fault_page,
-    authorize::no_visit,
+    answer::{carry, fault_page},
     failure_page,
     leaving::page,
-    visit::{Visit, set_headers},
+    visit::Visit,
 };
 use crate::{
     app::App,
@@ -22,11 +19,7 @@ use crate::{
         params::Params,
         redirect_uri::{append_query, origin_of},
     },
-    syslog::Caller,
-    web::{
-        headers,
-        leaving::{LeavingReason, Way},
-    },
+    web::leaving::{LeavingReason, Way},
 };
 
 /// The longest `login_hint` or `target_link_uri` that is passed on, in characters.
@@ -34,11 +27,8 @@ const MAX_PARAMETER: usize = 2048;
 
 /// Starts a login at a client.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
+pub(crate) async fn get(visit: Visit<'_>, request: &Request) -> Response {
+    let app = visit.app;
     let Ok(params) = Params::parse_query(request.uri().query().unwrap_or_default()) else {
         let text = "This link cannot be read. Go to the application and sign in there.";
         return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_request", text), None, None);
@@ -58,7 +48,7 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
         let what = (StatusCode::BAD_REQUEST, "no_initiate_login_uri", text);
         return failure_page(visit, what, Some(&client), None);
     };
-    let iss = match issuer(&app, params.one("iss")).await {
+    let iss = match issuer(app, params.one("iss")).await {
         Ok(Some(iss)) => iss,
         Ok(None) => {
             let text = "There is no such authorization server here.";
@@ -72,12 +62,7 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
     if visit.session.is_none() && !client.is_vouched_for() {
         return page(visit, &client, (uri, Way::Link(location)), LeavingReason::Login);
     }
-    let mut response: Response = StatusCode::FOUND.into();
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    set_headers(&mut response, headers::redirect_with_response(visit.hsts()));
-    visit.finish(response)
+    carry(visit, &location, &Method::GET)
 }
 
 /// The issuer to sign in at: the one that the link names, if it is one of ours, else the org server.

@@ -1,27 +1,25 @@
 //! The end-session endpoint (RP-Initiated Logout 1.0 §2), GET and POST, and its confirmation.
 
-use std::sync::Arc;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderValue, Method, StatusCode, header};
-use poem::{Body, Request, Response, handler, web::Data};
+use http::{Method, StatusCode};
+use poem::{Body, Request, Response, handler};
 
 use super::{
-    answer::{fault_page, target},
-    authorize::{is_form, no_visit, own_form},
+    answer::{carry, fault_page, target},
     failure_page,
-    visit::{Visit, card, set_headers},
+    form::Form,
+    visit::{Visit, card},
 };
 use crate::{
-    app::App,
     logout::{
         frontchannel,
         rp_initiated::{Ask, LogoutError, Plan, end, plan},
     },
     model::authorization_server::AuthorizationServer,
-    protocol::{logout::LogoutRequest, params::Params},
-    store,
-    syslog::Caller,
+    protocol::{
+        logout::LogoutRequest,
+        params::{Params, is_form},
+    },
     web::{
         error::DeveloperPanel,
         headers,
@@ -32,18 +30,10 @@ use crate::{
     },
 };
 
-/// What forms of this page are bound to.
-const STEP: &str = "logout";
-
 /// Logs out by link.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
-    let params = Params::parse_query(request.uri().query().unwrap_or_default());
-    match params {
+pub(crate) async fn get(visit: Visit<'_>, request: &Request) -> Response {
+    match Params::parse_query(request.uri().query().unwrap_or_default()) {
         Ok(params) => answer(visit, request, &params, &Method::GET).await,
         Err(_) => unreadable(visit),
     }
@@ -51,18 +41,9 @@ pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&A
 
 /// Logs out by form, also from a client's page.
 #[handler]
-pub(crate) async fn post(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
+pub(crate) async fn post(visit: Visit<'_>, request: &Request, body: Body) -> Response {
     let params = match body.into_bytes().await {
-        Ok(bytes) if is_form(request) => Params::parse_form(&bytes).ok(),
+        Ok(bytes) if is_form(request.content_type()) => Params::parse_form(&bytes).ok(),
         Ok(_) | Err(_) => None,
     };
     match params {
@@ -135,20 +116,14 @@ fn unpack(packed: &str) -> Option<String> {
 }
 
 async fn confirm(visit: Visit<'_>, plan: &Plan) -> Response {
-    let user = match &visit.session {
-        Some(session) => match store::user::find_holder(&visit.app.db, &session.user_id).await {
-            Ok(user) => user,
-            Err(fault) => return fault_page(visit, &fault),
-        },
-        None => None,
+    let user = match visit.user().await {
+        Ok(user) => user,
+        Err(fault) => return fault_page(visit, &fault),
     };
     let view = LogoutPage {
         client: plan.client.as_deref().map(card),
-        user: user.map(|user| Person {
-            display_name: user.profile.full_name().unwrap_or_else(|| user.login.clone()),
-            login: user.login,
-        }),
-        form: visit.form("/logout", &pack(plan), STEP),
+        user: user.map(|user| Person::of(&user.login, &user.profile)),
+        form: visit.form("/logout", &pack(plan)),
     };
     let origin = plan.redirect.as_deref().map(target);
     let headers = headers::page(&visit.nonce, origin.as_deref(), visit.hsts());
@@ -157,16 +132,7 @@ async fn confirm(visit: Visit<'_>, plan: &Plan) -> Response {
 
 /// Takes the user's word.
 #[handler]
-pub(crate) async fn confirmed(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let (visit, params) = match own_form(request, body, (&app, &caller), STEP).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
+pub(crate) async fn confirmed(Form(visit, (), params): Form<'_, ()>) -> Response {
     let redirect = params.one("flow_id").and_then(unpack);
     if params.one("decision") == Some(DECISION_CONFIRM) {
         let plan = Plan { client: None, redirect, ask: Ask::No };
@@ -188,15 +154,7 @@ async fn carry_out(mut visit: Visit<'_>, plan: &Plan, method: &Method) -> Respon
     let client = plan.client.as_deref().map(card);
     let headers = headers::logout_answer(&visit.nonce, &frames, visit.hsts());
     match &plan.redirect {
-        Some(location) if frames.is_empty() => {
-            let status = if *method == Method::GET { StatusCode::FOUND } else { StatusCode::SEE_OTHER };
-            let mut response: Response = status.into();
-            if let Ok(location) = HeaderValue::from_str(location) {
-                response.headers_mut().insert(header::LOCATION, location);
-            }
-            set_headers(&mut response, headers::redirect_with_response(visit.hsts()));
-            visit.finish(response)
-        }
+        Some(location) if frames.is_empty() => carry(visit, location, method),
         Some(location) => {
             let view = LoggingOutPage { client, frames, redirect: location.clone() };
             let markup = logging_out(&view, &visit.nonce);

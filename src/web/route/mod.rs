@@ -17,8 +17,10 @@ pub mod signin;
 pub mod transaction;
 
 mod answer;
+mod form;
 mod leaving;
 mod visit;
+mod waiting;
 
 pub(crate) use answer::{failure_page, step};
 pub(crate) use visit::cookies;

@@ -1,19 +1,15 @@
 //! `/outbox` of a development server: the messages it sent. A production server has none: the page does not exist there.
 
-use std::sync::Arc;
-
 use http::{StatusCode, header};
-use poem::{Request, Response, handler, web::Data};
+use poem::{Request, Response, handler};
 
 use super::{
-    authorize::no_visit,
     home::nothing_here,
     visit::{Visit, is_cross_site, set_headers},
 };
 use crate::{
     app::App,
     message::{Destination, dev_outbox::ShownMessage, render::Rendered},
-    syslog::Caller,
     web::{
         headers,
         outbox::{Channel, OutboxMessage, OutboxPage, outbox, outbox_json},
@@ -22,51 +18,33 @@ use crate::{
 
 /// Shows the messages.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
-    if !app.settings.dev {
+pub(crate) fn get(visit: Visit<'_>) -> Response {
+    if !visit.app.settings.dev {
         return nothing_here(visit);
     }
-    let page = outbox(&page(&app), &visit.nonce);
+    let page = outbox(&page(visit.app), &visit.nonce);
     let headers = headers::live(&visit.nonce, visit.hsts());
     visit.html(StatusCode::OK, headers, page)
 }
 
 /// The messages for tools on this machine, which no other site's script may read.
 #[handler]
-pub(crate) async fn get_json(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
+pub(crate) fn get_json(visit: Visit<'_>, request: &Request) -> Response {
+    let app = visit.app;
     if !app.settings.dev || is_cross_site(request, &app.settings.issuer) {
         return nothing_here(visit);
     }
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
-        .body(outbox_json(&page(&app)).to_string());
+        .body(outbox_json(&page(app)).to_string());
     set_headers(&mut response, headers::document(visit.hsts()));
     response
 }
 
 /// One mail as its reader sees it.
 #[handler]
-pub(crate) async fn get_mail(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
+pub(crate) fn get_mail(visit: Visit<'_>, request: &Request) -> Response {
+    let app = visit.app;
     let found = request.raw_path_param("message_id").and_then(|id| app.dev_outbox.find(id));
     let Some(ShownMessage { rendered: Rendered::Mail(mail), .. }) = found.filter(|_| app.settings.dev) else {
         return nothing_here(visit);

@@ -1,20 +1,17 @@
 //! The ways back of somebody who forgot the password or is locked out, and the links of mails. Looking at a link changes
 //! nothing, since mail scanners do that too (security rule S5); a click does.
 
-use std::sync::Arc;
-
 use http::StatusCode;
-use poem::{Body, Request, Response, handler, web::Data};
+use poem::{Request, Response, handler};
 
 use super::{
     answer::{fault_page, flow_error},
-    authorize::{no_visit, own_form},
-    signin::flow_in,
-    transaction::{Place, html, problem, stage, start, took, visitor},
+    form::{About, Form, query},
+    transaction::{problem, stage, start, took, visitor},
     visit::Visit,
+    waiting::Place,
 };
 use crate::{
-    app::App,
     authn::{
         service::{
             AuthnError, recovery,
@@ -22,86 +19,32 @@ use crate::{
         },
         state::{PhoneChannel, RecoveryKind},
     },
+    authorize::flow::FlowError,
     factor::{FactorError, service as factors},
-    id::base62,
     message::Medium,
-    protocol::params::Params,
-    syslog::Caller,
     user::recovery::{RecoveryError, begin::is_open},
     web::{
-        layout::FlowForm,
         recovery::{Channel, Recovered, Recovering, confirm_link, done, sent, start as start_page},
         step::StepError,
     },
 };
 
-/// How the names of transactions begin that belong to no authorization request.
-pub(super) const ALONE: &str = "rcv";
-/// What forms of the first page are bound to.
-const STEP: &str = "recovery";
-/// What forms of the page of a link are bound to.
-const LINK: &str = "link";
-
-/// Shows the page for a forgotten password.
+/// Shows the page for a forgotten password, or for a lock.
 #[handler]
-pub(crate) async fn get_forgot(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    begin(request, (&app, &caller), Recovering::Password).await
-}
-
-/// Shows the page for a lock.
-#[handler]
-pub(crate) async fn get_unlock(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    begin(request, (&app, &caller), Recovering::Lock).await
-}
-
-/// Begins the recovery of a password.
-#[handler]
-pub(crate) async fn post_forgot(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    recover(request, body, (&app, &caller), Recovering::Password).await
-}
-
-/// Begins to unlock.
-#[handler]
-pub(crate) async fn post_unlock(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    recover(request, body, (&app, &caller), Recovering::Lock).await
-}
-
-async fn begin(request: &Request, (app, caller): (&App, &Caller), recovering: Recovering) -> Response {
-    let visit = match Visit::begin(app, caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(app, caller, &fault),
-    };
-    let place = match flow_in(request) {
-        Some(flow) => Place::load(&visit, Some(&flow)).await,
-        None => Ok(Place::Alone(fresh(app))),
+pub(crate) async fn get(visit: Visit<'_>, request: &Request) -> Response {
+    let place = match query(request).one("flow") {
+        Some(flow) => Place::load(&visit, Some(flow)).await,
+        None => Ok(Place::alone(visit.app)),
     };
     match place {
-        Ok(place) => first(visit, place, recovering, (StatusCode::OK, None, None)).await,
+        Ok(place) => first(visit, place, recovering(request), (StatusCode::OK, None, None)).await,
         Err(error) => flow_error(visit, error),
     }
 }
 
-/// A name for pages that belong to no authorization request.
-fn fresh(app: &App) -> String {
-    format!("{ALONE}{}", base62(app.random.as_ref(), 22))
+/// What a page is for.
+fn recovering(request: &Request) -> Recovering {
+    if request.uri().path() == path(Recovering::Lock) { Recovering::Lock } else { Recovering::Password }
 }
 
 fn path(recovering: Recovering) -> &'static str {
@@ -147,25 +90,14 @@ async fn first(
         (_, error) => (status, error),
     };
     let mut stage = stage(&visit, &place, error, Vec::new());
-    stage.form = visit.form(path(recovering), place.name(), STEP);
-    let markup = start_page(&stage, recovering, typed, &channels);
-    html(visit, &place, status, markup)
+    stage.form = visit.form(path(recovering), place.name());
+    place.page(visit, status, start_page(&stage, recovering, typed, &channels))
 }
 
-async fn recover(
-    request: &Request,
-    body: Body,
-    (app, caller): (&App, &Caller),
-    recovering: Recovering,
-) -> Response {
-    let (visit, params) = match own_form(request, body, (app, caller), STEP).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
-    let place = match Place::load(&visit, params.one("flow_id")).await {
-        Ok(place) => place,
-        Err(error) => return flow_error(visit, error),
-    };
+/// Begins to recover a password, or to unlock.
+#[handler]
+pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>, request: &Request) -> Response {
+    let recovering = recovering(request);
     let login = params.one("identifier").unwrap_or_default().trim();
     if login.is_empty() {
         let incomplete = (StatusCode::BAD_REQUEST, None, Some(StepError::Incomplete));
@@ -176,14 +108,12 @@ async fn recover(
         Some("CALL") => Sent::Phone(PhoneChannel::Call),
         _ => Sent::Email,
     };
-    let begun =
-        recovery::start(app, &visitor(&visit), login, (kind_of(recovering), way), start(&visit, &place))
-            .await;
-    match begun {
+    let begin = start(&visit, &place);
+    match recovery::start(visit.app, &visitor(&visit), login, (kind_of(recovering), way), begin).await {
         Ok(Begin::Sent(reply)) => took(visit, place, reply).await,
         Ok(Begin::Mailed | Begin::Token(_)) => {
             let stage = stage(&visit, &place, None, Vec::new());
-            html(visit, &place, StatusCode::OK, sent(&stage))
+            place.page(visit, StatusCode::OK, sent(&stage))
         }
         Err(AuthnError::Recovery(RecoveryError::NotAllowed)) => {
             let refused = (StatusCode::FORBIDDEN, Some(login), Some(not_allowed()));
@@ -192,60 +122,29 @@ async fn recover(
         Err(error) => match problem(error) {
             Ok((status, error)) => first(visit, place, recovering, (status, Some(login), Some(error))).await,
             Err(AuthnError::Fault(fault)) => fault_page(visit, &fault),
-            Err(_) => flow_error(visit, crate::authorize::flow::FlowError::Unknown),
+            Err(_) => flow_error(visit, FlowError::Unknown),
         },
     }
 }
 
-/// The parameter with the token of a link.
-fn token_in(request: &Request) -> Option<String> {
-    let params = Params::parse_query(request.uri().query().unwrap_or_default()).ok()?;
-    params.one("token").map(ToOwned::to_owned)
-}
-
-/// Shows the page of a link that leads back to a password, out of a lock, or into a new account.
+/// Shows the page of a link: one that leads back to a password, out of a lock or into a new account, or that verifies a
+/// factor.
 #[handler]
-pub(crate) async fn get_link(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
-    ask(visit, request.uri().path(), token_in(request))
-}
-
-fn ask(visit: Visit<'_>, path: &str, token: Option<String>) -> Response {
-    let place = Place::Alone(fresh(visit.app));
-    let Some(token) = token else { return ended(visit, &place, Recovered::LinkOver) };
-    let form = FlowForm { action: path.to_owned(), ..visit.form(path, place.name(), LINK) };
+pub(crate) fn get_link(visit: Visit<'_>, request: &Request) -> Response {
+    let place = Place::alone(visit.app);
+    let query = query(request);
+    let Some(token) = query.one("token") else { return ended(visit, &place, Recovered::LinkOver) };
+    let path = request.uri().path();
     let mut stage = stage(&visit, &place, None, Vec::new());
-    stage.form = form;
-    let markup = confirm_link(&stage, path, &token);
-    html(visit, &place, StatusCode::OK, markup)
+    stage.form = visit.form(path, place.name());
+    place.page(visit, StatusCode::OK, confirm_link(&stage, path, token))
 }
 
 /// Goes on with a link.
 #[handler]
-pub(crate) async fn post_link(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let (visit, params) = match own_form(request, body, (&app, &caller), LINK).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
-    let place = match Place::load(&visit, params.one("flow_id")).await {
-        Ok(place) => place,
-        Err(error) => return flow_error(visit, error),
-    };
+pub(crate) async fn post_link(Form(visit, place, params): Form<'_, Place>) -> Response {
     let token = params.one("token").unwrap_or_default();
-    let begun = recovery::with_token(&app, &visitor(&visit), token, start(&visit, &place)).await;
-    match begun {
+    match recovery::with_token(visit.app, &visitor(&visit), token, start(&visit, &place)).await {
         Ok(reply) => took(visit, place, reply).await,
         Err(AuthnError::Fault(fault) | AuthnError::Recovery(RecoveryError::Fault(fault))) => {
             fault_page(visit, &fault)
@@ -254,34 +153,12 @@ pub(crate) async fn post_link(
     }
 }
 
-/// Shows the page of the link in a mail that verifies a factor.
-#[handler]
-pub(crate) async fn get_mail(
-    request: &Request,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
-    ask(visit, factors::LINK, token_in(request))
-}
-
 /// Confirms a sign-in by the link in a mail.
 #[handler]
-pub(crate) async fn post_mail(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let (visit, params) = match own_form(request, body, (&app, &caller), LINK).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
-    let place = Place::Alone(fresh(&app));
-    match factors::confirm_link(&app, params.one("token").unwrap_or_default(), &caller).await {
+pub(crate) async fn post_mail(Form(visit, (), params): Form<'_, ()>) -> Response {
+    let place = Place::alone(visit.app);
+    let token = params.one("token").unwrap_or_default();
+    match factors::confirm_link(visit.app, token, visit.caller).await {
         Ok(_) => ended(visit, &place, Recovered::LinkConfirmed),
         Err(FactorError::Fault(fault)) => fault_page(visit, &fault),
         Err(_) => ended(visit, &place, Recovered::LinkOver),
@@ -298,6 +175,5 @@ pub(super) fn ended(visit: Visit<'_>, place: &Place, recovered: Recovered) -> Re
         (Place::Alone(_), _) => None,
     };
     let status = if recovered == Recovered::LinkOver { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    let markup = done(&stage, recovered, next);
-    html(visit, place, status, markup)
+    place.page(visit, status, done(&stage, recovered, next))
 }

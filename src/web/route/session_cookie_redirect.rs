@@ -1,24 +1,20 @@
 //! `/login/sessionCookieRedirect` (Okta): a link that exchanges a session token for a session in this browser and leads
 //! on to a trusted address.
 
-use std::sync::Arc;
-
-use http::{HeaderValue, StatusCode, header};
-use poem::{Request, Response, handler, web::Data};
+use http::{Method, StatusCode};
+use poem::{Request, Response, handler};
 
 use super::{
-    answer::fault_page,
-    authorize::no_visit,
+    answer::{carry, fault_page},
     failure_page,
-    visit::{Visit, set_headers},
+    form::query,
+    visit::Visit,
 };
 use crate::{
     app::App,
     authn::session_token::{self, Presenter, SessionTokenError},
     cache::origins::OriginSet,
-    protocol::{params::Params, redirect_uri::origin_of},
-    syslog::Caller,
-    web::headers,
+    protocol::redirect_uri::origin_of,
 };
 
 /// The longest address that is gone to.
@@ -26,17 +22,14 @@ const MAX_URL: usize = 2048;
 
 /// Follows the link.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
+pub(crate) async fn get(visit: Visit<'_>, request: &Request) -> Response {
+    let app = visit.app;
     let origins = match app.origins.load(&app.db).await {
         Ok(origins) => origins,
         Err(fault) => return fault_page(visit, &fault),
     };
-    let params = Params::parse_query(request.uri().query().unwrap_or_default()).unwrap_or_default();
-    let target = params.one("redirectUrl").and_then(|url| Some((url, target(url, &app, &origins)?)));
+    let params = query(request);
+    let target = params.one("redirectUrl").and_then(|url| Some((url, target(url, app, &origins)?)));
     let Some((url, origin)) = target else {
         let text = "The link leads to an address that is not trusted here.";
         return failure_page(visit, (StatusCode::BAD_REQUEST, "invalid_redirect_url", text), None, None);
@@ -62,12 +55,7 @@ async fn follow(mut visit: Visit<'_>, token: &str, origin: &str, url: &str) -> R
             Err(SessionTokenError::Fault(fault)) => return fault_page(visit, &fault),
         }
     }
-    let mut response: Response = StatusCode::FOUND.into();
-    if let Ok(location) = HeaderValue::from_str(url) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    set_headers(&mut response, headers::redirect_with_response(visit.hsts()));
-    visit.finish(response)
+    carry(visit, url, &Method::GET)
 }
 
 /// The origin of an address that may be gone to: this issuer's, or one that is trusted with `REDIRECT`. The text itself

@@ -1,118 +1,38 @@
 //! The sign-in page.
 
-use std::sync::Arc;
-
-use http::{HeaderValue, Method, StatusCode, header};
-use poem::{Body, Request, Response, handler, web::Data};
+use http::{HeaderValue, StatusCode, header};
+use poem::{Response, handler};
 
 use super::{
-    answer::{fault_page, flow_error, target},
-    authorize::{no_visit, own_form},
-    leaving::step_for,
-    transaction::{Place, start, took, visitor},
-    visit::{Visit, card_of},
+    answer::{fault_page, flow_error},
+    form::{Form, Link},
+    transaction::{start, took, visitor},
+    visit::Visit,
+    waiting::{Place, Waiting},
 };
 use crate::{
-    app::App,
     authn::service::{
         AuthnError,
         primary::{self, Credentials},
     },
-    authorize::{
-        checks::ValidRequest,
-        dispatch::{Journey, deny},
-        flow::{Ending, Flow, FlowError},
-    },
-    cache::servers::ServerState,
-    id::{FlowId, UserId},
+    authorize::{checks::ValidRequest, flow::FlowError},
+    id::UserId,
     limit::rate::retry_after,
     message::Medium,
-    model::{client::Client, recovery::RecoveryKind, session::Session},
-    protocol::{
-        error::{ErrorCode, OAuthError},
-        params::Params,
-        prompt::Prompt,
-    },
+    model::{recovery::RecoveryKind, session::Session},
+    protocol::prompt::Prompt,
     secret::Secret,
-    store::unit::{Outcome, Unit},
-    syslog::Caller,
     user::recovery::begin as recovery,
-    web::{
-        headers,
-        signin::{ACTION_CANCEL, Cancel, DemoUser, SignInError, SignInPage, SignInReason, sign_in},
-    },
+    web::signin::{ACTION_CANCEL, Cancel, DemoUser, SignInError, SignInPage, SignInReason, sign_in},
 };
 
-/// What forms of this page are bound to.
-const STEP: &str = "signin";
 /// The longest identifier that is looked at.
 const MAX_IDENTIFIER: usize = 320;
 
-/// A pending request with the server and client it is for.
-pub(super) struct Waiting {
-    pub(super) flow: Flow,
-    pub(super) server: Arc<ServerState>,
-    pub(super) client: Arc<Client>,
-}
-
-impl Waiting {
-    /// Loads what a page is about.
-    ///
-    /// # Errors
-    /// The flow is over or another browser's; the client or server is gone.
-    pub(super) async fn load(visit: &Visit<'_>, id: Option<&str>) -> Result<Self, FlowError> {
-        let id = FlowId::new(id.ok_or(FlowError::Unknown)?);
-        let flow = Flow::load(visit.app, &id, Some(&visit.binding)).await?;
-        let request = &flow.pending.request;
-        let server = visit.app.server(request.server_id.as_str()).await?.ok_or(FlowError::Unknown)?;
-        let client = visit
-            .app
-            .clients
-            .find(&visit.app.db, &request.client_id)
-            .await?
-            .filter(|client| client.is_active())
-            .ok_or(FlowError::Unknown)?;
-        Ok(Self { flow, server, client })
-    }
-
-    /// Whether the journey ends in a decision about a device.
-    pub(super) fn is_about_a_device(&self) -> bool {
-        matches!(self.flow.pending.ending, Ending::Device(_))
-    }
-
-    /// Saves the progress; lost when another tab was faster.
-    ///
-    /// # Errors
-    /// The flow is over, or a fault.
-    pub(super) async fn save(&mut self, app: &App) -> Result<(), FlowError> {
-        let unit = Unit::new().claim(self.flow.save()?);
-        match app.db.writer().commit(unit).await.map_err(FlowError::Fault)? {
-            Outcome::Won => {
-                self.flow.version += 1;
-                Ok(())
-            }
-            Outcome::Lost(_) => Err(FlowError::Unknown),
-        }
-    }
-}
-
-/// The parameter that names the flow in links.
-pub(super) fn flow_in(request: &Request) -> Option<String> {
-    let params = Params::parse_query(request.uri().query().unwrap_or_default()).ok()?;
-    params.one("flow").map(ToOwned::to_owned)
-}
-
 /// Shows the page.
 #[handler]
-pub(crate) async fn get(request: &Request, app: Data<&Arc<App>>, caller: Data<&Arc<Caller>>) -> Response {
-    let visit = match Visit::begin(&app, &caller, request.headers()).await {
-        Ok(visit) => visit,
-        Err(fault) => return no_visit(&app, &caller, &fault),
-    };
-    match Waiting::load(&visit, flow_in(request).as_deref()).await {
-        Ok(waiting) => page(visit, &waiting, None, (StatusCode::OK, None)).await,
-        Err(error) => flow_error(visit, error),
-    }
+pub(crate) async fn get(Link(visit, waiting): Link<'_, Waiting>) -> Response {
+    page(visit, &waiting, None, (StatusCode::OK, None)).await
 }
 
 async fn page(
@@ -126,7 +46,6 @@ async fn page(
         Err(fault) => return fault_page(visit, &fault),
     };
     let request = &waiting.flow.pending.request;
-    let here = |path: &str| format!("{path}?flow={}", waiting.flow.id);
     let login_of = |user: &UserId| {
         let accounts = visit.accounts.accounts();
         accounts.iter().find(|account| account.user_id == user.as_str()).map(|account| account.login.clone())
@@ -136,8 +55,8 @@ async fn page(
     let is_open =
         |kind| Medium::ALL.into_iter().any(|medium| recovery::is_open(visit.app, &policies, kind, medium));
     let view = SignInPage {
-        client: Some(card_of(&waiting.client, request)),
-        form: visit.form("/signin", waiting.flow.id.as_str(), STEP),
+        client: Some(waiting.card()),
+        form: visit.form("/signin", waiting.flow.id.as_str()),
         reason: if again.is_some() { SignInReason::Reauthenticate } else { SignInReason::NoSession },
         identifier: typed
             .map(ToOwned::to_owned)
@@ -145,10 +64,9 @@ async fn page(
             .or_else(|| request.login_hint.clone())
             .or_else(|| again.and_then(login_of)),
         error,
-        accounts_href: (!visit.accounts.accounts().is_empty())
-            .then(|| format!("/accounts?flow={}", waiting.flow.id)),
-        forgot_href: is_open(RecoveryKind::Password).then(|| here("/signin/forgot-password")),
-        unlock_href: is_open(RecoveryKind::Unlock).then(|| here("/signin/unlock-account")),
+        accounts_href: (!visit.accounts.accounts().is_empty()).then(|| waiting.at("/accounts")),
+        forgot_href: is_open(RecoveryKind::Password).then(|| waiting.at("/signin/forgot-password")),
+        unlock_href: is_open(RecoveryKind::Unlock).then(|| waiting.at("/signin/unlock-account")),
         cancel: Cancel::ToClient,
         demo_users: visit
             .app
@@ -158,8 +76,7 @@ async fn page(
             .map(|demo| DemoUser { login: demo.login.clone(), password: demo.password.expose().clone() })
             .collect(),
     };
-    let headers = headers::page(&visit.nonce, Some(&target(&request.destination.redirect_uri)), visit.hsts());
-    visit.html(status, headers, sign_in(&view))
+    waiting.page(visit, status, sign_in(&view))
 }
 
 /// The user of a live session who is asked to sign in again, not somebody else (Core §3.1.2.1: `prompt=login`, `max_age`).
@@ -176,24 +93,9 @@ fn user_again<'a>(
 
 /// Signs in, or goes back to the client.
 #[handler]
-pub(crate) async fn post(
-    request: &Request,
-    body: Body,
-    app: Data<&Arc<App>>,
-    caller: Data<&Arc<Caller>>,
-) -> Response {
-    let (visit, params) = match own_form(request, body, (&app, &caller), STEP).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
-    let waiting = match Waiting::load(&visit, params.one("flow_id")).await {
-        Ok(waiting) => waiting,
-        Err(error) => return flow_error(visit, error),
-    };
+pub(crate) async fn post(Form(visit, waiting, params): Form<'_, Waiting>) -> Response {
     if params.one("action") == Some(ACTION_CANCEL) {
-        let error = OAuthError::new(ErrorCode::AccessDenied, "The user cancelled the sign-in.");
-        let next = deny(&app, &Journey::Frozen(&waiting.flow), &error, &caller).await;
-        return step_for(visit, &waiting.client, next, &Method::POST).await;
+        return waiting.cancel(visit).await;
     }
     let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
     let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {
@@ -212,7 +114,7 @@ pub(crate) async fn post(
     let place = Place::Flow(Box::new(waiting));
     let password = Secret::new(password.to_owned());
     let credentials = Credentials { login: &identifier, password: &password };
-    let begun = primary::with_password(&app, &visitor(&visit), credentials, start(&visit, &place)).await;
+    let begun = primary::with_password(visit.app, &visitor(&visit), credentials, start(&visit, &place)).await;
     match (begun, place) {
         (Ok(reply), place) => took(visit, place, reply).await,
         (Err(error), Place::Flow(waiting)) => refused(visit, &waiting, &identifier, error).await,

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::Markup;
 use poem::{Request, Response};
 
+use super::device::CONFIRM;
 use crate::{
     app::{App, SameSite},
     authorize::{checks::ValidRequest, dispatch::Browser},
@@ -12,15 +13,17 @@ use crate::{
     model::{
         client::Client,
         session::{CookieLifetime, Session},
+        user::Holder,
     },
     protocol::{locale::LanguageTag, params::Params},
     secret::{Secret, opaque_token},
     session::{management::browser_state, sso},
+    store,
     syslog::Caller,
     web::{
         cookie::{self, AccountsKey, Cookie, Cookies, Lifetime, RememberedAccounts, Transport},
         csrf::CsrfKey,
-        headers::{Headers, Hsts},
+        headers::{self, Headers, Hsts},
         layout::{ClientCard, FlowForm},
     },
 };
@@ -91,6 +94,17 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// The user of the live session.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) async fn user(&self) -> Result<Option<Holder>, Fault> {
+        match &self.session {
+            Some(session) => store::user::find_holder(&self.app.db, &session.user_id).await,
+            None => Ok(None),
+        }
+    }
+
     /// The browser as the dispatcher knows it.
     pub(crate) fn browser(&self) -> Browser<'_> {
         Browser { binding: &self.binding, session: self.session.as_ref(), caller: self.caller }
@@ -124,19 +138,29 @@ impl<'a> Visit<'a> {
         CsrfKey::new(*self.app.derived.csrf)
     }
 
-    /// A form that only this browser can send, for this step of this flow.
-    pub(crate) fn form(&self, action: &str, flow: &str, step: &str) -> FlowForm {
+    /// A form that only this browser can send, to this address and about this flow.
+    pub(crate) fn form(&self, action: &str, flow: &str) -> FlowForm {
         FlowForm {
             action: action.to_owned(),
             flow_id: flow.to_owned(),
-            csrf: self.csrf().token(flow, step, &self.binding),
+            csrf: self.csrf().token(flow, &self.step(action), &self.binding),
         }
     }
 
-    /// Whether a form is one that we gave this browser for this step.
-    pub(crate) fn form_is_ours(&self, params: &Params, step: &str) -> bool {
+    /// Whether a form is one that we gave this browser for this address.
+    pub(super) fn form_is_ours(&self, params: &Params, action: &str) -> bool {
         let flow = params.one("flow_id").unwrap_or_default();
-        params.one("csrf").is_some_and(|token| self.csrf().verify(token, flow, step, &self.binding))
+        let step = self.step(action);
+        params.one("csrf").is_some_and(|token| self.csrf().verify(token, flow, &step, &self.binding))
+    }
+
+    /// What forms for an address are bound to: the one that decides about a device also to the session, so that nobody
+    /// approves for somebody else.
+    fn step(&self, action: &str) -> String {
+        match &self.session {
+            Some(session) if action == CONFIRM => format!("{action} {}", session.id),
+            Some(_) | None => action.to_owned(),
+        }
     }
 
     /// The state token of the transaction that belongs to this flow in this browser: it needs no cookie of its own, and
@@ -157,6 +181,12 @@ impl<'a> Visit<'a> {
             .body(markup.into_string());
         set_headers(&mut response, headers);
         self.finish(response)
+    }
+
+    /// A page whose forms lead nowhere but to this origin.
+    pub(super) fn page(self, status: StatusCode, markup: Markup) -> Response {
+        let headers = headers::page(&self.nonce, None, self.hsts());
+        self.html(status, headers, markup)
     }
 
     /// A redirect on our own origin, after which the browser sends GET.

@@ -19,7 +19,7 @@ use crate::{
             okta::{Envelope, failed},
         },
         json_body::JsonBody,
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
         v1::administrator::Right,
     },
     app::App,
@@ -82,41 +82,26 @@ struct RemainingCode {
     issued_by: Option<String>,
 }
 
-struct IssuedDoc;
-
-impl Documentation for IssuedDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+documented! {
+    IssuedDoc: IssuedCodes = &[
         (200, "The codes, told once"),
         (400, "The request is not valid"),
         (401, "The token is invalid"),
         (403, "Not allowed"),
         (404, "There is no such user"),
     ];
-    type Schema = IssuedCodes;
-}
-
-struct RemainingDoc;
-
-impl Documentation for RemainingDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+    RemainingDoc: RemainingCodes = &[
         (200, "What is left of them"),
         (401, "The token is invalid"),
         (403, "Not allowed"),
         (404, "There is no such user"),
     ];
-    type Schema = RemainingCodes;
-}
-
-struct RevokedDoc;
-
-impl Documentation for RevokedDoc {
-    const STATUSES: &'static [(u16, &'static str)] = &[
+    RevokedDoc: IssuedCodes = &[
         (204, "The codes are dead"),
         (401, "The token is invalid"),
         (403, "Not allowed"),
         (404, "There is no such user"),
     ];
-    type Schema = IssuedCodes;
 }
 
 #[OpenApi]

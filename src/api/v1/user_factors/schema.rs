@@ -3,7 +3,7 @@
 use poem_openapi::{Object, types::Any};
 use serde_json::Value;
 
-use crate::api::payload::Documentation;
+use crate::api::payload::documented;
 
 /// A factor of a user.
 #[derive(Object)]
@@ -111,33 +111,21 @@ pub(super) struct VerifyResult {
     links: Option<Any<Value>>,
 }
 
-macro_rules! documentation {
-    ($($(#[$doc:meta])* $name:ident: $schema:ty = $statuses:expr;)*) => {$(
-        $(#[$doc])*
-        pub(super) struct $name;
-
-        impl Documentation for $name {
-            const STATUSES: &'static [(u16, &'static str)] = $statuses;
-            type Schema = $schema;
-        }
-    )*};
-}
-
-documentation! {
-    FactorsDoc: Vec<UserFactor> = &[
+documented! {
+    pub(super) FactorsDoc: Vec<UserFactor> = &[
         (200, "The factors"),
         (401, "The token is invalid"),
         (403, "The token lacks the right"),
         (404, "There is no such user"),
     ];
-    CatalogDoc: Vec<UserFactorSupported> = &[
+    pub(super) CatalogDoc: Vec<UserFactorSupported> = &[
         (200, "The kinds of factors"),
         (401, "The token is invalid"),
         (403, "The token lacks the right"),
         (404, "There is no such user"),
     ];
-    QuestionsDoc: Vec<SecurityQuestion> = &[(200, "The questions")];
-    FactorDoc: UserFactor = &[
+    pub(super) QuestionsDoc: Vec<SecurityQuestion> = &[(200, "The questions")];
+    pub(super) FactorDoc: UserFactor = &[
         (200, "The factor"),
         (400, "The request is not valid"),
         (401, "The token is invalid"),
@@ -146,13 +134,13 @@ documentation! {
         (423, "The status of the factor does not permit it"),
         (429, "Too many messages or attempts"),
     ];
-    RemovedDoc: Any<Value> = &[
+    pub(super) RemovedDoc: Any<Value> = &[
         (204, "The factor was removed"),
         (401, "The token is invalid"),
         (403, "Not allowed"),
         (404, "There is no such user or factor"),
     ];
-    VerifyDoc: VerifyResult = &[
+    pub(super) VerifyDoc: VerifyResult = &[
         (200, "The answer is right, or a code was sent"),
         (400, "The request is not valid"),
         (401, "The token is invalid"),
@@ -161,5 +149,5 @@ documentation! {
         (423, "The status of the factor does not permit it"),
         (429, "Too many messages or attempts"),
     ];
-    QrDoc: Any<Value> = &[(200, "The picture, as PNG"), (404, "The address shows nothing any more")];
+    pub(super) QrDoc: Any<Value> = &[(200, "The picture, as PNG"), (404, "The address shows nothing any more")];
 }

@@ -3,17 +3,17 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    SeedError,
-    apply::Apply,
-    document::Reference,
-    read::sign_on_policy::{self as policy, Policies},
-};
+use super::Apply;
 use crate::{
     id::{PolicyId, RuleId, ZoneId},
     model::{
         policy_set::{Conditions, NetworkCondition, Policy, PolicyKind, Rule},
         zone::Zone,
+    },
+    seed::{
+        SeedError,
+        document::Reference,
+        read::sign_on_policy::{self as policy, Policies},
     },
     store,
 };

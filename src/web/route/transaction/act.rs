@@ -1,0 +1,112 @@
+//! The step that a form asks for, as a use case of the transaction.
+
+use serde_json::{Map, Value};
+
+use super::show::only_factor;
+use crate::{
+    app::App,
+    authn::{
+        service::{
+            AuthnError, Pending, Reply, Visitor, credentials, factors, factors::Given, navigation, recovery,
+        },
+        state::State,
+        transaction::Remember,
+    },
+    factor::UpdatePhone,
+    id::FactorId,
+    model::factor::FactorKind,
+    protocol::params::Params,
+    secret::Secret,
+    user::password::RevokeSessions,
+    web::{
+        factor::{activate::ACTION_ACTIVATE, enroll::ACTION_ENROLL, verify as verifying},
+        password::{ACTION_CHANGE, ACTION_RESET},
+        recovery::ACTION_ANSWER,
+    },
+};
+
+/// Takes the step that a form asks for.
+pub(super) async fn act(
+    app: &App,
+    visitor: &Visitor<'_>,
+    token: &str,
+    (pending, params): (&Pending, &Params),
+) -> Result<Reply, AuthnError> {
+    let state = &pending.transaction.position.state;
+    let text = |name: &str| Secret::new(params.one(name).unwrap_or_default().to_owned());
+    let remember = if params.one("rememberDevice").is_some() { Remember::Yes } else { Remember::No };
+    if let Some(factor) = params.one("factor") {
+        return factors::verify(app, visitor, token, (&FactorId::new(factor), Given::Nothing), remember)
+            .await;
+    }
+    match (params.one("action"), state) {
+        (None, State::MfaEnroll) | (Some(ACTION_ENROLL), _) => {
+            let kind = params.one("kind").and_then(FactorKind::from_key).ok_or(AuthnError::NotAllowed)?;
+            factors::enroll(app, visitor, token, (kind, profile(kind, params)), UpdatePhone::Keep).await
+        }
+        (Some("previous"), _) => navigation::previous(app, visitor, token).await,
+        (Some("skip"), _) => navigation::skip(app, visitor, token).await,
+        (Some("resend"), State::MfaChallenge { factor, .. }) => {
+            factors::resend(app, visitor, token, factor).await
+        }
+        (Some("resend"), State::MfaEnrollActivate { factor, .. }) => {
+            factors::resend_activation(app, visitor, token, factor).await
+        }
+        (Some("resend"), State::RecoveryChallenge { channel, .. }) => {
+            recovery::resend(app, visitor, token, *channel).await
+        }
+        (Some(verifying::ACTION_VERIFY), State::RecoveryChallenge { channel, .. }) => {
+            recovery::verify(app, visitor, token, (*channel, &text("passCode"))).await
+        }
+        (Some(verifying::ACTION_SEND | "link_opened"), _) => {
+            let factor = only_factor(pending).ok_or(AuthnError::NotAllowed)?;
+            factors::verify(app, visitor, token, (&factor.id, Given::Nothing), remember).await
+        }
+        (Some(verifying::ACTION_VERIFY), _) => {
+            let factor = only_factor(pending).ok_or(AuthnError::NotAllowed)?;
+            let given = match factor.kind {
+                FactorKind::Question => Given::Answer(text("answer")),
+                FactorKind::Sms
+                | FactorKind::Call
+                | FactorKind::Email
+                | FactorKind::TotpOkta
+                | FactorKind::TotpGoogle
+                | FactorKind::HotpCustom => Given::PassCode(text("passCode")),
+            };
+            factors::verify(app, visitor, token, (&factor.id, given), remember).await
+        }
+        (Some(verifying::ACTION_VERIFY_BACKUP_CODE), _) => {
+            factors::use_backup_code(app, visitor, token, &text("code")).await
+        }
+        (Some(ACTION_ACTIVATE), State::MfaEnrollActivate { factor, .. }) => {
+            factors::activate(app, visitor, token, (factor, text("passCode"))).await
+        }
+        (Some(ACTION_CHANGE), _) => {
+            let (old, new) = (text("oldPassword"), text("newPassword"));
+            credentials::change(app, visitor, token, (&old, &new), revoke(params)).await
+        }
+        (Some(ACTION_RESET), _) => {
+            credentials::reset(app, visitor, token, &text("newPassword"), revoke(params)).await
+        }
+        (Some(ACTION_ANSWER), _) => recovery::answer(app, visitor, token, &text("answer")).await,
+        (_, _) => Err(AuthnError::NotAllowed),
+    }
+}
+
+fn revoke(params: &Params) -> RevokeSessions<'static> {
+    if params.one("revokeSessions").is_some() { RevokeSessions::All } else { RevokeSessions::None }
+}
+
+fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
+    let names: &[&str] = match kind {
+        FactorKind::Question => &["question", "answer"],
+        FactorKind::Sms => &["phoneNumber"],
+        FactorKind::Call => &["phoneNumber", "phoneExtension"],
+        FactorKind::Email | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => &[],
+    };
+    let member = |name: &&str| {
+        let text = params.one(name).map(str::trim).filter(|text| !text.is_empty())?;
+        Some(((*name).to_owned(), Value::from(text)))
+    };
+    names.iter().filter_map(member).collect()
+}

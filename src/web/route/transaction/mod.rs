@@ -1,0 +1,235 @@
+//! The pages of a sign-in after the first: they show where the transaction stands and take its next step. What is offered
+//! and what is refused is the transaction's own business; nothing here decides anything.
+
+mod act;
+mod problem;
+mod show;
+
+use http::{Method, StatusCode};
+use poem::{Response, handler};
+
+use self::{
+    act::act,
+    show::{backup_code, set_up, show},
+};
+pub(super) use self::{problem::problem, show::stage};
+use super::{
+    answer::{fault_page, flow_error},
+    form::{Form, Link},
+    recovery,
+    visit::Visit,
+    waiting::{Place, Waiting},
+};
+use crate::{
+    authn::{
+        rules::Options,
+        service::{AuthnError, Face, Gain, Pending, Reply, Start, Success, Visitor, navigation, primary},
+        state::{RecoveryKind, State},
+    },
+    authorize::{
+        flow::FlowError,
+        step_up::{StepUpError, requirement},
+    },
+    model::{factor::FactorKind, session::VerifiedFactor},
+    protocol::{
+        error::{ErrorCode, OAuthError},
+        params::Params,
+    },
+    session::sso::Opened,
+    web::{
+        cookie::RememberedAccount,
+        factor::{choose::ACTION_BACKUP_CODE, verify::ACTION_VERIFY_BACKUP_CODE},
+        recovery::Recovered,
+        step::{StepError, Way},
+    },
+};
+
+/// The visitor of a page, as transactions know visitors.
+pub(super) fn visitor<'a>(visit: &'a Visit<'_>) -> Visitor<'a> {
+    Visitor { caller: visit.caller, device: Some(&visit.binding), face: Face::Page(visit.session.as_ref()) }
+}
+
+/// What a transaction of pages begins with.
+pub(super) fn start(visit: &Visit<'_>, place: &Place) -> Start {
+    let options = Options { multi_optional_factor_enroll: false, warn_before_password_expired: true };
+    Start { options, token: Some(visit.state_token(place.name())), ..Start::default() }
+}
+
+/// Begins to raise the session of this browser: just what is missing is asked for (RFC 9470 §5).
+#[handler]
+pub(crate) async fn step_up(Link(visit, waiting): Link<'_, Waiting>) -> Response {
+    let (session, user) = match (visit.session.clone(), visit.user().await) {
+        (Some(session), Ok(Some(user))) => (session, user),
+        (_, Ok(_)) => return visit.redirect(&waiting.at("/signin")),
+        (_, Err(fault)) => return fault_page(visit, &fault),
+    };
+    let pending = &waiting.flow.pending;
+    let of = (&*waiting.server, &*waiting.client);
+    let asked = (&pending.request, &pending.progress);
+    let requirement = match requirement(visit.app, of, asked, (&session, &user), visit.caller).await {
+        Ok(requirement) => requirement,
+        Err(StepUpError::Denied(error)) => return waiting.deny(visit, &error, &Method::GET).await,
+        Err(StepUpError::Fault(fault)) => return fault_page(visit, &fault),
+    };
+    let place = Place::Flow(Box::new(waiting));
+    let start = Start { requirement, ..start(&visit, &place) };
+    let reply = primary::with_session(visit.app, &visitor(&visit), &session, start).await;
+    match (reply, place) {
+        (Ok(reply), place) => took(visit, place, reply).await,
+        (Err(AuthnError::Fault(fault)), _) => fault_page(visit, &fault),
+        (Err(_), Place::Flow(waiting)) => {
+            let error = OAuthError::new(
+                ErrorCode::UnmetAuthenticationRequirements,
+                "The user cannot prove what is asked for.",
+            );
+            waiting.deny(visit, &error, &Method::GET).await
+        }
+        (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+    }
+}
+
+/// Shows where the transaction stands.
+#[handler]
+pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
+    let token = visit.state_token(place.name());
+    match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
+        Ok(reply) => took(visit, place, reply).await,
+        Err(error) => stopped(visit, place, error),
+    }
+}
+
+/// Takes a step.
+#[handler]
+pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Response {
+    let token = visit.state_token(place.name());
+    // What the form is about is asked of the transaction, not of the form.
+    let pending = match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
+        Ok(Reply::Pending(pending)) => pending,
+        Ok(reply) => return took(visit, place, reply).await,
+        Err(error) => return stopped(visit, place, error),
+    };
+    if params.one("action") == Some(Way::Cancel.action()) {
+        return cancel(visit, place, token.expose()).await;
+    }
+    if params.one("newPassword") != params.one("repeatPassword") {
+        return show(visit, place, &pending, (StatusCode::BAD_REQUEST, Some(StepError::Mismatch)));
+    }
+    if let Some(kind) = asks_first(&params) {
+        return set_up(visit, place, &pending, (kind, None, None));
+    }
+    if params.one("action") == Some(ACTION_BACKUP_CODE) {
+        return backup_code(visit, place, &pending, (StatusCode::OK, None));
+    }
+    match act(visit.app, &visitor(&visit), token.expose(), (&pending, &params)).await {
+        Ok(reply) => took(visit, place, reply).await,
+        Err(error) => again(visit, place, &pending, (&params, error)),
+    }
+}
+
+/// A kind of factor of which something must be said before it is enrolled.
+fn asks_first(params: &Params) -> Option<FactorKind> {
+    let kind = params.one("kind").and_then(FactorKind::from_key)?;
+    let says = params.one("action").is_some();
+    let asks = matches!(kind, FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email);
+    (asks && !says).then_some(kind)
+}
+
+/// Goes where a step led.
+pub(super) async fn took(visit: Visit<'_>, place: Place, reply: Reply) -> Response {
+    match reply {
+        Reply::Pending(pending) => show(visit, place, &pending, (StatusCode::OK, None)),
+        Reply::LockedOut => recovery::ended(visit, &place, Recovered::LockedOut),
+        Reply::Success(success) => {
+            let Success { user, proven, gain, .. } = *success;
+            match gain {
+                Gain::Session(opened) => {
+                    let account = RememberedAccount {
+                        user_id: user.id.to_string(),
+                        display_name: user.profile.display_name(&user.login),
+                        login: user.login,
+                    };
+                    entered(visit, place, (account, *opened), &proven).await
+                }
+                Gain::Recovered(RecoveryKind::Unlock) => recovery::ended(visit, &place, Recovered::Unlocked),
+                Gain::Recovered(RecoveryKind::Password | RecoveryKind::AccountActivation) => {
+                    recovery::ended(visit, &place, Recovered::Password)
+                }
+                // Pages are given sessions.
+                Gain::SessionToken(_) => flow_error(visit, FlowError::Unknown),
+            }
+        }
+    }
+}
+
+/// Goes on with the session that was won.
+async fn entered(
+    mut visit: Visit<'_>,
+    place: Place,
+    (account, opened): (RememberedAccount, Opened),
+    proven: &[VerifiedFactor],
+) -> Response {
+    let user_id = opened.session.user_id.clone();
+    let raised = visit.session.as_ref().is_some_and(|session| session.user_id == user_id);
+    visit.accounts.remember(account);
+    visit.save_accounts();
+    let before: Vec<_> = visit.session.iter().flat_map(|session| session.factors.clone()).collect();
+    let fresh: Vec<_> = proven.iter().filter(|proof| !before.contains(proof)).cloned().collect();
+    let again = fresh.iter().any(|proof| proof.factor_id.is_none());
+    visit.open_session(opened.session, opened.cookie.expose());
+    let mut waiting = match place {
+        Place::Flow(waiting) => *waiting,
+        Place::Alone(_) => return visit.redirect("/"),
+    };
+    let progress = &mut waiting.flow.pending.progress;
+    if raised && !again {
+        progress.stepped_up(&user_id, &fresh);
+    } else {
+        progress.signed_in(&user_id, &fresh);
+    }
+    if let Err(error) = waiting.save(visit.app).await {
+        return flow_error(visit, error);
+    }
+    waiting.go_on(visit).await
+}
+
+async fn cancel(visit: Visit<'_>, place: Place, token: &str) -> Response {
+    let cancelled = navigation::cancel(visit.app, &visitor(&visit), token).await;
+    if let Err(AuthnError::Fault(fault)) = cancelled {
+        return fault_page(visit, &fault);
+    }
+    match place {
+        Place::Flow(waiting) => waiting.cancel(visit).await,
+        Place::Alone(_) => visit.redirect("/"),
+    }
+}
+
+/// A transaction that is over, or never was, begins anew.
+fn stopped(visit: Visit<'_>, place: Place, error: AuthnError) -> Response {
+    match (error, place) {
+        (AuthnError::Fault(fault), _) => fault_page(visit, &fault),
+        (AuthnError::Locked, place) => recovery::ended(visit, &place, Recovered::LockedOut),
+        (_, Place::Flow(waiting)) => visit.redirect(&waiting.at("/signin")),
+        (_, Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+    }
+}
+
+/// Shows the step again, and what was wrong.
+fn again(
+    visit: Visit<'_>,
+    place: Place,
+    before: &Pending,
+    (params, error): (&Params, AuthnError),
+) -> Response {
+    let (status, problem) = match problem(error) {
+        Ok(problem) => problem,
+        Err(error) => return stopped(visit, place, error),
+    };
+    if params.one("action") == Some(ACTION_VERIFY_BACKUP_CODE) {
+        return backup_code(visit, place, before, (status, Some(problem)));
+    }
+    let kind = params.one("kind").and_then(FactorKind::from_key);
+    if let (Some(kind), State::MfaEnroll) = (kind, &before.transaction.position.state) {
+        return set_up(visit, place, before, (kind, params.one("phoneNumber"), Some((status, problem))));
+    }
+    show(visit, place, before, (status, Some(problem)))
+}

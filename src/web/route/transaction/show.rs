@@ -1,0 +1,279 @@
+//! The page of a transaction's state.
+
+use http::StatusCode;
+use poem::Response;
+
+use super::stopped;
+use crate::{
+    authn::{
+        action::Action,
+        rules::{self, Standing},
+        service::{AuthnError, Pending},
+        state::{PhoneChannel, RecoveryKind, State},
+    },
+    factor::{Activation, question::QUESTIONS},
+    id::FactorId,
+    model::{
+        factor::{Factor, FactorKind, masked_email, masked_phone},
+        policy::Requirement,
+        user::User,
+    },
+    user::password_policy,
+    web::{
+        factor::{
+            activate::{self as activating, Activate, Seed},
+            choose::{BackupCodes, Choice, choose},
+            enroll::{self as enrolling, Done, Offer},
+            verify::{self as verifying, Prove, Remember},
+        },
+        layout::Person,
+        password::{PasswordReason, password},
+        recovery as recovery_pages,
+        route::{visit::Visit, waiting::Place},
+        step::{Stage, StepError, Way},
+    },
+};
+
+/// What all pages of the transaction show.
+pub(in crate::web::route) fn stage(
+    visit: &Visit<'_>,
+    place: &Place,
+    error: Option<StepError>,
+    ways: Vec<Way>,
+) -> Stage {
+    let form = visit.form("/signin/step", place.name());
+    Stage { client: place.card(), person: None, form, error, ways }
+}
+
+fn ways(pending: &Pending, kind: Option<FactorKind>) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for action in pending.actions() {
+        match action {
+            Action::ResendRecovery(_) | Action::ResendActivation(_) | Action::ResendChallenge(_) => {
+                if kind == Some(FactorKind::Email) && matches!(action, Action::ResendChallenge(_)) {
+                    ways.push(Way::LinkOpened);
+                }
+                ways.push(Way::Resend);
+            }
+            Action::UseBackupCode => ways.push(Way::BackupCode),
+            Action::Previous => ways.push(Way::Previous),
+            Action::Skip => ways.push(Way::Skip),
+            Action::Cancel => ways.push(Way::Cancel),
+            Action::SubmitPassword
+            | Action::ChangePassword
+            | Action::ResetPassword
+            | Action::AnswerRecovery
+            | Action::VerifyRecovery(_)
+            | Action::Unlock
+            | Action::Enroll(_)
+            | Action::Activate(_)
+            | Action::Verify(_) => {}
+        }
+    }
+    ways
+}
+
+/// Shows the page of the transaction's state.
+pub(super) fn show(
+    visit: Visit<'_>,
+    place: Place,
+    pending: &Pending,
+    (status, error): (StatusCode, Option<StepError>),
+) -> Response {
+    let state = &pending.transaction.position.state;
+    let kind = match state {
+        State::MfaChallenge { kind, .. } | State::MfaEnrollActivate { kind, .. } => Some(*kind),
+        _ => None,
+    };
+    let mut stage = stage(&visit, &place, error, ways(pending, kind));
+    // Before something was proved nobody learns who has an account.
+    let known = !matches!(state, State::RecoveryChallenge { .. });
+    stage.person = pending.facts.user.as_ref().filter(|_| known).map(person);
+    let rules = || vec![password_policy::requirements(&pending.facts.policies.password)];
+    let markup = match state {
+        // Only credentials help: the sign-in page asks for them.
+        State::Unauthenticated => {
+            return visit.redirect(&place.beginning());
+        }
+        State::PasswordWarn => {
+            let days = match pending.facts.rules.password {
+                Standing::Warn { days } => days,
+                Standing::Fine | Standing::Expired => 0,
+            };
+            password(&stage, PasswordReason::ExpiresIn(days), &rules())
+        }
+        State::PasswordExpired => password(&stage, PasswordReason::Expired, &rules()),
+        State::PasswordReset { kind: RecoveryKind::AccountActivation } => {
+            password(&stage, PasswordReason::NewAccount, &rules())
+        }
+        State::PasswordReset { .. } => password(&stage, PasswordReason::Forgotten, &rules()),
+        State::Recovery { .. } => {
+            recovery_pages::question(&stage, pending.facts.question.as_deref().unwrap_or("Your answer"))
+        }
+        State::RecoveryChallenge { channel, .. } => {
+            let channel = match channel {
+                PhoneChannel::Sms => recovery_pages::Channel::Sms,
+                PhoneChannel::Call => recovery_pages::Channel::Call,
+            };
+            recovery_pages::code(&stage, channel)
+        }
+        State::MfaRequired => match (only_factor(pending), offered(pending)) {
+            (Some(only), _) if only.kind.is_sent() => {
+                verifying::send(&stage, only.kind, detail(only).as_deref())
+            }
+            (Some(only), _) => verifying::verify(&stage, &prove(pending, only)),
+            (None, offered) => {
+                let choices: Vec<Choice> = offered
+                    .into_iter()
+                    .map(|factor| Choice { id: factor.id.clone(), kind: factor.kind, detail: detail(factor) })
+                    .collect();
+                // The list has it already.
+                stage.ways.retain(|way| *way != Way::BackupCode);
+                let backup = match pending.facts.rules.backup_codes {
+                    rules::BackupCodes::Available => BackupCodes::Offered,
+                    rules::BackupCodes::None => BackupCodes::None,
+                };
+                choose(&stage, &choices, backup)
+            }
+        },
+        State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
+            Some(factor) => verifying::verify(&stage, &prove(pending, factor)),
+            None => return stopped(visit, place, AuthnError::Token),
+        },
+        State::MfaEnroll => enrolling::choose(&stage, &offers(pending)),
+        State::MfaEnrollActivate { factor, kind } => {
+            let factor = pending.facts.factor(factor);
+            let activate = Activate {
+                kind: *kind,
+                destination: factor.and_then(detail).filter(|_| kind.is_sent()),
+                digits: pending.activation.as_ref().map_or(6, |activation| activation.key_length),
+                seed: factor
+                    .zip(pending.activation.as_ref())
+                    .map(|(factor, activation)| seed(factor, activation)),
+            };
+            activating::activate(&stage, &activate)
+        }
+        State::LockedOut | State::Success => return stopped(visit, place, AuthnError::Token),
+    };
+    place.page(visit, status, markup)
+}
+
+/// The page that takes a recovery code.
+pub(super) fn backup_code(
+    visit: Visit<'_>,
+    place: Place,
+    pending: &Pending,
+    (status, error): (StatusCode, Option<StepError>),
+) -> Response {
+    if !pending.actions().contains(&Action::UseBackupCode) {
+        return show(visit, place, pending, (StatusCode::BAD_REQUEST, Some(StepError::Moved)));
+    }
+    let mut stage = stage(&visit, &place, error, vec![Way::Cancel]);
+    stage.person = pending.facts.user.as_ref().map(person);
+    place.page(visit, status, verifying::backup_code(&stage))
+}
+
+/// The page that asks for what an enrolment needs.
+pub(super) fn set_up(
+    visit: Visit<'_>,
+    place: Place,
+    pending: &Pending,
+    (kind, typed, error): (FactorKind, Option<&str>, Option<(StatusCode, StepError)>),
+) -> Response {
+    if !pending.actions().contains(&Action::Enroll(kind)) {
+        return show(visit, place, pending, (StatusCode::BAD_REQUEST, Some(StepError::Moved)));
+    }
+    let (status, error) = error.map_or((StatusCode::OK, None), |(status, error)| (status, Some(error)));
+    let mut stage = stage(&visit, &place, error, vec![Way::Cancel]);
+    stage.person = pending.facts.user.as_ref().map(person);
+    let address = pending.facts.user.as_ref().and_then(|user| user.profile.text("email")).map(masked_email);
+    let questions = || QUESTIONS.map(|(key, text)| (key.to_owned(), text.to_owned()));
+    let markup = match kind {
+        FactorKind::Sms | FactorKind::Call => enrolling::phone(&stage, kind, typed),
+        FactorKind::Email => enrolling::email(&stage, address.as_deref()),
+        FactorKind::Question => enrolling::question(&stage, &questions()),
+        // Nothing has to be said of these.
+        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
+            enrolling::choose(&stage, &offers(pending))
+        }
+    };
+    place.page(visit, status, markup)
+}
+
+fn person(user: &User) -> Person {
+    Person::of(&user.login, &user.profile)
+}
+
+/// Where a code goes, so that the owner recognises it; or the question.
+fn detail(factor: &Factor) -> Option<String> {
+    match factor.kind {
+        FactorKind::Sms | FactorKind::Call => factor.profile_text("phoneNumber").map(masked_phone),
+        FactorKind::Email => factor.profile_text("email").map(masked_email),
+        FactorKind::Question => factor.profile_text("questionText").map(ToOwned::to_owned),
+        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+    }
+}
+
+fn prove(pending: &Pending, factor: &Factor) -> Prove {
+    let session = &pending.facts.policies.session;
+    let remember = match (session.allows_remembering(), session.remember_device_by_default) {
+        (false, _) => Remember::Unavailable,
+        (true, false) => Remember::Unticked,
+        (true, true) => Remember::Ticked,
+    };
+    Prove {
+        kind: factor.kind,
+        destination: detail(factor).filter(|_| factor.kind.is_sent()),
+        question: factor.profile_text("questionText").map(ToOwned::to_owned),
+        digits: 6,
+        remember,
+    }
+}
+
+fn offers(pending: &Pending) -> Vec<Offer> {
+    let position = &pending.transaction.position;
+    let done = position.enrolled.iter().map(|kind| Offer {
+        kind: *kind,
+        requirement: Requirement::Optional,
+        done: Done::Yes,
+    });
+    let left = pending.facts.rules.left_to_enrol(position).into_iter();
+    done.chain(left.map(|(kind, requirement)| Offer { kind, requirement, done: Done::No })).collect()
+}
+
+fn seed(factor: &Factor, activation: &Activation) -> Seed {
+    Seed {
+        qr_href: format!(
+            "/api/v1/users/{}/factors/{}/qr/{}",
+            factor.user_id,
+            factor.id,
+            activation.qr_token.expose()
+        ),
+        shared_secret: activation.shared_secret.clone(),
+    }
+}
+
+/// The factor that a page without a choice is about.
+pub(super) fn only_factor(pending: &Pending) -> Option<&Factor> {
+    match &pending.transaction.position.state {
+        State::MfaChallenge { factor, .. } => pending.facts.factor(factor),
+        State::MfaRequired => match offered(pending).as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The factors that can be chosen, the last used first.
+fn offered(pending: &Pending) -> Vec<&Factor> {
+    let ids: Vec<FactorId> = pending
+        .actions()
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Verify(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    pending.facts.factors.iter().filter(|factor| ids.contains(&factor.id)).collect()
+}
