@@ -14,8 +14,8 @@ pub struct Model {
     pub kind: String,
     /// SHA-256 of the token.
     pub token_hash: String,
-    /// The user's mail address when it was issued.
-    pub email: Option<String>,
+    /// SHA-256 of the user's mail addresses when it was issued.
+    pub addresses_hash: String,
     /// When the user's password had been set, in milliseconds, at that time.
     pub password_changed_at: Option<i64>,
     /// When it was issued, in milliseconds.

@@ -27,11 +27,6 @@ pub struct JsonBody<T> {
 }
 
 impl<T> JsonBody<T> {
-    /// Whether nothing was sent.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// The members, for an endpoint of Okta's own.
     ///
     /// # Errors
@@ -41,6 +36,14 @@ impl<T> JsonBody<T> {
             return Err(Envelope::media_type().respond());
         }
         keys::json::object(&self.bytes, MAX_DEPTH).map_err(|_| Envelope::malformed().respond())
+    }
+
+    /// The same where nothing at all says as much as an empty object.
+    ///
+    /// # Errors
+    /// As for [`Self::document`], to anything but nothing.
+    pub fn optional_document(&self) -> std::result::Result<Map<String, Value>, Response> {
+        if self.bytes.is_empty() { Ok(Map::new()) } else { self.document() }
     }
 
     /// The members. A document that repeats a member at any depth says two things at once and is refused, as is one
@@ -57,16 +60,6 @@ impl<T> JsonBody<T> {
                 "The body must be a JSON object in which no member is repeated and nothing is nested too deeply.",
             )
         })
-    }
-}
-
-impl<T> JsonBody<T> {
-    /// The same where nothing at all says as much as an empty object.
-    ///
-    /// # Errors
-    /// There is a body, and it is no such document, or its media type is another one.
-    pub fn optional_members(&self) -> std::result::Result<Map<String, Value>, OAuthError> {
-        if self.bytes.is_empty() { Ok(Map::new()) } else { self.members() }
     }
 }
 

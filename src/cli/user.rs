@@ -26,7 +26,6 @@ use crate::{
     syslog::Caller,
     user::{
         administration::{self, AdministrationError, Begins, Edit, NewUser, Rank},
-        contact,
         credentials::HashError,
         lifecycle::{self, Change, PasswordPresence},
         login::LoginKey,
@@ -35,7 +34,7 @@ use crate::{
         policies,
         recovery::{
             self,
-            token::{self, Issued},
+            token::{self, Issued, NotMailed},
         },
     },
 };
@@ -355,10 +354,14 @@ async fn hand_over(
         output::print(&token::link(app, kind, &token));
         return Ok(());
     }
-    if contact::mail_addresses(user).is_empty() {
-        return Err(CliError::Usage(format!("the user \"{}\" has no mail address", user.login)));
-    }
-    let unit = token::mail(app, unit, user, &token, (kind, rules))?;
+    let mailed = token::mail(app, unit, user, &token, (kind, rules)).map_err(|error| match error {
+        NotMailed::Unreachable => CliError::Usage(format!(
+            "the user \"{}\" has no mail address, or no mail server is configured",
+            user.login
+        )),
+        NotMailed::Fault(fault) => fault.into(),
+    });
+    let unit = mailed?;
     finish(app, user, unit).await
 }
 

@@ -34,7 +34,7 @@ pub struct Mail {
     /// One mail from the first byte to the last.
     #[serde(with = "super::duration")]
     pub timeout: Duration,
-    /// Connections at a time.
+    /// Mails that are sent at a time, each over a connection of its own.
     pub max_connections: u32,
 }
 

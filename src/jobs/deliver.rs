@@ -1,6 +1,6 @@
 //! Delivers what waits in the outbox: at once when this node put it there, otherwise within seconds. A message is tried a
 //! few times with growing pauses, then given up. Each kind has its own round, so that a mail server that hangs holds up no
-//! logout.
+//! logout and no text message.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     app::App,
     fault::Fault,
     logout::backchannel,
-    message::{self, USER_MESSAGE},
+    message::{self, USER_MAIL, USER_PHONE},
     session::farewell::BACKCHANNEL_LOGOUT,
     store::{
         self,
@@ -43,18 +43,21 @@ const ATTEMPT: time::Duration = time::Duration::seconds(60);
 pub enum Kind {
     /// Clients are told of a logout.
     BackchannelLogout,
-    /// Users are told something.
-    UserMessage,
+    /// Users are told something by mail.
+    UserMail,
+    /// Users are told something by text message or call.
+    UserPhone,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::BackchannelLogout, Self::UserMessage];
+    pub const ALL: [Self; 3] = [Self::BackchannelLogout, Self::UserMail, Self::UserPhone];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::BackchannelLogout => BACKCHANNEL_LOGOUT,
-            Self::UserMessage => USER_MESSAGE,
+            Self::UserMail => USER_MAIL,
+            Self::UserPhone => USER_PHONE,
         }
     }
 }
@@ -75,7 +78,7 @@ pub(super) async fn run(app: Arc<App>, kind: Kind, stop: CancellationToken) {
     }
 }
 
-/// Tries every message that is due, once; says how many there were.
+/// Tries every message that is due, once; says how many this node tried.
 ///
 /// # Errors
 /// The database failed.
@@ -89,28 +92,44 @@ pub async fn deliver_due(app: &App) -> Result<u64, Fault> {
 
 async fn deliver_due_of(app: &App, kind: Kind) -> Result<u64, Fault> {
     let due = store::outbox::due(&app.db, kind.as_str(), app.now(), BATCH).await?;
-    let tried = u64::try_from(due.len()).unwrap_or(BATCH);
     let deliveries = due.into_iter().map(|message| async move {
-        if let Err(fault) = attempt(app, kind, &message).await {
+        let pause = pause_after(&message);
+        // What could not be claimed was not tried, and a round of it is no reason for another one at once.
+        let claimed = claim(app, &message, pause).await;
+        let tried = matches!(claimed, Ok(Outcome::Won));
+        let ended = match claimed {
+            Ok(Outcome::Won) => attempt(app, kind, &message, pause).await,
+            Ok(Outcome::Lost(_)) => Ok(()),
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = ended {
             tracing::error!(%fault, message.id = %message.id, "a message could not be delivered");
         }
+        u64::from(tried)
     });
-    stream::iter(deliveries).buffer_unordered(AT_ONCE).collect::<()>().await;
-    Ok(tried)
+    Ok(stream::iter(deliveries).buffer_unordered(AT_ONCE).fold(0, async |sum, tried| sum + tried).await)
 }
 
-async fn attempt(app: &App, kind: Kind, message: &Message) -> Result<(), Fault> {
-    let number = usize::try_from(message.attempts).unwrap_or(usize::MAX);
-    let pause = PAUSES.get(number).copied();
-    // Taken before it is tried: another node leaves it alone, and a process that dies here has used up one attempt.
+/// The pause after the next attempt; absent: it is the last one.
+fn pause_after(message: &Message) -> Option<time::Duration> {
+    PAUSES.get(usize::try_from(message.attempts).unwrap_or(usize::MAX)).copied()
+}
+
+/// Takes a message before it is tried: another node leaves it alone, and a process that dies has used up one attempt.
+async fn claim(app: &App, message: &Message, pause: Option<time::Duration>) -> Result<Outcome, Fault> {
     let until = app.now() + pause.unwrap_or(time::Duration::HOUR).max(ATTEMPT);
-    let claim = Unit::new().claim(store::outbox::claim_attempt(message, until));
-    if let Outcome::Lost(_) = app.db.writer().commit(claim).await? {
-        return Ok(());
-    }
+    app.db.writer().commit(Unit::new().claim(store::outbox::claim_attempt(message, until))).await
+}
+
+async fn attempt(
+    app: &App,
+    kind: Kind,
+    message: &Message,
+    pause: Option<time::Duration>,
+) -> Result<(), Fault> {
     let tried = match kind {
         Kind::BackchannelLogout => tell_client(app, message).await,
-        Kind::UserMessage => tell_user(app, message).await,
+        Kind::UserMail | Kind::UserPhone => tell_user(app, message).await,
     };
     let end = match (tried, pause) {
         (Ok(End::Later(_)), Some(pause)) => {

@@ -140,6 +140,7 @@ fn phoned(outcome: Result<Receipt, TelephonyError>) -> (Delivery, Receipt) {
         Ok(receipt) => (Delivery::Delivered, receipt),
         Err(TelephonyError::Refused(why)) => (Delivery::Dead("REFUSED", why), Receipt::default()),
         Err(TelephonyError::Unavailable(why)) => (Delivery::Failed(why), Receipt::default()),
+        Err(TelephonyError::Unconfirmed(why)) => (Delivery::Dead("UNCONFIRMED", why), Receipt::default()),
     }
 }
 

@@ -41,6 +41,41 @@ pub enum Destination {
     },
 }
 
+impl Destination {
+    /// What carries messages there.
+    pub fn medium(&self) -> Medium {
+        match self {
+            Self::Email(_) => Medium::Email,
+            Self::Sms(_) => Medium::Sms,
+            Self::Call { .. } => Medium::Call,
+        }
+    }
+}
+
+/// What carries messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Medium {
+    /// Mail.
+    Email,
+    /// Text messages.
+    Sms,
+    /// Voice calls.
+    Call,
+}
+
+impl Medium {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Email, Self::Sms, Self::Call];
+
+    /// The kind of outbox rows that hold its messages.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Email => USER_MAIL,
+            Self::Sms | Self::Call => USER_PHONE,
+        }
+    }
+}
+
 /// What a message says. Links are absolute and made from the configured issuer.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -180,15 +215,17 @@ pub struct Envelope {
     pub last_name: Option<String>,
 }
 
-/// The kind of outbox rows that hold such messages.
-pub const USER_MESSAGE: &str = "user_message";
+/// The kind of outbox rows that hold mails to users.
+pub const USER_MAIL: &str = "user_mail";
+/// The kind of outbox rows that hold text messages and calls: they do not wait for mails, nor mails for them.
+pub const USER_PHONE: &str = "user_phone";
 
-/// Whether messages to such a destination can leave: a server or provider is configured, or `stepgate dev` shows them.
-pub fn can_send(app: &App, to: &Destination) -> bool {
-    let configured = match to {
-        Destination::Email(_) => app.couriers.mailer.is_some(),
-        Destination::Sms(_) => app.couriers.sms.is_some(),
-        Destination::Call { .. } => app.couriers.voice.is_some(),
+/// Whether such messages can leave: a server or provider is configured, or `stepgate dev` shows them.
+pub fn can_send(app: &App, medium: Medium) -> bool {
+    let configured = match medium {
+        Medium::Email => app.couriers.mailer.is_some(),
+        Medium::Sms => app.couriers.sms.is_some(),
+        Medium::Call => app.couriers.voice.is_some(),
     };
     configured || app.settings.dev
 }
@@ -211,6 +248,7 @@ pub fn message(app: &App, user: &User, to: Destination, content: Content) -> Res
         return Err(Fault::stored("a message with a link that does not lead to the issuer"));
     }
     let text = |name: &str| user.profile.text(name).map(ToOwned::to_owned);
+    let kind = to.medium().kind();
     let envelope = Envelope {
         to,
         content,
@@ -221,7 +259,7 @@ pub fn message(app: &App, user: &User, to: Destination, content: Content) -> Res
         first_name: text("firstName"),
         last_name: text("lastName"),
     };
-    sealed::seal(app, USER_MESSAGE, &envelope, app.now())
+    sealed::seal(app, kind, &envelope, app.now())
 }
 
 fn leads_to(issuer: &str, link: &str) -> bool {

@@ -13,6 +13,7 @@ use lettre::{
     },
 };
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 
 use crate::secret::Secret;
 
@@ -43,7 +44,8 @@ pub struct Mail {
 /// Why a mail was not sent. For the log: it never holds what the mail says.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MailError {
-    /// It will be refused again: the address is none, or the server said so for good (RFC 5321 §4.2.1, 5yz).
+    /// It will be refused again: the address is none, or the server said so for good (RFC 5321 §4.2.1, 5yz), and not of
+    /// our login.
     #[error("refused: {0}")]
     Refused(String),
     /// It may go through later.
@@ -81,7 +83,7 @@ pub struct SmtpOptions {
     pub domain: String,
     /// One mail from the first byte to the last.
     pub timeout: Duration,
-    /// Connections at a time.
+    /// Mails that are sent at a time, each over a connection of its own, and connections that are kept.
     pub connections: u32,
     /// PEM file with certificates trusted beside the public authorities.
     pub extra_ca: Option<PathBuf>,
@@ -113,6 +115,8 @@ pub struct SmtpMailer {
     reply_to: Option<Mailbox>,
     domain: String,
     timeout: Duration,
+    /// The pool bounds the connections that it keeps, not those in use.
+    connections: Semaphore,
 }
 
 impl SmtpMailer {
@@ -136,8 +140,16 @@ impl SmtpMailer {
         if let Some((user, password)) = options.credentials {
             builder = builder.credentials(Credentials::new(user, password.expose().clone()));
         }
-        let transport = builder.build();
-        Ok(Self { transport, from, reply_to, domain: options.domain, timeout: options.timeout })
+        Ok(Self {
+            transport: builder.build(),
+            from,
+            reply_to,
+            domain: options.domain,
+            timeout: options.timeout,
+            connections: Semaphore::new(
+                usize::try_from(options.connections).unwrap_or(1).clamp(1, Semaphore::MAX_PERMITS),
+            ),
+        })
     }
 
     fn message(&self, mail: &Mail) -> Result<Message, MailError> {
@@ -162,15 +174,28 @@ impl Mailer for SmtpMailer {
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), MailError>> {
         async move {
             let message = self.message(mail)?;
-            match tokio::time::timeout(self.timeout, self.transport.send(message)).await {
+            let sending = async {
+                let _connection = self.connections.acquire().await;
+                self.transport.send(message).await
+            };
+            match tokio::time::timeout(self.timeout, sending).await {
                 Err(_) => Err(MailError::Unavailable("no answer in time".to_owned())),
                 Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) if error.is_permanent() => Err(MailError::Refused(describe(&error))),
+                Ok(Err(error)) if error.is_permanent() && !is_about_login(&error) => {
+                    Err(MailError::Refused(describe(&error)))
+                }
                 Ok(Err(error)) => Err(MailError::Unavailable(describe(&error))),
             }
         }
         .boxed()
     }
+}
+
+/// Whether a server refuses our login and not this mail (RFC 4954 §6: 530, 534, 535, 538): the operator's to put right,
+/// and until then mails wait.
+fn is_about_login(error: &lettre::transport::smtp::Error) -> bool {
+    let code = error.status().map(|code| code.to_string());
+    code.is_some_and(|code| ["530", "534", "535", "538"].contains(&code.as_str()))
 }
 
 /// Whether a text is an address, or a name and an address in angle brackets.
@@ -214,6 +239,7 @@ fn describe(error: &lettre::transport::smtp::Error) -> String {
 pub struct FakeMailer {
     sent: std::sync::Mutex<Vec<Mail>>,
     failing: std::sync::Mutex<Option<MailError>>,
+    hanging: std::sync::Arc<tokio::sync::RwLock<()>>,
 }
 
 #[cfg(feature = "test-support")]
@@ -221,6 +247,11 @@ impl FakeMailer {
     /// Every mail that was sent so far.
     pub fn sent(&self) -> Vec<Mail> {
         self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// No mail ends until the guard is gone.
+    pub async fn hang(&self) -> tokio::sync::OwnedRwLockWriteGuard<()> {
+        std::sync::Arc::clone(&self.hanging).write_owned().await
     }
 
     /// How every mail ends from now on.
@@ -232,12 +263,16 @@ impl FakeMailer {
 #[cfg(feature = "test-support")]
 impl Mailer for FakeMailer {
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), MailError>> {
-        let failing = self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        if let Some(error) = failing {
-            return std::future::ready(Err(error)).boxed();
+        async move {
+            let _answers = self.hanging.read().await;
+            let failing = self.failing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+            if let Some(error) = failing {
+                return Err(error);
+            }
+            self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(mail.clone());
+            Ok(())
         }
-        self.sent.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(mail.clone());
-        std::future::ready(Ok(())).boxed()
+        .boxed()
     }
 }
 

@@ -69,8 +69,3 @@ pub fn forgive(user: &UserId) -> Change {
         vec![user.as_str().into()],
     )
 }
-
-/// Removes the question of a user.
-pub fn remove(user: &UserId) -> Change {
-    Change::new(r#"DELETE FROM "recovery_question" WHERE "user_id" = $1"#, vec![user.as_str().into()])
-}

@@ -21,8 +21,8 @@ pub struct RecoveryToken {
     pub user_id: UserId,
     /// What it permits.
     pub kind: RecoveryKind,
-    /// The user's mail address when it was issued.
-    pub email: Option<String>,
+    /// The user's mail addresses when it was issued, hashed.
+    pub addresses: String,
     /// When the user's password had been set, at that time.
     pub password_changed_at: Option<OffsetDateTime>,
     /// When it was issued.
@@ -34,30 +34,30 @@ pub struct RecoveryToken {
 }
 
 impl RecoveryToken {
-    /// Whether it can still be used by that user: not used, not expired, and neither the password nor the mail address
-    /// has changed since it was issued (security rule S4).
-    pub fn is_live(&self, user: &User, now: OffsetDateTime) -> bool {
+    /// Whether it can still be used by that user: not used, not expired, and neither the password nor a mail
+    /// address, which are hashed in `addresses`, has changed since it was issued (security rule S4).
+    pub fn is_live(&self, user: &User, addresses: &str, now: OffsetDateTime) -> bool {
         self.consumed_at.is_none()
             && self.expires_at > now
             && self.user_id == user.id
             && self.password_changed_at.map(millis) == user.password_changed_at.map(millis)
-            && self.email.as_deref() == user.profile.text("email")
+            && self.addresses == addresses
     }
 }
 
 /// Issues a token; an older one of the same kind and user is no more.
 pub fn issue(token: &RecoveryToken) -> Change {
     Change::new(
-        r#"INSERT INTO "recovery_token" ("user_id", "kind", "token_hash", "email", "password_changed_at",
+        r#"INSERT INTO "recovery_token" ("user_id", "kind", "token_hash", "addresses_hash", "password_changed_at",
              "created_at", "expires_at", "consumed_at") VALUES ($1, $2, $3, $4, $5, $6, $7, NULL)
            ON CONFLICT ("user_id", "kind") DO UPDATE SET "token_hash" = excluded."token_hash",
-             "email" = excluded."email", "password_changed_at" = excluded."password_changed_at",
+             "addresses_hash" = excluded."addresses_hash", "password_changed_at" = excluded."password_changed_at",
              "created_at" = excluded."created_at", "expires_at" = excluded."expires_at", "consumed_at" = NULL"#,
         vec![
             token.user_id.as_str().into(),
             token.kind.as_str().into(),
             token.hash.encoded().into(),
-            token.email.clone().into(),
+            token.addresses.as_str().into(),
             token.password_changed_at.map(millis).into(),
             millis(token.created_at).into(),
             millis(token.expires_at).into(),
@@ -79,7 +79,7 @@ pub async fn find(db: &Database, hash: &TokenHash) -> Result<Option<RecoveryToke
         hash: *hash,
         kind: RecoveryKind::parse(&row.kind).ok_or_else(|| Fault::stored("recovery_token.kind"))?,
         user_id: UserId::new(row.user_id),
-        email: row.email,
+        addresses: row.addresses_hash,
         password_changed_at: instant_opt(row.password_changed_at)?,
         created_at: instant(row.created_at)?,
         expires_at: instant(row.expires_at)?,

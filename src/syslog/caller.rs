@@ -9,8 +9,6 @@ use crate::id::{ApiTokenId, ClientId, UserId};
 pub enum Actor {
     /// Stepgate itself, or whoever holds its command line.
     System,
-    /// An administrator.
-    User(UserId),
     /// A program that acts for an administrator.
     ApiToken {
         /// The administrator.

@@ -334,7 +334,7 @@ impl Event {
     fn stored(mut self, caller: &Caller, random: &dyn Random, now: OffsetDateTime) -> log_event::LogEvent {
         let (actor_type, actor_id) = match (&caller.actor, &self.user, &self.client) {
             (Some(Actor::System), ..) => ("SystemPrincipal", None),
-            (Some(Actor::User(user) | Actor::ApiToken { user, .. }), ..) => ("User", Some(user.to_string())),
+            (Some(Actor::ApiToken { user, .. }), ..) => ("User", Some(user.to_string())),
             (Some(Actor::Client(client)), ..) => ("PublicClientApp", Some(client.to_string())),
             (None, Some(user), _) => ("User", Some(user.to_string())),
             (None, None, Some(client)) => ("PublicClientApp", Some(client.to_string())),

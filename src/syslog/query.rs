@@ -24,16 +24,16 @@ pub use crate::store::log_event::Order;
 const MAX_LOOKED_AT: usize = 20_000;
 /// Events that one statement reads.
 const BATCH: u64 = 1000;
-/// How long after an event another one of before may still be committed. Who polls on is told of it only then, and misses
-/// none.
-const SETTLES_AFTER: Duration = Duration::SECOND;
+/// How long after an event another one of before may still be committed: as long as a write waits for its turn at most. Who
+/// polls is told of an event only then, from the first page on, and misses none.
+pub const SETTLES_AFTER: Duration = Duration::seconds(10);
 
 /// Which events are asked for.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// From this moment on.
     pub since: OffsetDateTime,
-    /// Before this moment; absent: whoever asks polls for what comes.
+    /// Before this moment.
     pub until: Option<OffsetDateTime>,
     /// Behind this event.
     pub after: Option<Place>,
@@ -45,6 +45,13 @@ pub struct Query {
     pub order: Order,
     /// At most so many.
     pub limit: usize,
+}
+
+impl Query {
+    /// Whether whoever asks goes on asking for what comes (Okta: no end, the oldest first).
+    pub fn polls(&self) -> bool {
+        self.until.is_none() && self.order == Order::Ascending
+    }
 }
 
 /// Part of the log.
@@ -92,11 +99,10 @@ pub fn is_known(filter: &Filter) -> bool {
 /// The database failed.
 pub async fn page(app: &App, query: &Query) -> Result<Page, Fault> {
     let now = app.now();
-    let settled = now - SETTLES_AFTER;
-    let until = match (query.until, &query.after) {
-        (Some(until), _) => until,
-        (None, Some(_)) => settled,
-        (None, None) => now + Duration::MILLISECOND,
+    let until = match query.until {
+        Some(until) => until,
+        None if query.polls() => now - SETTLES_AFTER,
+        None => now + Duration::MILLISECOND,
     };
     let must =
         |name: &str| query.filter.as_ref().and_then(|filter| filter.must_equal(name)).map(ToOwned::to_owned);

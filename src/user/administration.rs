@@ -158,14 +158,16 @@ pub async fn create(app: &App, tx: &Tx, draft: Draft, caller: &Caller) -> Result
         }
     }
     store::group::set_memberships(tx, &user.id, &groups).await?;
+    // Not when the draft was made: a password was hashed since, or typed, and whoever polls the log would miss the event.
+    let now = app.now();
     let event = Event::new(EventType::UserCreate)
         .user(&user.id)
         .with("admin", user.admin)
         .with("login", user.login.as_str());
-    event.insert(tx, caller, app.random.as_ref(), user.created_at).await?;
+    event.insert(tx, caller, app.random.as_ref(), now).await?;
     if user.status != UserStatus::Staged {
         let event = Event::new(EventType::UserActivate).user(&user.id);
-        event.insert(tx, caller, app.random.as_ref(), user.created_at).await?;
+        event.insert(tx, caller, app.random.as_ref(), now).await?;
     }
     Ok(user)
 }
@@ -177,6 +179,18 @@ pub enum ProfileChange {
     Partial,
     /// What is not named goes.
     Replace,
+}
+
+/// Whether a user is the caller's to change: a machine is no administrator and may not change one, or it could become one
+/// (security rule Y2).
+///
+/// # Errors
+/// The user is not.
+pub fn may_change(user: &User, caller: &Caller) -> Result<(), AdministrationError> {
+    if user.admin && matches!(caller.actor, Some(Actor::Client(_))) {
+        return Err(AdministrationError::Administrator);
+    }
+    Ok(())
 }
 
 /// A user inside of a transaction, locked until it ends.
@@ -218,9 +232,7 @@ impl<'a> Edit<'a> {
 
     fn of(app: &'a App, tx: Tx, user: Option<User>, caller: &'a Caller) -> Result<Self, AdministrationError> {
         let user = user.ok_or(AdministrationError::UnknownUser)?;
-        if user.admin && matches!(caller.actor, Some(Actor::Client(_))) {
-            return Err(AdministrationError::Administrator);
-        }
+        may_change(&user, caller)?;
         let key = LoginKey::normalize(&user.login)?;
         Ok(Self { app, tx, caller, key, now: app.now(), user })
     }
@@ -317,12 +329,16 @@ impl<'a> Edit<'a> {
         Ok(self.write(EventType::UserActivate).await?)
     }
 
-    /// `lifecycle/reactivate`: the activation starts anew; to be [finished](Self::finish) with another invitation.
+    /// `lifecycle/reactivate`: the activation starts anew, and its end is a new password; to be
+    /// [finished](Self::finish) with another invitation.
     ///
     /// # Errors
     /// The user is not waiting for it.
     pub async fn reactivate(&mut self) -> Result<(), AdministrationError> {
         self.change(Change::Reactivate)?;
+        // Of a user in recovery there is an old one, which opens nothing any more.
+        self.user.password_hash = None;
+        self.user.password_changed_at = None;
         Ok(self.write(EventType::UserReactivate).await?)
     }
 
@@ -431,7 +447,10 @@ impl<'a> Edit<'a> {
             Some(Value::String(login)) => login,
             Some(_) => return Err(AdministrationError::Profile(vec!["login: must be a string".to_owned()])),
         };
-        let mut wrong = profile::check(&next);
+        let mut wrong = match how {
+            ProfileChange::Partial => profile::check_change(wanted, &next),
+            ProfileChange::Replace => profile::check(&next),
+        };
         if login != self.user.login {
             wrong.extend(profile::check_login(&login));
         }

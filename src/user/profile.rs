@@ -55,6 +55,9 @@ const TEXTS: [(&str, usize); 32] = [
     ("birthdate", 100),
 ];
 
+/// Attributes that every user has who is made here (Okta).
+const REQUIRED: [&str; 3] = ["firstName", "lastName", "email"];
+
 /// Whether somebody's mail address could be this: a local part, an `@` and a host, without blanks.
 pub fn is_mail_address(text: &str) -> bool {
     let Some((local, host)) = text.rsplit_once('@') else { return false };
@@ -87,22 +90,35 @@ pub fn check_login(login: &str) -> Option<String> {
 /// What is wrong with a profile, one text for each attribute, in the form of Okta's causes. Attributes that are null are
 /// absent. `login` is not looked at.
 pub fn check(profile: &Map<String, Value>) -> Vec<String> {
-    let mut wrong: Vec<String> = profile
-        .iter()
-        .filter(|(_, value)| !value.is_null())
-        .filter_map(|(name, value)| attribute(name, value))
-        .collect();
-    for name in ["firstName", "lastName", "email"] {
-        let text = profile.get(name).and_then(Value::as_str);
-        if text.is_none_or(|text| text.trim().is_empty()) {
-            wrong.push(format!("{name}: The field cannot be left blank"));
-        }
-    }
-    let custom = profile.keys().filter(|name| is_custom(name)).count();
-    if custom > MAX_CUSTOM {
-        wrong.push(format!("profile: must not have more than {MAX_CUSTOM} custom attributes"));
-    }
+    let mut wrong = attributes(profile);
+    wrong.extend(REQUIRED.into_iter().filter_map(|name| blank(name, profile)));
+    wrong.extend(crowded(profile));
     wrong
+}
+
+/// What is wrong with a change of some attributes, after which the profile is `next`. What is not named is not looked at: a
+/// user from elsewhere may lack what is required here, and nobody is to be told of what they did not touch.
+pub fn check_change(named: &Map<String, Value>, next: &Map<String, Value>) -> Vec<String> {
+    let mut wrong = attributes(named);
+    let required = REQUIRED.into_iter().filter(|name| named.contains_key(*name));
+    wrong.extend(required.filter_map(|name| blank(name, named)));
+    wrong.extend(crowded(next));
+    wrong
+}
+
+fn attributes(profile: &Map<String, Value>) -> Vec<String> {
+    let given = profile.iter().filter(|(_, value)| !value.is_null());
+    given.filter_map(|(name, value)| attribute(name, value)).collect()
+}
+
+fn blank(name: &str, profile: &Map<String, Value>) -> Option<String> {
+    let text = profile.get(name).and_then(Value::as_str);
+    text.is_none_or(|text| text.trim().is_empty()).then(|| format!("{name}: The field cannot be left blank"))
+}
+
+fn crowded(profile: &Map<String, Value>) -> Option<String> {
+    let custom = profile.keys().filter(|name| is_custom(name)).count();
+    (custom > MAX_CUSTOM).then(|| format!("profile: must not have more than {MAX_CUSTOM} custom attributes"))
 }
 
 fn is_custom(name: &str) -> bool {
@@ -171,6 +187,18 @@ mod tests {
         assert_eq!(wrong(&json!({})), Vec::<String>::new());
         assert_eq!(wrong(&json!({"firstName": "", "lastName": null, "email": " "})).len(), 4);
         assert_eq!(check(&Map::new()).len(), 3);
+    }
+
+    #[test]
+    fn a_change_is_judged_by_what_it_names() {
+        let change = |named: Value| {
+            let named = named.as_object().unwrap().clone();
+            check_change(&named, &named).len()
+        };
+        assert_eq!(change(json!({})), 0);
+        assert_eq!(change(json!({"city": "Basel", "nickName": null})), 0);
+        assert_eq!(change(json!({"firstName": " "})) + change(json!({"email": null})), 2);
+        assert_eq!(change(json!({"emailVerified": true})) + change(json!({"city": 7})), 2);
     }
 
     #[test]

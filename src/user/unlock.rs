@@ -5,8 +5,12 @@ use time::OffsetDateTime;
 use super::lifecycle;
 use crate::{
     app::App,
+    fault::Fault,
     limit::lockout::UNTIL_RESET,
-    model::user::{User, UserStatus},
+    model::{
+        factor::FactorStatus,
+        user::{User, UserStatus},
+    },
     store::{self, unit::Unit},
     syslog::{Caller, Event, EventType},
 };
@@ -17,6 +21,24 @@ pub fn is_locked(user: &User, now: OffsetDateTime) -> bool {
     let by_time = user.lock.locked_until.is_some_and(|until| until > now && until < UNTIL_RESET);
     let forever = user.lock.locked_until.is_some_and(|until| until >= UNTIL_RESET);
     !forever && (by_time || user.status == UserStatus::LockedOut)
+}
+
+/// Whether there is anything that an administrator could lift: a lock of the password or of the recovery question, or the
+/// suspension of a factor.
+///
+/// # Errors
+/// The database failed.
+pub async fn is_needed(app: &App, user: &User) -> Result<bool, Fault> {
+    let now = app.now();
+    if user.status_at(now) == UserStatus::LockedOut {
+        return Ok(true);
+    }
+    let question = store::recovery_question::find(&app.db, &user.id).await?;
+    if question.and_then(|question| question.lock.locked_until).is_some_and(|until| until > now) {
+        return Ok(true);
+    }
+    let factors = store::factor::list(&app.db, &user.id).await?;
+    Ok(factors.iter().any(|factor| factor.status == FactorStatus::Inactive))
 }
 
 /// Lifts a lock on the word of its user, who has proved it by a token, a code or an answer. Wrong passwords go on counting

@@ -52,7 +52,7 @@ impl Channel {
     }
 }
 
-/// The page that asks for the sign-in name.
+/// The page that asks for the sign-in name; with no way to reach anybody it only says so.
 pub fn start(stage: &Stage, recovering: Recovering, typed: Option<&str>, channels: &[Channel]) -> Markup {
     let (title, purpose) = match recovering {
         Recovering::Password => ("Forgot your password?", "We send you a way to set a new one"),
@@ -63,7 +63,7 @@ pub fn start(stage: &Stage, recovering: Recovering, typed: Option<&str>, channel
     page(
         stage,
         &frame,
-        html! {
+        html! { @if !channels.is_empty() {
             div.field {
                 label for=(id::IDENTIFIER) { "Username" }
                 input type="text" id=(id::IDENTIFIER) name="identifier" value=[typed] required maxlength="320"
@@ -84,7 +84,7 @@ pub fn start(stage: &Stage, recovering: Recovering, typed: Option<&str>, channel
                 }
             }
             (main_button(ACTION_RECOVER, "Continue"))
-        },
+        } },
     )
 }
 

@@ -2,7 +2,15 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use stepgate::model::api_token::Access;
+use stepgate::{
+    model::api_token::Access,
+    syslog::{Caller, Event, EventType, query::SETTLES_AFTER},
+    user::{
+        administration::{self, Begins, NewUser, Rank},
+        lifecycle::PasswordPresence,
+    },
+};
+use time::Duration;
 
 use crate::support::{
     Test, TestApp,
@@ -12,12 +20,16 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
-        storage: polling_goes_on_where_it_stopped, events_are_filtered;
-        sqlite: an_event_has_every_member_of_okta_s, wrong_queries_are_refused,
+        storage: polling_goes_on_where_it_stopped, whoever_polls_misses_no_event, events_are_filtered;
+        sqlite: an_event_has_every_member_of_okta_s,
+            the_event_of_a_creation_is_dated_when_it_is_written,
+            wrong_queries_are_refused,
     ]
 }
 
 const LOGS: &str = "/api/v1/logs";
+/// Seconds after which whoever polls is told of an event.
+const SETTLED: i64 = SETTLES_AFTER.whole_seconds() + 1;
 
 fn events(page: &Response) -> Vec<Value> {
     assert_eq!(page.status, 200, "{}", page.text());
@@ -44,8 +56,13 @@ async fn an_event_has_every_member_of_okta_s(app: TestApp) {
     let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0";
     let done =
         app.ssws(Method::POST, &path, &token).header("user-agent", agent).json(&json!({})).send().await;
-    let found =
-        events(&app.read(&format!("{LOGS}?filter=eventType+eq+%22user.lifecycle.suspend%22"), &token).await);
+    let found = events(
+        &app.read(
+            &format!("{LOGS}?sortOrder=DESCENDING&filter=eventType+eq+%22user.lifecycle.suspend%22"),
+            &token,
+        )
+        .await,
+    );
     assert_eq!(found.len(), 1);
     let event = &found[0];
     let members = [
@@ -84,8 +101,13 @@ async fn an_event_has_every_member_of_okta_s(app: TestApp) {
     assert_eq!(event["client"]["ipAddress"], "127.0.0.1");
     assert_eq!(event["request"]["ipChain"][0]["ip"], "127.0.0.1");
     // A user who signs in does it to nobody else.
-    let found =
-        events(&app.read(&format!("{LOGS}?filter=eventType+eq+%22user.session.start%22"), &token).await);
+    let found = events(
+        &app.read(
+            &format!("{LOGS}?sortOrder=DESCENDING&filter=eventType+eq+%22user.session.start%22"),
+            &token,
+        )
+        .await,
+    );
     assert_eq!(found[0]["actor"]["alternateId"], ALICE);
     assert_eq!(found[0]["target"], Value::Null);
 }
@@ -96,7 +118,7 @@ async fn polling_goes_on_where_it_stopped(app: TestApp) {
     for login in [ALICE, BOB] {
         suspend(&app, &token, login).await;
     }
-    app.clock.advance(5);
+    app.clock.advance(SETTLED);
     let mut path = format!("{LOGS}?limit=2");
     let mut seen = Vec::new();
     for _ in 0..20 {
@@ -116,7 +138,7 @@ async fn polling_goes_on_where_it_stopped(app: TestApp) {
     assert_eq!(seen.len(), all, "an event came twice");
     let unsuspended = format!("/api/v1/users/{BOB}/lifecycle/unsuspend");
     assert_eq!(app.post(&unsuspended, &token, &json!({})).await.status, 200);
-    app.clock.advance(5);
+    app.clock.advance(SETTLED);
     let page = events(&app.read(&path, &token).await);
     assert_eq!(page.len(), 1, "{page:?}");
     assert_eq!(page[0]["eventType"], "user.lifecycle.unsuspend");
@@ -136,13 +158,60 @@ async fn polling_goes_on_where_it_stopped(app: TestApp) {
     assert!(newest_first.is_sorted_by(|a, b| a >= b), "{newest_first:?}");
 }
 
+/// A write that took longer than the one after it is told of as well, also to who has just begun.
+async fn whoever_polls_misses_no_event(app: TestApp) {
+    let token = app.api_token(Access::Manage).await;
+    app.clock.advance(60);
+    suspend(&app, &token, BOB).await;
+    let first = app.read(LOGS, &token).await;
+    let mut seen = events(&first);
+    let tx = app.app.db.begin_write().await.unwrap();
+    let (caller, before) = (Caller::system("test"), app.app.now() - Duration::seconds(5));
+    let late = Event::new(EventType::AccountUnlock);
+    late.insert(&tx, &caller, app.app.random.as_ref(), before).await.unwrap();
+    tx.commit().await.unwrap();
+    app.clock.advance(SETTLED);
+    seen.extend(events(&app.read(&link(&first, "next").unwrap(), &token).await));
+    for kind in ["user.lifecycle.suspend", "user.account.unlock_by_admin"] {
+        assert_eq!(seen.iter().filter(|event| event["eventType"] == kind).count(), 1, "{kind}: {seen:?}");
+    }
+}
+
+/// Between the draft of a user and the user lies the hash of a password, or somebody who types one.
+async fn the_event_of_a_creation_is_dated_when_it_is_written(app: TestApp) {
+    let profile = json!({"firstName": "E", "lastName": "V", "email": "eve@example.com"});
+    let new = NewUser {
+        login: "eve@example.com".to_owned(),
+        profile: profile.as_object().unwrap().clone(),
+        password: PasswordPresence::Unset,
+        begins: Begins::Activated,
+        rank: Rank::User,
+        groups: Vec::new(),
+    };
+    let draft = administration::draft(&app.app, new);
+    app.clock.advance(3600);
+    let written = app.app.now();
+    let tx = app.app.db.begin_write().await.unwrap();
+    administration::create(&app.app, &tx, draft, &Caller::system("test")).await.unwrap();
+    tx.commit().await.unwrap();
+    let since = time::OffsetDateTime::UNIX_EPOCH;
+    let events = stepgate::store::log_event::list(&app.app.db, since, 1000).await.unwrap();
+    let of_user = |kind: &str| kind == "user.lifecycle.create" || kind == "user.lifecycle.activate";
+    let at: Vec<_> =
+        events.iter().filter(|(_, event)| of_user(&event.event_type)).map(|(at, _)| *at).collect();
+    assert_eq!(at.len(), 2);
+    assert!(at.iter().all(|at| written - *at < Duration::SECOND), "{at:?}");
+}
+
 async fn events_are_filtered(app: TestApp) {
     let token = app.api_token(Access::Manage).await;
     suspend(&app, &token, BOB).await;
     let admin = app.admin().await;
     let bob = app.read(&format!("/api/v1/users/{BOB}"), &token).await.json();
     let bob = bob["id"].as_str().unwrap();
-    let found = async |query: &str| events(&app.read(&format!("{LOGS}?{query}"), &token).await).len();
+    let found = async |query: &str| {
+        events(&app.read(&format!("{LOGS}?sortOrder=DESCENDING&{query}"), &token).await).len()
+    };
     assert_eq!(found(&format!("filter=target.id+eq+%22{bob}%22")).await, 1);
     assert_eq!(found(&format!("filter=actor.id+eq+%22{}%22+and+severity+eq+%22INFO%22", admin.id)).await, 1);
     assert_eq!(found("filter=outcome.result+eq+%22FAILURE%22").await, 0);

@@ -2,10 +2,14 @@
 
 mod api_tokens;
 mod logs;
+mod user_life_cycle;
 mod users;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
-    [api_tokens::trials(), logs::trials(), users::trials()].into_iter().flatten().collect()
+    [api_tokens::trials(), logs::trials(), users::trials(), user_life_cycle::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -358,6 +358,8 @@ async fn passwords_are_expired_and_reset(app: TestApp) {
     assert!(reset["resetPasswordUrl"].as_str().unwrap().starts_with(&app.issuer), "{reset}");
     let bob = app.read(&format!("{USERS}/{BOB}"), &token).await.json();
     assert_eq!(bob["status"], "RECOVERY");
+    let email = json!({"profile": {"email": BOB}});
+    assert_eq!(app.post(&format!("{USERS}/{BOB}"), &token, &email).await.status, 200);
     assert_eq!(turn("reset_password?sendEmail=true").await.json(), json!({}));
     assert_eq!(turn("reset_factors").await.json(), json!({}));
 }

@@ -25,6 +25,7 @@ pub(crate) fn trials() -> Vec<Test> {
         without_starttls_nothing_is_sent,
         a_server_that_cannot_prove_its_name_gets_nothing,
         a_wrong_login_and_a_dead_server_are_tried_again_and_an_unknown_recipient_is_not,
+        no_more_mails_are_under_way_than_configured,
         sec_x02_what_users_are_called_adds_no_header_to_a_mail,
     ]
 }
@@ -135,6 +136,15 @@ async fn a_server_that_cannot_prove_its_name_gets_nothing(app: TestApp) {
 
 /// RFC 5321 §4.2.1: 5yz is for good, but a wrong login is the operator's to put right.
 async fn a_wrong_login_and_a_dead_server_are_tried_again_and_an_unknown_recipient_is_not(app: TestApp) {
+    // RFC 4954 §6: 535 to a wrong login, 530 to none.
+    let server =
+        SmtpServer::start(Manners { login: Some(("stepgate", "s3cret")), ..Manners::default() }).await;
+    let wrong = Some(("stepgate".to_owned(), Secret::new("wrong".to_owned())));
+    for credentials in [wrong, None] {
+        let mailer = SmtpMailer::new(SmtpOptions { credentials, ..options(server.port) }).unwrap();
+        let outcome = mailer.send(&mail(&app)).await;
+        assert!(matches!(outcome, Err(MailError::Unavailable(_))), "{outcome:?}");
+    }
     let server =
         SmtpServer::start(Manners { recipient: Some("550 5.1.1 unknown"), ..Manners::default() }).await;
     let outcome = SmtpMailer::new(options(server.port)).unwrap().send(&mail(&app)).await;
@@ -150,6 +160,16 @@ async fn a_wrong_login_and_a_dead_server_are_tried_again_and_an_unknown_recipien
     let outcome = SmtpMailer::new(options).unwrap().send(&mail(&app)).await;
     assert!(matches!(outcome, Err(MailError::Unavailable(_))), "{outcome:?}");
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+/// Of many mails at the same moment no more are under way than connections are configured.
+async fn no_more_mails_are_under_way_than_configured(app: TestApp) {
+    let server = SmtpServer::start(Manners::default()).await;
+    let mailer = SmtpMailer::new(options(server.port)).unwrap();
+    let mails: Vec<Mail> = (0..12).map(|_| mail(&app)).collect();
+    let sent = futures_util::future::join_all(mails.iter().map(|mail| mailer.send(mail))).await;
+    assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+    assert!(server.most_at_once() <= 2, "{}", server.most_at_once());
 }
 
 /// X2: names and logins with line breaks, from the profile to the wire.

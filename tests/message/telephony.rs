@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Test> {
     trials![sqlite:
         a_hook_is_asked_as_okta_asks_it,
         a_hook_that_fails_is_asked_again_and_one_that_refuses_is_not,
+        what_a_provider_may_have_sent_is_not_sent_again,
         twilio_is_asked_for_a_text_message_and_a_call,
         sec_w02_a_provider_must_prove_its_name_and_is_not_followed_elsewhere,
     ]
@@ -117,19 +118,47 @@ async fn a_hook_that_fails_is_asked_again_and_one_that_refuses_is_not(app: TestA
     let peer = Peer::start(|request| match request.target.as_str() {
         "/refused" => Response::new(json!({ "error": { "errorSummary": "no" } }).to_string()),
         "/failed" => Response::new(answered("FAILED")),
-        "/large" => Response::new(format!("{}{}", answered("SUCCESSFUL"), " ".repeat(100_000))),
+        "/busy" => Response::builder().status(429).body(String::new()).unwrap(),
         _ => Response::builder().status(503).body(String::new()).unwrap(),
     })
     .await;
-    for (path, refused) in [("/refused", true), ("/failed", true), ("/down", false), ("/large", false)] {
+    for (path, again) in [("/refused", false), ("/failed", false), ("/down", true), ("/busy", true)] {
         match hook(&peer.url(path)).send_sms(&message(&app)).await {
-            Err(TelephonyError::Refused(_)) => assert!(refused, "{path}"),
-            Err(TelephonyError::Unavailable(_)) => assert!(!refused, "{path}"),
-            Ok(receipt) => panic!("{path}: {receipt:?}"),
+            Err(TelephonyError::Refused(_)) => assert!(!again, "{path}"),
+            Err(TelephonyError::Unavailable(_)) => assert!(again, "{path}"),
+            other => panic!("{path}: {other:?}"),
         }
     }
+}
+
+/// A hook that has read the event may have sent the message, whatever it says or does not say then.
+async fn what_a_provider_may_have_sent_is_not_sent_again(app: TestApp) {
+    let peer = Peer::start(|request| match request.target.as_str() {
+        "/large" => Response::new(format!("{}{}", answered("SUCCESSFUL"), " ".repeat(100_000))),
+        "/broken" => Response::new("{".to_owned()),
+        "/2010-04-01/Accounts/AC123/Messages.json" => {
+            Response::builder().status(201).body(" ".repeat(100_000)).unwrap()
+        }
+        "/2010-04-01/Accounts/AC123/Calls.json" => {
+            Response::builder().status(201).body("<html>".to_owned()).unwrap()
+        }
+        _ => Response::builder().status(204).body(String::new()).unwrap(),
+    })
+    .await;
+    for path in ["/large", "/broken", "/silent"] {
+        let outcome = hook(&peer.url(path)).send_sms(&message(&app)).await;
+        assert!(matches!(outcome, Err(TelephonyError::Unconfirmed(_))), "{path}: {outcome:?}");
+    }
+    // A status of success says all that counts.
+    let twilio = twilio(&peer.url("/"));
+    assert_eq!(twilio.send_sms(&message(&app)).await.unwrap().transaction_id, None);
+    assert_eq!(twilio.call(&message(&app)).await.unwrap().transaction_id, None);
+    // One who takes the connection and never answers may have read; one whom nobody reaches has not.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = Url::parse(&format!("http://{}/", silent.local_addr().unwrap())).unwrap();
+    let outcome = hook(&url).send_sms(&message(&app)).await;
+    assert!(matches!(outcome, Err(TelephonyError::Unconfirmed(_))), "{outcome:?}");
+    drop(silent);
     let outcome = hook(&url).send_sms(&message(&app)).await;
     assert!(matches!(outcome, Err(TelephonyError::Unavailable(_))), "{outcome:?}");
 }

@@ -1,6 +1,7 @@
 //! Ways back into an account as an attacker would use them, and what a new password ends.
 
 use http::Method;
+use serde_json::json;
 use stepgate::{
     message::Content,
     model::{
@@ -111,6 +112,16 @@ async fn sec_s04_a_recovery_token_dies_with_a_new_password_a_new_address_and_a_n
     })
     .await;
     spent(&reset(&app, &token, "Battery-Staple-3").await);
+
+    // A new second address, to which it was mailed as well; or none any more.
+    for second in [json!("alice@second.example"), json!("mallory@second.example"), json!(null)] {
+        let token = issued(&app, ALICE).await;
+        edit(&app, ALICE, |user| {
+            user.profile.0.insert("secondEmail".to_owned(), second);
+        })
+        .await;
+        spent(&reset(&app, &token, "Battery-Staple-3").await);
+    }
 
     // A newer token.
     let older = issued(&app, ALICE).await;

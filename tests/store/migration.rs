@@ -11,12 +11,14 @@ use sea_orm::{
 use crate::support::{Backend, Test, TestApp};
 
 pub(crate) fn trials() -> Vec<Test> {
-    trials![storage:
+    trials![
+        storage:
         a_prepared_database_has_no_pending_migration,
         the_schema_goes_down_and_up_again,
         every_table_has_the_columns_of_its_entity,
         migrating_twice_changes_nothing,
-        two_nodes_may_migrate_one_after_the_other,
+        two_nodes_may_migrate_one_after_the_other;
+        sqlite: what_is_searched_is_found_by_an_index,
     ]
 }
 
@@ -25,9 +27,13 @@ async fn open(app: &TestApp) -> DatabaseConnection {
 }
 
 async fn names(database: &DatabaseConnection, sql: &str) -> BTreeSet<String> {
+    names_of(database, sql, "name").await
+}
+
+async fn names_of(database: &DatabaseConnection, sql: &str, column: &str) -> BTreeSet<String> {
     let statement = Statement::from_string(database.get_database_backend(), sql);
     let rows = database.query_all_raw(statement).await.unwrap();
-    rows.into_iter().map(|row| row.try_get::<String>("", "name").unwrap()).collect()
+    rows.into_iter().map(|row| row.try_get::<String>("", column).unwrap()).collect()
 }
 
 async fn tables(database: &DatabaseConnection) -> BTreeSet<String> {
@@ -166,4 +172,20 @@ async fn two_nodes_may_migrate_one_after_the_other(app: TestApp) {
     app.app.db.migrate().await.unwrap();
     node.app.db.migrate().await.unwrap();
     assert!(node.app.db.pending_migrations().await.unwrap().is_empty());
+}
+
+/// What a round of the sweep and a short name look for is searched by an index, not row by row.
+async fn what_is_searched_is_found_by_an_index(app: TestApp) {
+    let database = open(&app).await;
+    for (index, sql) in [
+        (
+            "factor_pending_created_at",
+            r#"SELECT "id" FROM "factor" WHERE "status" = 'PENDING_ACTIVATION' AND "created_at" <= 1 - 86400000"#,
+        ),
+        ("login_key", r#"SELECT * FROM "user" WHERE "login_key" >= 'isaac@' AND "login_key" < 'isaacA'"#),
+    ] {
+        let plan = names_of(&database, &format!("EXPLAIN QUERY PLAN {sql}"), "detail").await;
+        let by_index = plan.iter().any(|step| step.starts_with("SEARCH") && step.contains(index));
+        assert!(by_index, "{plan:?}");
+    }
 }

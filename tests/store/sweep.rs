@@ -327,7 +327,7 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     user_id: alice.clone(),
                     kind: token_hash.clone(),
                     token_hash,
-                    email: None,
+                    addresses_hash: String::new(),
                     password_changed_at: None,
                     created_at: 0,
                     expires_at,

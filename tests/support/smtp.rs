@@ -57,6 +57,14 @@ pub(crate) struct SmtpServer {
     /// The port on `localhost`.
     pub(crate) port: u16,
     taken: Arc<Mutex<Vec<Taken>>>,
+    under_way: Arc<Mutex<UnderWay>>,
+}
+
+/// How many mails are under way, and how many were at most.
+#[derive(Default)]
+struct UnderWay {
+    now: usize,
+    most: usize,
 }
 
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -68,15 +76,22 @@ impl SmtpServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let taken = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&taken);
+        let under_way = Arc::new(Mutex::new(UnderWay::default()));
+        let (shared, counted) = (Arc::clone(&taken), Arc::clone(&under_way));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (manners, taken) = (manners.clone(), Arc::clone(&shared));
+                let under_way = Arc::clone(&counted);
                 // A connection that the client breaks off is no failure of the server.
-                tokio::spawn(async move { converse(stream, manners, taken).await });
+                tokio::spawn(async move { converse(stream, manners, (taken, under_way)).await });
             }
         });
-        Self { port, taken }
+        Self { port, taken, under_way }
+    }
+
+    /// How many mails were under way at the same moment, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.under_way.lock().unwrap().most
     }
 
     /// Every mail so far.
@@ -85,7 +100,11 @@ impl SmtpServer {
     }
 }
 
-async fn converse(stream: TcpStream, manners: Manners, taken: Arc<Mutex<Vec<Taken>>>) -> Option<()> {
+async fn converse(
+    stream: TcpStream,
+    manners: Manners,
+    (taken, under_way): (Arc<Mutex<Vec<Taken>>>, Arc<Mutex<UnderWay>>),
+) -> Option<()> {
     let mut encrypted = manners.implicit;
     let mut wire: BufReader<Box<dyn Wire>> = if manners.implicit {
         let acceptor = TlsAcceptor::from(manners.tls.clone()?);
@@ -129,6 +148,9 @@ async fn converse(stream: TcpStream, manners: Manners, taken: Arc<Mutex<Vec<Take
             }
             _ if !known && matches!(verb.as_str(), "MAIL" | "RCPT" | "DATA") => "530 5.7.0 who are you",
             "MAIL" => {
+                let mut under_way = under_way.lock().unwrap();
+                under_way.now += 1;
+                under_way.most = under_way.most.max(under_way.now);
                 mail = Taken { from: address(&line), encrypted, ..Taken::default() };
                 "250 ok"
             }
@@ -152,6 +174,7 @@ async fn converse(stream: TcpStream, manners: Manners, taken: Arc<Mutex<Vec<Take
                 }
                 mail.data = data;
                 taken.lock().unwrap().push(std::mem::take(&mut mail));
+                under_way.lock().unwrap().now -= 1;
                 "250 taken"
             }
             "RSET" | "NOOP" => "250 ok",

@@ -6,7 +6,7 @@ mod recovery;
 use stepgate::{
     app::App,
     id::{SessionId, UserId},
-    message::{Destination, Envelope, USER_MESSAGE},
+    message::{Destination, Envelope, USER_MAIL, USER_PHONE},
     model::{policy::PasswordRules, user::User},
     secret::Secret,
     session::sso,
@@ -66,7 +66,11 @@ pub(crate) async fn opens(app: &TestApp, login: &str, password: &str) -> bool {
 
 /// The messages that wait for delivery, the oldest first.
 pub(crate) async fn messages(app: &TestApp) -> Vec<Envelope> {
-    let waiting = store::outbox::due(&app.app.db, USER_MESSAGE, app.app.now(), 1000).await.unwrap();
+    let mut waiting = Vec::new();
+    for kind in [USER_MAIL, USER_PHONE] {
+        waiting.extend(store::outbox::due(&app.app.db, kind, app.app.now(), 1000).await.unwrap());
+    }
+    waiting.sort_by_key(|message| message.next_attempt_at);
     let open = |message: &store::outbox::Message| {
         let aad = keys::Aad { table: "outbox", column: "payload", row: message.id.as_str() };
         serde_json::from_slice(&app.app.master.open(&aad, &message.payload).unwrap()).unwrap()

@@ -115,7 +115,7 @@ impl<'a> Asked<'a> {
     ) -> Result<Self, Response> {
         let app = served.app()?;
         let trusted = trusted_application(app, request).await?;
-        let members = body.members().map_err(|_| Envelope::malformed().respond())?;
+        let members = body.document()?;
         let query = crate::protocol::params::Params::parse_query(request.uri().query().unwrap_or_default())
             .map_err(|_| Envelope::invalid(StatusCode::BAD_REQUEST, "query").respond())?;
         let origin = header_text(request, header::ORIGIN);

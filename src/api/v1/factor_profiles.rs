@@ -79,7 +79,7 @@ impl FactorProfiles {
     ) -> Result<Response, Response> {
         let app = self.0.app()?;
         let administrator = administrator(app, request, Right::UsersManage).await?;
-        let members = body.members().map_err(|_| Envelope::malformed().respond())?;
+        let members = body.document()?;
         let (name, settings) = read(&members).map_err(|cause| refused(&cause))?;
         let tx = app.db.begin_write().await.map_err(failed)?;
         let made = profiles::create(app, &tx, (&name, settings), administrator.caller()).await;

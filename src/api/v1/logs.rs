@@ -122,8 +122,7 @@ impl Logs {
             paging::address(&base, &query)
         };
         paging::link(&mut response, &at(given("since"), given("after")), "self");
-        let polls = query.until.is_none() && query.order == Order::Ascending;
-        if page.more == More::Yes || polls {
+        if page.more == More::Yes || query.polls() {
             // Who polls an empty log goes on where this page began.
             let begin = || Place { at: query.since, id: String::new() };
             let place = written(query.since, &page.last.unwrap_or_else(begin));

@@ -9,8 +9,8 @@ use poem_openapi::{Object, OpenApi, param::Path, types::Any};
 use serde_json::{Value, json};
 
 use super::{
-    administrator::{Right, administrator},
-    users::may_touch,
+    administrator::{Administrator, Right, administrator},
+    users::refusal,
 };
 use crate::{
     api::{
@@ -31,6 +31,7 @@ use crate::{
     session::sso,
     store,
     syslog::Caller,
+    user::administration::may_change as may_change_user,
     web::{cookie::Cookie, route::cookies},
 };
 
@@ -187,8 +188,7 @@ impl Sessions {
     async fn extend_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
         let app = self.0.app()?;
         let who = administrator(app, request, Right::SessionsManage).await?;
-        let (mut session, user) = live(app, id).await?;
-        may_touch(&who, &user)?;
+        let (mut session, user) = live_to_change(app, &who, id).await?;
         let unit = store::unit::Unit::new().claim(store::session::touch(&session.id, app.now()));
         match app.db.writer().commit(unit).await.map_err(failed)? {
             store::unit::Outcome::Won => session.last_seen_at = app.now(),
@@ -200,8 +200,7 @@ impl Sessions {
     async fn end_other(&self, request: &Request, id: &str) -> Result<Response, Response> {
         let app = self.0.app()?;
         let who = administrator(app, request, Right::SessionsManage).await?;
-        let (session, user) = live(app, id).await?;
-        may_touch(&who, &user)?;
+        let (session, _) = live_to_change(app, &who, id).await?;
         rp_initiated::end(app, &session, who.caller()).await.map_err(failed)?;
         Ok(unstored(StatusCode::NO_CONTENT.into()))
     }
@@ -252,6 +251,13 @@ async fn live(app: &App, id: &str) -> Result<(Session, User), Response> {
     let session = session.ok_or_else(none)?;
     let user = store::user::find(&app.db, &session.user_id).await.map_err(failed)?;
     let user = user.filter(|user| user.is_active() && session.outlives(user.not_before)).ok_or_else(none)?;
+    Ok((session, user))
+}
+
+/// The same for whoever is about to change it, which is a change of its user (security rule Y2).
+async fn live_to_change(app: &App, who: &Administrator, id: &str) -> Result<(Session, User), Response> {
+    let (session, user) = live(app, id).await?;
+    may_change_user(&user, who.caller()).map_err(|error| refusal(error, id))?;
     Ok((session, user))
 }
 

@@ -10,7 +10,7 @@ use super::{
     query::Query,
     user_document::{self, Question},
     user_view::{Omitted, UserObject, View},
-    users::{Delivery, edit, load, may_touch, not_recovered, not_set, refusal, rules},
+    users::{Delivery, edit, load_to_change, not_mailed, not_now, not_recovered, not_set, refusal, rules},
 };
 use crate::{
     api::{
@@ -180,6 +180,15 @@ impl Asked<'_> {
         edit.finish(unit).await.map_err(|error| refusal(error, id))
     }
 
+    /// Whether a forgotten password is replaced: by those who have one, and whom policy lets.
+    fn may_forget(&self) -> Result<(), Response> {
+        if self.user.is_active() && self.rules.allow_reset {
+            Ok(())
+        } else {
+            Err(not_recovered(&RecoveryError::NotAllowed))
+        }
+    }
+
     /// What the user signs in with.
     async fn credentials(&self, user: &User) -> Result<Response, Response> {
         let seen = self.seen(user).await?;
@@ -216,8 +225,7 @@ impl UserCredentials {
     async fn asked(&self, request: &Request, id: &str) -> Result<Asked<'_>, Response> {
         let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
-        let user = load(app, &who, id).await?;
-        may_touch(&who, &user)?;
+        let user = load_to_change(app, &who, id).await?;
         let rules = rules(app, &user).await?;
         Ok(Asked { app, who, user, rules })
     }
@@ -259,9 +267,7 @@ impl UserCredentials {
     async fn forgot(&self, request: &Request, id: &str) -> Result<Response, Response> {
         let asked = self.asked(request, id).await?;
         let delivery = Delivery::of(Query::of(request)?.flag("sendEmail")?.unwrap_or(true));
-        if asked.user.status != UserStatus::Active || !asked.rules.allow_reset {
-            return Err(not_recovered(&RecoveryError::NotAllowed));
-        }
+        asked.may_forget()?;
         begin_reset(&asked, delivery).await
     }
 
@@ -269,6 +275,9 @@ impl UserCredentials {
     async fn remove_factors(&self, request: &Request, id: &str) -> Result<Response, Response> {
         let asked = self.asked(request, id).await?;
         let Asked { app, who, user, .. } = &asked;
+        if user.status == UserStatus::Deprovisioned {
+            return Err(not_now());
+        }
         let unit = factor::service::reset_all(app, user, who.caller()).await.map_err(failed)?;
         asked.commit(unit).await?;
         Ok(json_response(StatusCode::OK, &json!({})))
@@ -304,6 +313,9 @@ impl UserCredentials {
             return Err(blank("recovery_question"));
         };
         let Asked { app, who, user, .. } = &asked;
+        if !user.is_active() {
+            return Err(not_now());
+        }
         password::prove(app, user, &given, None, who.caller()).await.map_err(|error| match error {
             PasswordError::WrongPassword => {
                 Envelope::new(StatusCode::FORBIDDEN, "E0000014", "Update of credentials failed")
@@ -330,10 +342,8 @@ impl UserCredentials {
         let Some(answer) = answer.and_then(Value::as_str).map(|answer| Secret::new(answer.to_owned())) else {
             return Err(blank("recovery_question"));
         };
+        asked.may_forget()?;
         let Asked { app, who, user, rules } = &asked;
-        if !rules.allow_reset {
-            return Err(not_recovered(&RecoveryError::NotAllowed));
-        }
         let forgiven = recovery::question::verify(app, user, &answer, who.caller())
             .await
             .map_err(|error| not_recovered(&error))?;
@@ -359,7 +369,7 @@ async fn begin_reset(asked: &Asked<'_>, delivery: Delivery) -> Result<Response, 
     let issued = recovery::token::reset_password(app, user, rules, who.caller()).await;
     let Issued { token, unit, .. } = issued.map_err(|error| not_recovered(&error))?;
     if delivery == Delivery::ByMail {
-        let unit = recovery::token::mail(app, unit, user, &token, (KIND, rules)).map_err(failed)?;
+        let unit = recovery::token::mail(app, unit, user, &token, (KIND, rules)).map_err(not_mailed)?;
         asked.commit(unit).await?;
         return Ok(json_response(StatusCode::OK, &json!({})));
     }

@@ -138,7 +138,7 @@ impl View<'_> {
         if user.status_at(self.now) == UserStatus::LockedOut {
             offer("unlock", "lifecycle/unlock");
         }
-        if user.is_active() {
+        if user.status != UserStatus::Deprovisioned {
             offer("resetFactors", "lifecycle/reset_factors");
         }
         if !self.omitted.credentials_links {

@@ -12,7 +12,7 @@ use crate::{
     },
     fault::Fault,
     id::UserId,
-    message::{self, Content, Destination},
+    message::{self, Content, Destination, Medium},
     model::{
         factor::{Factor, FactorKind, FactorStatus},
         user::User,
@@ -79,7 +79,7 @@ pub(super) async fn send(
     (purpose, caller): (Purpose<'_>, &Caller),
 ) -> Result<Unit, FactorError> {
     let to = destination(factor).ok_or_else(|| Fault::stored("factor.profile"))?;
-    if !message::can_send(app, &to) {
+    if !message::can_send(app, to.medium()) {
         return Err(FactorError::NotAllowed);
     }
     message_budget::charge(app, Sending { kind: factor.kind, to: &to, purpose, caller }).await?;
@@ -124,11 +124,10 @@ pub(super) fn destination(factor: &Factor) -> Option<Destination> {
 
 /// Whether the codes of a kind can reach anybody: where nothing carries them, the kind is not offered.
 pub fn is_offered(app: &App, kind: FactorKind) -> bool {
-    let nobody = String::new;
     match kind {
-        FactorKind::Sms => message::can_send(app, &Destination::Sms(nobody())),
-        FactorKind::Call => message::can_send(app, &Destination::Call { number: nobody(), extension: None }),
-        FactorKind::Email => message::can_send(app, &Destination::Email(nobody())),
+        FactorKind::Sms => message::can_send(app, Medium::Sms),
+        FactorKind::Call => message::can_send(app, Medium::Call),
+        FactorKind::Email => message::can_send(app, Medium::Email),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
     }
 }

@@ -33,7 +33,7 @@ use crate::{
 pub use challenge::{challenge, challenge_for, is_offered};
 pub use enroll::{enroll, qr_code};
 pub use link::{LINK, Linked, confirm_link, find_link, verify_link};
-pub use reset::{is_suspended, lift_locks, remove, reset, reset_all, unlock};
+pub use reset::{lift_locks, remove, reset, reset_all, unlock};
 pub use verify::{activate, verify, verify_backup_code};
 
 /// The factors of a user, those waiting for activation too, the last used first.

@@ -94,14 +94,6 @@ async fn ended(app: &App, unit: Unit, user: &User) -> Result<Unit, Fault> {
     Ok(messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message))))
 }
 
-/// Whether a factor of a user is suspended.
-///
-/// # Errors
-/// The database failed.
-pub async fn is_suspended(app: &App, user: &UserId) -> Result<bool, Fault> {
-    Ok(list(app, user).await?.iter().any(|factor| factor.status == FactorStatus::Inactive))
-}
-
 /// Lets all factors of a user be used again, the suspended ones too, and forgets every attempt that was counted: what an
 /// administrator who unlocks the user commits.
 ///

@@ -61,8 +61,8 @@ impl TelephonyHook {
             headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
             headers.insert(self.credential.0.clone(), self.credential.1.clone());
             let body = self.event(channel, message).to_string().into_bytes();
-            let (status, answer) = self.outbound.post(&self.url, headers, body).await?;
-            verdict(status, &answer)
+            let answer = self.outbound.post(&self.url, headers, body).await?;
+            verdict(answer.status, &answer.body)
         }
         .boxed()
     }
@@ -147,14 +147,15 @@ struct HookError {
     error_summary: String,
 }
 
-/// What the answer means: only a status that is known says that the message is on its way.
+/// What the answer means: only a status that is known says that the message is on its way. A hook that fails is asked again;
+/// one that has taken the event and says nothing that is understood may have sent the message.
 fn verdict(status: StatusCode, answer: &[u8]) -> Result<Receipt, TelephonyError> {
-    let unavailable = |problem: String| Err(TelephonyError::Unavailable(problem));
-    if status != StatusCode::OK {
-        return unavailable(format!("the hook answered {}", status.as_u16()));
+    let unconfirmed = |problem: &str| Err(TelephonyError::Unconfirmed(problem.to_owned()));
+    if !status.is_success() {
+        return Err(TelephonyError::Unavailable(format!("the hook answered {}", status.as_u16())));
     }
     let Ok(answer) = serde_json::from_slice::<Answer>(answer) else {
-        return unavailable("the hook's answer is malformed".to_owned());
+        return unconfirmed("the hook's answer is malformed");
     };
     if let Some(error) = answer.error {
         return Err(TelephonyError::Refused(clipped(&error.error_summary)));
@@ -165,7 +166,7 @@ fn verdict(status: StatusCode, answer: &[u8]) -> Result<Receipt, TelephonyError>
         value => vec![value],
     });
     let Some(value) = values.into_iter().next() else {
-        return unavailable("the hook's answer has no action".to_owned());
+        return unconfirmed("the hook's answer has no action");
     };
     let text = |name: &str| value.get(name).and_then(Value::as_str).map(clipped);
     match text("status").as_deref() {
@@ -173,7 +174,7 @@ fn verdict(status: StatusCode, answer: &[u8]) -> Result<Receipt, TelephonyError>
             Ok(Receipt { provider: text("provider"), transaction_id: text("transactionId") })
         }
         Some("FAILED") => Err(TelephonyError::Refused("the hook could not deliver".to_owned())),
-        Some(_) | None => unavailable("the hook's answer has an unknown status".to_owned()),
+        Some(_) | None => unconfirmed("the hook's answer has an unknown status"),
     }
 }
 
@@ -206,9 +207,10 @@ mod tests {
         for body in
             ["", "[]x", "{}", r#"{"commands":[]}"#, &action("DONE"), r#"{"commands":[{"type":"other"}]}"#]
         {
-            assert!(matches!(judged(200, body), Err(TelephonyError::Unavailable(_))), "{body}");
+            assert!(matches!(judged(200, body), Err(TelephonyError::Unconfirmed(_))), "{body}");
         }
-        for status in [204, 302, 401, 500] {
+        assert!(matches!(judged(204, ""), Err(TelephonyError::Unconfirmed(_))));
+        for status in [302, 401, 429, 500] {
             assert!(matches!(judged(status, &action("SUCCESSFUL")), Err(TelephonyError::Unavailable(_))));
         }
     }

@@ -89,9 +89,12 @@ pub enum TelephonyError {
     /// The provider will refuse it again.
     #[error("refused: {0}")]
     Refused(String),
-    /// It may go through later.
+    /// It was surely not sent, and may go through later.
     #[error("not sent: {0}")]
     Unavailable(String),
+    /// It may have been sent: another attempt might reach the user, and be billed, twice.
+    #[error("not confirmed: {0}")]
+    Unconfirmed(String),
 }
 
 /// How the provider is reached.
@@ -127,7 +130,8 @@ impl Outbound {
             .redirect(Policy::none())
             .no_proxy()
             .referer(false)
-            .connect_timeout(options.timeout)
+            // Shorter than the whole: of what was never connected it is certain that it was not sent.
+            .connect_timeout(options.timeout / 2)
             .timeout(options.timeout)
             .pool_max_idle_per_host(4)
             .user_agent("stepgate")
@@ -136,28 +140,35 @@ impl Outbound {
             .map_err(|error| refuse(&error))
     }
 
-    async fn post(
-        &self,
-        url: &Url,
-        headers: HeaderMap,
-        body: Vec<u8>,
-    ) -> Result<(StatusCode, Vec<u8>), TelephonyError> {
-        let unavailable = |error: reqwest::Error| {
-            let why =
-                if error.is_timeout() { "no answer in time" } else { "the provider could not be reached" };
-            TelephonyError::Unavailable(why.to_owned())
-        };
+    async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, TelephonyError> {
         let request = self.0.post(url.clone()).headers(headers).body(body);
-        let mut response = request.send().await.map_err(unavailable)?;
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
-            if answer.len().saturating_add(chunk.len()) > MAX_ANSWER {
-                return Err(TelephonyError::Unavailable("the answer is too large".to_owned()));
+        let mut response = request.send().await.map_err(|error| {
+            if error.is_connect() {
+                TelephonyError::Unavailable("the provider could not be reached".to_owned())
+            } else {
+                TelephonyError::Unconfirmed("no answer".to_owned())
             }
-            answer.extend_from_slice(&chunk);
+        })?;
+        let status = response.status();
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(None) => return Ok(Answer { status, body }),
+                Ok(Some(chunk)) if body.len().saturating_add(chunk.len()) <= MAX_ANSWER => {
+                    body.extend_from_slice(&chunk);
+                }
+                // What cannot be read says nothing; the status has been said.
+                Ok(Some(_)) | Err(_) => return Ok(Answer { status, body: Vec::new() }),
+            }
         }
-        Ok((response.status(), answer))
     }
+}
+
+/// What a provider answered.
+struct Answer {
+    status: StatusCode,
+    /// Empty where it could not be read to its end.
+    body: Vec<u8>,
 }
 
 /// Whether a provider may be at this address: https, or http on loopback.

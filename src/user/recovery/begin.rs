@@ -7,15 +7,17 @@ use super::{
     RecoveryError, allows,
     code::{self, Recipient},
     is_possible,
-    token::{self, Issued},
+    token::{self, Issued, NotMailed},
 };
 use crate::{
     app::App,
     fault::Fault,
     id::{TransactionId, UserId},
     limit::rate::{Bucket, address},
+    message::{self, Medium},
     model::{
         policy::PasswordRules,
+        policy_set::PolicySet,
         recovery::{PhoneChannel, RecoveryKind},
         user::{Profile, User},
     },
@@ -26,7 +28,7 @@ use crate::{
         unit::{Outcome, Unit},
     },
     syslog::{Caller, Event, EventType, Reason, record_throttled},
-    user::{contact, login::LoginKey, policies},
+    user::{login::LoginKey, policies},
 };
 
 /// Recoveries of one user within an hour by mail; what is beyond is answered like any other.
@@ -39,6 +41,23 @@ pub enum Channel<'a> {
     Email,
     /// By phone with a code for this transaction.
     Phone(PhoneChannel, &'a TransactionId),
+}
+
+impl Channel<'_> {
+    fn medium(self) -> Medium {
+        match self {
+            Self::Email => Medium::Email,
+            Self::Phone(PhoneChannel::Sms, _) => Medium::Sms,
+            Self::Phone(PhoneChannel::Call, _) => Medium::Call,
+        }
+    }
+}
+
+/// Whether anybody can begin such a recovery so: a policy lets some user, and messages of the kind can leave. Whose policy it
+/// is is told to nobody.
+pub fn is_open(app: &App, policies: &PolicySet, kind: RecoveryKind, medium: Medium) -> bool {
+    message::can_send(app, medium)
+        && policies.any_password(|rules| allows(rules, kind) && reaches(rules, medium))
 }
 
 /// A recovery that begins.
@@ -62,7 +81,7 @@ pub async fn begin(
 ) -> Result<Begun, RecoveryError> {
     throttle(app, caller).await?;
     let set = app.policies.load(&app.db).await?;
-    if !set.any_password(|rules| allows(rules, kind) && reaches(rules, channel)) {
+    if !is_open(app, &set, kind, channel.medium()) {
         return Err(RecoveryError::NotAllowed);
     }
     let (user, subject) = look_up(app, login).await?;
@@ -123,7 +142,11 @@ async fn mail(
         Outcome::Lost(_) => Some("too_many_messages"),
     });
     // Made for a stranger too, and dropped: the time tells nothing.
-    let unit = token::send(app, &asked, kind, rules)?;
+    let (refusal, unit) = match token::send(app, &asked, kind, rules) {
+        Ok(unit) => (refusal, unit),
+        Err(NotMailed::Unreachable) => (refusal.or(Some("no_email")), Unit::new()),
+        Err(NotMailed::Fault(fault)) => return Err(fault.into()),
+    };
     let (user, unit) = if refusal.is_none() { (Some(asked), unit) } else { (None, Unit::new()) };
     let event = told(user.as_ref(), kind, refusal).with("channel", "EMAIL");
     Ok(Begun { user, unit: unit.row(event.row(caller, app.random.as_ref(), now)) })
@@ -158,21 +181,17 @@ fn refusal(
     (kind, channel): (RecoveryKind, Channel<'_>),
 ) -> Option<Reason> {
     let Some(user) = user else { return Some("unknown_user") };
-    if !allows(rules, kind) || !reaches(rules, channel) {
+    if !allows(rules, kind) || !reaches(rules, channel.medium()) {
         return Some("not_allowed");
     }
-    if !is_possible(app, user, kind) {
-        return Some("user_status");
-    }
-    let unreachable = matches!(channel, Channel::Email) && contact::mail_addresses(user).is_empty();
-    unreachable.then_some("no_email")
+    (!is_possible(app, user, kind)).then_some("user_status")
 }
 
-fn reaches(rules: &PasswordRules, channel: Channel<'_>) -> bool {
-    match channel {
-        Channel::Email => rules.recovery_email,
-        Channel::Phone(PhoneChannel::Sms, _) => rules.recovery_sms,
-        Channel::Phone(PhoneChannel::Call, _) => rules.recovery_call,
+fn reaches(rules: &PasswordRules, medium: Medium) -> bool {
+    match medium {
+        Medium::Email => rules.recovery_email,
+        Medium::Sms => rules.recovery_sms,
+        Medium::Call => rules.recovery_call,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{RecoveryError, is_possible};
 use crate::{
     app::App,
     fault::Fault,
-    message::Content,
+    message::{self, Content, Medium},
     model::{policy::PasswordRules, recovery::RecoveryKind, user::User},
     secret::{Secret, TokenHash, opaque_token},
     session::farewell::{self, Ending},
@@ -43,13 +43,18 @@ pub fn issue(app: &App, user: &User, kind: RecoveryKind, rules: &PasswordRules) 
         hash: TokenHash::of(token.expose()),
         user_id: user.id.clone(),
         kind,
-        email: user.profile.text("email").map(ToOwned::to_owned),
+        addresses: addresses(user),
         password_changed_at: user.password_changed_at,
         created_at: now,
         expires_at,
         consumed_at: None,
     };
     Issued { token, expires_at, unit: Unit::new().change(store::recovery_token::issue(&stored)) }
+}
+
+/// All places that the link of a token is mailed to: it dies with any of them.
+fn addresses(user: &User) -> String {
+    TokenHash::of(&contact::mail_addresses(user).join("\n")).encoded()
 }
 
 /// How long a token counts.
@@ -67,33 +72,48 @@ pub fn link(app: &App, kind: RecoveryKind, token: &Secret<String>) -> String {
     format!("{}{}?token={}", app.settings.issuer, kind.path(), token.expose())
 }
 
+/// Why no link is mailed.
+#[derive(Debug, thiserror::Error)]
+pub enum NotMailed {
+    /// The user has no mail address, or no mail can leave. Whoever wanted it hands the link over another way.
+    #[error("the user cannot be reached by mail")]
+    Unreachable,
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
 /// Issues a token and mails its link to the user.
 ///
 /// # Errors
-/// A message could not be sealed.
-pub fn send(app: &App, user: &User, kind: RecoveryKind, rules: &PasswordRules) -> Result<Unit, Fault> {
+/// The user cannot be reached, or a message could not be sealed.
+pub fn send(app: &App, user: &User, kind: RecoveryKind, rules: &PasswordRules) -> Result<Unit, NotMailed> {
     let Issued { token, unit, .. } = issue(app, user, kind, rules);
     mail(app, unit, user, &token, (kind, rules))
 }
 
-/// Adds the mail with the link of a token to the unit that issues it.
+/// Adds the mail with the link of a token to the unit that issues it. What begins a recovery shuts the user out until its
+/// end, so it happens only if the user hears of it.
 ///
 /// # Errors
-/// A message could not be sealed.
+/// The user cannot be reached, or a message could not be sealed.
 pub fn mail(
     app: &App,
     unit: Unit,
     user: &User,
     token: &Secret<String>,
     (kind, rules): (RecoveryKind, &PasswordRules),
-) -> Result<Unit, Fault> {
+) -> Result<Unit, NotMailed> {
+    if contact::mail_addresses(user).is_empty() || !message::can_send(app, Medium::Email) {
+        return Err(NotMailed::Unreachable);
+    }
     let (link, lifetime) = (link(app, kind, token), lifetime(kind, rules));
     let content = match kind {
         RecoveryKind::Password => Content::PasswordReset { secret: link, lifetime },
         RecoveryKind::Unlock => Content::Unlock { secret: link, lifetime },
         RecoveryKind::AccountActivation => Content::Activation { link, lifetime },
     };
-    contact::mail(app, unit, user, &content)
+    Ok(contact::mail(app, unit, user, &content)?)
 }
 
 /// A token that can be used, and whose.
@@ -121,7 +141,7 @@ pub async fn find(app: &App, token: &str) -> Result<Found, RecoveryError> {
     let found = store::recovery_token::find(&app.db, &TokenHash::of(token)).await?;
     let token = found.ok_or(RecoveryError::Unknown)?;
     let user = store::user::find(&app.db, &token.user_id).await?.ok_or(RecoveryError::Unknown)?;
-    if !token.is_live(&user, app.now()) || !is_possible(app, &user, token.kind) {
+    if !token.is_live(&user, &addresses(&user), app.now()) || !is_possible(app, &user, token.kind) {
         return Err(RecoveryError::Spent);
     }
     Ok(Found { token, user })

@@ -21,7 +21,8 @@ use crate::{
     },
     authorize::flow::FlowError,
     factor::{FactorError, service as factors},
-    user::recovery::RecoveryError,
+    message::Medium,
+    user::recovery::{RecoveryError, begin::is_open},
     web::{
         recovery::{Channel, Recovered, Recovering, confirm_link, done, sent, start as start_page},
         step::StepError,
@@ -53,6 +54,17 @@ fn path(recovering: Recovering) -> &'static str {
     }
 }
 
+fn kind_of(recovering: Recovering) -> RecoveryKind {
+    match recovering {
+        Recovering::Password => RecoveryKind::Password,
+        Recovering::Lock => RecoveryKind::Unlock,
+    }
+}
+
+fn not_allowed() -> StepError {
+    StepError::Invalid("Your organisation does not allow this. Ask your administrator.".to_owned())
+}
+
 async fn first(
     visit: Visit<'_>,
     place: Place,
@@ -64,16 +76,19 @@ async fn first(
         Err(fault) => return fault_page(visit, &fault),
     };
     // A way is shown when it is open to somebody: whose it is not learns that from nobody.
-    let channels: Vec<Channel> = [Channel::Email, Channel::Sms, Channel::Call]
+    let ways = [(Medium::Email, Channel::Email), (Medium::Sms, Channel::Sms), (Medium::Call, Channel::Call)];
+    let channels: Vec<Channel> = ways
         .into_iter()
-        .filter(|channel| {
-            policies.any_password(|rules| match channel {
-                Channel::Email => rules.recovery_email,
-                Channel::Sms => rules.recovery_sms,
-                Channel::Call => rules.recovery_call && recovering == Recovering::Password,
-            })
+        .filter(|(medium, channel)| {
+            let suits = *channel != Channel::Call || recovering == Recovering::Password;
+            suits && is_open(visit.app, &policies, kind_of(recovering), *medium)
         })
+        .map(|(_, channel)| channel)
         .collect();
+    let (status, error) = match (channels.is_empty(), error) {
+        (true, None) => (StatusCode::FORBIDDEN, Some(not_allowed())),
+        (_, error) => (status, error),
+    };
     let mut stage = stage(&visit, &place, error, Vec::new());
     stage.form = visit.form(path(recovering), place.name());
     place.page(visit, status, start_page(&stage, recovering, typed, &channels))
@@ -88,27 +103,21 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>, request: &
         let incomplete = (StatusCode::BAD_REQUEST, None, Some(StepError::Incomplete));
         return first(visit, place, recovering, incomplete).await;
     }
-    let kind = match recovering {
-        Recovering::Password => RecoveryKind::Password,
-        Recovering::Lock => RecoveryKind::Unlock,
-    };
     let way = match params.one("factorType") {
         Some("SMS") => Sent::Phone(PhoneChannel::Sms),
         Some("CALL") => Sent::Phone(PhoneChannel::Call),
         _ => Sent::Email,
     };
     let begin = start(&visit, &place);
-    match recovery::start(visit.app, &visitor(&visit), login, (kind, way), begin).await {
+    match recovery::start(visit.app, &visitor(&visit), login, (kind_of(recovering), way), begin).await {
         Ok(Begin::Sent(reply)) => took(visit, place, reply).await,
         Ok(Begin::Mailed | Begin::Token(_)) => {
             let stage = stage(&visit, &place, None, Vec::new());
             place.page(visit, StatusCode::OK, sent(&stage))
         }
         Err(AuthnError::Recovery(RecoveryError::NotAllowed)) => {
-            let why = StepError::Invalid(
-                "Your organisation does not allow this. Ask your administrator.".to_owned(),
-            );
-            first(visit, place, recovering, (StatusCode::FORBIDDEN, Some(login), Some(why))).await
+            let refused = (StatusCode::FORBIDDEN, Some(login), Some(not_allowed()));
+            first(visit, place, recovering, refused).await
         }
         Err(error) => match problem(error) {
             Ok((status, error)) => first(visit, place, recovering, (status, Some(login), Some(error))).await,

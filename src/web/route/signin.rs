@@ -18,9 +18,11 @@ use crate::{
     authorize::{checks::ValidRequest, flow::FlowError},
     id::UserId,
     limit::rate::retry_after,
-    model::session::Session,
+    message::Medium,
+    model::{recovery::RecoveryKind, session::Session},
     protocol::prompt::Prompt,
     secret::Secret,
+    user::recovery::begin as recovery,
     web::signin::{ACTION_CANCEL, Cancel, DemoUser, SignInError, SignInPage, SignInReason, sign_in},
 };
 
@@ -50,6 +52,8 @@ async fn page(
     };
     let chosen = waiting.flow.pending.progress.chosen.as_ref();
     let again = user_again(request, visit.session.as_ref(), chosen);
+    let is_open =
+        |kind| Medium::ALL.into_iter().any(|medium| recovery::is_open(visit.app, &policies, kind, medium));
     let view = SignInPage {
         client: Some(waiting.card()),
         form: visit.form("/signin", waiting.flow.id.as_str()),
@@ -61,12 +65,8 @@ async fn page(
             .or_else(|| again.and_then(login_of)),
         error,
         accounts_href: (!visit.accounts.accounts().is_empty()).then(|| waiting.at("/accounts")),
-        forgot_href: policies
-            .any_password(|rules| rules.allow_reset)
-            .then(|| waiting.at("/signin/forgot-password")),
-        unlock_href: policies
-            .any_password(|rules| rules.allow_unlock)
-            .then(|| waiting.at("/signin/unlock-account")),
+        forgot_href: is_open(RecoveryKind::Password).then(|| waiting.at("/signin/forgot-password")),
+        unlock_href: is_open(RecoveryKind::Unlock).then(|| waiting.at("/signin/unlock-account")),
         cancel: Cancel::ToClient,
         demo_users: visit
             .app

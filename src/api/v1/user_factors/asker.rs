@@ -9,9 +9,9 @@ use crate::{
     api::{
         error::okta::{Envelope, failed},
         v1::{
-            administrator::{Right, administrator},
+            administrator::{Administrator, Right, administrator},
             sessions::{current, may_change},
-            users::load,
+            users::{load, load_to_change, not_now},
         },
     },
     app::App,
@@ -74,13 +74,21 @@ pub(super) async fn asked(app: &App, request: &Request, name: &str, right: Right
         (None, _) => "administrator".to_owned(),
     };
     let caller = administrator.caller().clone();
-    let user = load(app, &administrator, name).await?;
-    if right == Right::UsersManage && user.status == UserStatus::Deprovisioned {
-        let gone = "The status of the user does not permit this";
-        return Err(Envelope::new(http::StatusCode::FORBIDDEN, "E0000038", gone).respond());
-    }
+    let user = if right == Right::UsersManage {
+        load_unless_gone(app, &administrator, name).await?
+    } else {
+        load(app, &administrator, name).await?
+    };
     let name = user.id.to_string();
     Ok(Asked { user, name, caller, asker: Asker::Administrator(actor) })
+}
+
+async fn load_unless_gone(app: &App, who: &Administrator, name: &str) -> Result<User, Response> {
+    let user = load_to_change(app, who, name).await?;
+    if user.status == UserStatus::Deprovisioned {
+        return Err(not_now());
+    }
+    Ok(user)
 }
 
 async fn owner(app: &App, request: &Request, right: Right) -> Result<Asked, Response> {

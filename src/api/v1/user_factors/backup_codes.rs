@@ -189,7 +189,7 @@ impl BackupCodes {
         let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         let issued_by = administrators(&asked)?;
-        let members = body.optional_members().map_err(|_| Envelope::malformed().respond())?;
+        let members = body.optional_document()?;
         let bypass = Bypass {
             count: number(&members, "count", 1)?,
             uses: number(&members, "reuseCount", 1)?,

@@ -260,7 +260,7 @@ impl UserFactors {
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         let how = How::of(request)?;
-        let members = body.members().map_err(|_| Envelope::malformed().respond())?;
+        let members = body.document()?;
         let enrolment = enrolment(&members, &how)?;
         may_enroll(app, &asked, enrolment.kind).await?;
         let enrolled = service::enroll(app, &asked.user, enrolment, asked.purpose(), &asked.caller).await;
@@ -306,7 +306,7 @@ impl UserFactors {
         let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
-        let members = body.members().map_err(|_| Envelope::malformed().respond())?;
+        let members = body.document()?;
         let factor = load(app, &asked, id).await?;
         let Some(pass_code) = secret(&members, "passCode")? else { return Err(missing("passCode")) };
         let answer = Answer::PassCode(pass_code);
@@ -328,7 +328,7 @@ impl UserFactors {
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         // The body repeats the enrolment; what is stored counts.
-        body.optional_members().map_err(|_| Envelope::malformed().respond())?;
+        body.optional_document()?;
         let factor = load(app, &asked, id).await?;
         if factor.status != FactorStatus::PendingActivation {
             return Err(refused(FactorError::WrongStatus));
@@ -347,7 +347,7 @@ impl UserFactors {
     ) -> Result<Response, Response> {
         let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
-        let members = body.optional_members().map_err(|_| Envelope::malformed().respond())?;
+        let members = body.optional_document()?;
         let factor = load(app, &asked, id).await?;
         let how = (asked.purpose(), &asked.caller);
         let Some(answer) = answer(&members)? else {

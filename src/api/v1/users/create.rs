@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Users,
-    refusal::{not_recovered, refusal, weak},
+    refusal::{not_mailed, not_recovered, refusal, weak},
 };
 use crate::{
     api::{
@@ -90,7 +90,7 @@ impl Users {
         }
         if draft.user.status == UserStatus::Provisioned {
             let unit = recovery::token::send(app, &draft.user, RecoveryKind::AccountActivation, &rules);
-            units.push(unit.map_err(failed)?);
+            units.push(unit.map_err(not_mailed)?);
         }
         let tx = app.db.begin_write().await.map_err(failed)?;
         let user = administration::create(app, &tx, draft, who.caller())

@@ -4,7 +4,11 @@ use http::StatusCode;
 use poem::{Request, Response};
 use serde_json::{Value, json};
 
-use super::{Users, edit, load, refusal::refusal, rules};
+use super::{
+    Users, edit, load_to_change,
+    refusal::{not_mailed, refusal},
+    rules,
+};
 use crate::{
     api::{
         error::{
@@ -17,7 +21,6 @@ use crate::{
         },
     },
     app::App,
-    factor::service,
     model::{
         policy::PasswordRules,
         recovery::RecoveryKind,
@@ -27,7 +30,7 @@ use crate::{
     user::{
         administration::AdministrationError,
         lifecycle::{self, Deletion},
-        recovery,
+        recovery, unlock,
     },
 };
 
@@ -46,7 +49,7 @@ impl Users {
     pub(super) async fn remove(&self, request: &Request, id: &str) -> Result<Response, Response> {
         let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
-        let user = load(app, &who, id).await?;
+        let user = load_to_change(app, &who, id).await?;
         let edit = edit(app, &user.id, &who).await?;
         let done = match lifecycle::deletion(edit.user.status) {
             Deletion::Deactivate => edit.deactivate().await,
@@ -61,10 +64,10 @@ impl Users {
         let who = administrator(app, request, Right::UsersManage).await?;
         let query = Query::of(request)?;
         let delivery = Delivery::of(query.flag("sendEmail")?.unwrap_or(turn == Turn::Activate));
-        let user = load(app, &who, id).await?;
+        let user = load_to_change(app, &who, id).await?;
         let rules = rules(app, &user).await?;
         let mut edit = edit(app, &user.id, &who).await?;
-        if turn == Turn::Unlock && !may_unlock(app, &edit.user).await? {
+        if turn == Turn::Unlock && !unlock::is_needed(app, &edit.user).await.map_err(failed)? {
             return Err(impossible(turn));
         }
         let refused = |error| match error {
@@ -93,14 +96,6 @@ impl Users {
     }
 }
 
-/// Whether there is something to unlock: the user, or a factor that was answered wrongly too often.
-async fn may_unlock(app: &App, user: &User) -> Result<bool, Response> {
-    if user.status_at(app.now()) == UserStatus::LockedOut {
-        return Ok(true);
-    }
-    service::is_suspended(app, &user.id).await.map_err(failed)
-}
-
 /// How a link gets to the user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::api::v1) enum Delivery {
@@ -126,7 +121,7 @@ fn invitation(
 ) -> Result<(Unit, Value), Response> {
     const KIND: RecoveryKind = RecoveryKind::AccountActivation;
     if delivery == Delivery::ByMail {
-        let unit = recovery::token::send(app, user, KIND, rules).map_err(failed)?;
+        let unit = recovery::token::send(app, user, KIND, rules).map_err(not_mailed)?;
         return Ok((unit, json!({})));
     }
     let issued = recovery::token::issue(app, user, KIND, rules);

@@ -38,7 +38,7 @@ use crate::{
     store,
     syslog::Caller,
     user::{
-        administration::{Edit, ProfileChange},
+        administration::{self, Edit, ProfileChange},
         directory,
         login::LoginKey,
         policies, recovery,
@@ -46,7 +46,7 @@ use crate::{
 };
 
 pub(super) use life_cycle::Delivery;
-pub(super) use refusal::{not_recovered, not_set, refusal};
+pub(super) use refusal::{not_mailed, not_now, not_recovered, not_set, refusal};
 
 /// The endpoints.
 pub struct Users(pub(in crate::api) Served);
@@ -259,12 +259,14 @@ pub(crate) async fn load(app: &App, who: &Administrator, id: &str) -> Result<Use
     by_name.map_err(failed)?.ok_or_else(unknown)
 }
 
-/// A machine is no administrator, and may not change one (security rule Y2).
+/// The user that a path names, for whoever is about to change something that is the user's.
 ///
 /// # Errors
-/// The answer.
-pub(crate) fn may_touch(who: &Administrator, user: &User) -> Result<(), Response> {
-    if user.admin && who.user().is_none() { Err(Envelope::forbidden().respond()) } else { Ok(()) }
+/// The answer that there is none, or that it is not the caller's to change (security rule Y2).
+pub(crate) async fn load_to_change(app: &App, who: &Administrator, id: &str) -> Result<User, Response> {
+    let user = load(app, who, id).await?;
+    administration::may_change(&user, who.caller()).map_err(|error| refusal(error, id))?;
+    Ok(user)
 }
 
 pub(super) async fn edit<'a>(

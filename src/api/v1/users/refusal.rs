@@ -6,7 +6,11 @@ use poem::Response;
 use super::KIND;
 use crate::{
     api::error::okta::{Envelope, failed},
-    user::{administration::AdministrationError, password::PasswordError, recovery::RecoveryError},
+    user::{
+        administration::AdministrationError,
+        password::PasswordError,
+        recovery::{RecoveryError, token::NotMailed},
+    },
 };
 
 /// Okta's answer to whatever was refused.
@@ -98,8 +102,19 @@ pub(in crate::api::v1) fn not_recovered(error: &RecoveryError) -> Response {
     }
 }
 
+/// The answer to a link that is not mailed.
+pub(in crate::api::v1) fn not_mailed(error: NotMailed) -> Response {
+    match error {
+        NotMailed::Unreachable => {
+            let cause = "sendEmail: The user has no mail address, or no mail can be sent";
+            Envelope::validation("sendEmail", [cause.to_owned()]).respond()
+        }
+        NotMailed::Fault(fault) => failed(fault),
+    }
+}
+
 /// E0000038: the status does not permit it.
-fn not_now() -> Response {
+pub(in crate::api::v1) fn not_now() -> Response {
     let text = "This operation is not allowed in the user's current status.";
     Envelope::new(StatusCode::FORBIDDEN, "E0000038", text).respond()
 }

@@ -3,9 +3,9 @@
 use http::StatusCode;
 use poem::{Request, Response};
 use poem_openapi::types::Any;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Users, edit, load, may_touch, no_session, refusal::refusal};
+use super::{Users, edit, load_to_change, no_session, refusal::refusal};
 use crate::{
     api::{
         error::{
@@ -31,12 +31,11 @@ impl Users {
         let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let tokens = Query::of(request)?.flag("oauthTokens")?.unwrap_or(false);
-        let user = load(app, &who, id).await?;
+        let user = load_to_change(app, &who, id).await?;
         if tokens {
             let edit = edit(app, &user.id, &who).await?;
             edit.revoke_sessions().await.map_err(|error| refusal(error, id))?;
         } else {
-            may_touch(&who, &user)?;
             end_all_sessions(app, &user.id, who.caller()).await?;
         }
         Ok(StatusCode::NO_CONTENT.into())
@@ -51,7 +50,7 @@ impl Users {
         let app = self.0.app()?;
         let (session, user) = sessions::current(app, request).await.map_err(|_| no_session())?;
         sessions::may_change(app, request).await?;
-        let document = if body.is_empty() { Map::new() } else { body.document()? };
+        let document = body.optional_document()?;
         let keep = match document.get("keepCurrent") {
             None | Some(Value::Bool(true)) => true,
             Some(Value::Bool(false)) => false,

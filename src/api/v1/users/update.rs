@@ -2,12 +2,9 @@
 
 use http::{StatusCode, header};
 use poem::{Request, Response};
-use serde_json::Map;
 
 use super::{
-    Users,
-    create::not_hashed,
-    edit, load,
+    Users, create::not_hashed, edit, load_to_change,
     refusal::{not_recovered, refusal, weak},
     rules,
 };
@@ -22,6 +19,7 @@ use crate::{
         },
     },
     model::user::{User, UserStatus},
+    store::unit::Unit,
     user::{
         administration::ProfileChange,
         password::{self, RevokeSessions, SetBy},
@@ -39,15 +37,11 @@ impl Users {
         let app = self.0.app()?;
         let who = administrator(app, request, Right::UsersManage).await?;
         let document = UserDocument::read(body.document()?)?;
-        let user = load(app, &who, id).await?;
-        let attributes = match (document.profile, how) {
-            (Some(attributes), _) => attributes,
-            (None, ProfileChange::Partial) => Map::new(),
-            (None, ProfileChange::Replace) => {
-                let cause = "profile: The field cannot be left blank".to_owned();
-                return Err(Envelope::validation("profile", [cause]).respond());
-            }
-        };
+        let user = load_to_change(app, &who, id).await?;
+        if document.profile.is_none() && how == ProfileChange::Replace {
+            let cause = "profile: The field cannot be left blank".to_owned();
+            return Err(Envelope::validation("profile", [cause]).respond());
+        }
         let mut units = Vec::new();
         match document.password {
             Some(NewPassword::Value(new)) => {
@@ -75,7 +69,10 @@ impl Users {
         for unit in units {
             edit.run(unit).await.map_err(|error| refusal(error, id))?;
         }
-        let changed = edit.update_profile(&attributes, how).await;
+        let changed = match &document.profile {
+            Some(attributes) => edit.update_profile(attributes, how).await,
+            None => edit.finish(Unit::new()).await,
+        };
         let user = changed.map_err(|error| refusal(error, id))?;
         self.told(request, &user).await
     }
