@@ -34,7 +34,6 @@ pub mod policy;
 pub mod policy_mapping;
 pub mod policy_rule;
 pub mod pushed_request;
-pub mod recovery_budget;
 pub mod recovery_code;
 pub mod recovery_question;
 pub mod recovery_token;

@@ -41,20 +41,46 @@ pub struct Sending<'a> {
 /// # Errors
 /// It cannot be sent now, or not to that country.
 pub async fn charge(app: &App, sending: Sending<'_>) -> Result<(), FactorError> {
-    let now = app.now();
     let charges = charges(app, sending)?;
+    charge_all(app, &charges, (sending.kind, sending.caller)).await
+}
+
+/// Charges what looks like a message and goes to nobody: a login that nobody has is asked for as often as any other (security
+/// rule M3).
+///
+/// # Errors
+/// It could not be sent now.
+pub async fn charge_nobody(
+    app: &App,
+    (kind, login): (FactorKind, &str),
+    (purpose, caller): (Purpose<'_>, &Caller),
+) -> Result<(), FactorError> {
+    let key = hidden(app, "nobody", login);
+    let charges: Vec<Charge> = [Charge { key, budget: attempt::per_destination(kind) }]
+        .into_iter()
+        .chain(address_charge(app, purpose, caller))
+        .collect();
+    charge_all(app, &charges, (kind, caller)).await
+}
+
+async fn charge_all(
+    app: &App,
+    charges: &[Charge],
+    (kind, caller): (FactorKind, &Caller),
+) -> Result<(), FactorError> {
+    let now = app.now();
     let unit = charges
         .iter()
         .fold(Unit::new(), |unit, charge| unit.claim(factor_budget::claim(&charge.key, &charge.budget, now)));
     let Outcome::Lost(index) = app.db.writer().commit(unit).await? else { return Ok(()) };
     let event = Event::failure(EventType::RateLimited, "factor_messages");
-    record_repeated(app, "factor_messages", event, sending.caller).await?;
+    record_repeated(app, "factor_messages", event, caller).await?;
     if index == 0
         && let Some(charge) = charges.first()
     {
         let used = factor_budget::find(&app.db, &charge.key, now).await?;
         if used.is_some_and(|used| used.last_used_at + charge.budget.gap > now) {
-            return Err(FactorError::SentRecently(sending.kind));
+            return Err(FactorError::SentRecently(kind));
         }
     }
     Err(FactorError::TooManyMessages)
@@ -69,9 +95,7 @@ pub fn refund(app: &App, unit: Unit, sending: Sending<'_>) -> Unit {
 fn charges(app: &App, sending: Sending<'_>) -> Result<Vec<Charge>, FactorError> {
     let budget = attempt::per_destination(sending.kind);
     let mut charges = vec![Charge { key: destination_key(app, sending.to), budget }];
-    if let Some(key) = address_key(app, sending.purpose, sending.caller) {
-        charges.push(Charge { key, budget: attempt::PER_ADDRESS });
-    }
+    charges.extend(address_charge(app, sending.purpose, sending.caller));
     if let Destination::Sms(number) | Destination::Call { number, .. } = sending.to {
         let country = phone::country(number);
         let settings = &app.settings.phone;
@@ -91,6 +115,10 @@ fn destination_key(app: &App, to: &Destination) -> String {
         Destination::Sms(number) => hidden(app, "sms", number),
         Destination::Call { number, .. } => hidden(app, "call", number),
     }
+}
+
+fn address_charge(app: &App, purpose: Purpose<'_>, caller: &Caller) -> Option<Charge> {
+    address_key(app, purpose, caller).map(|key| Charge { key, budget: attempt::PER_ADDRESS })
 }
 
 /// Administrators ask for many users from one address.

@@ -29,7 +29,6 @@ pub mod pairwise_subject;
 pub mod password_history;
 pub mod policy;
 pub mod pushed_request;
-pub mod recovery_budget;
 pub mod recovery_code;
 pub mod recovery_question;
 pub mod recovery_token;

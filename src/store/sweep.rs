@@ -49,15 +49,13 @@ pub enum Expired {
     RecoveryTokens,
     /// Codes of recovery by phone; kept for an hour, so that another can be sent in their place.
     RecoveryCodes,
-    /// Budgets of recovery whose window is over.
-    RecoveryBudgets,
     /// System log events past their retention.
     LogEvents,
 }
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::Flows,
         Self::AuthnTransactions,
         Self::RememberedDevices,
@@ -76,7 +74,6 @@ impl Expired {
         Self::UsedJtis,
         Self::RecoveryTokens,
         Self::RecoveryCodes,
-        Self::RecoveryBudgets,
         Self::LogEvents,
         Self::Grants,
     ];
@@ -159,10 +156,6 @@ impl Expired {
             Self::RecoveryCodes => {
                 r#"DELETE FROM "recovery_code" WHERE "transaction_id" IN
                    (SELECT "transaction_id" FROM "recovery_code" WHERE "expires_at" <= $1 - 3600000 LIMIT $2)"#
-            }
-            Self::RecoveryBudgets => {
-                r#"DELETE FROM "recovery_budget" WHERE "subject" IN
-                   (SELECT "subject" FROM "recovery_budget" WHERE "expires_at" <= $1 LIMIT $2)"#
             }
             Self::LogEvents => {
                 r#"DELETE FROM "log_event" WHERE "id" IN

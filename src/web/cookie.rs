@@ -2,9 +2,13 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use time::Duration;
 
 use super::csrf::authenticate;
 use crate::secret::{Secret, constant_time_eq};
+
+/// How long a browser is remembered as one that a user signed in with; browsers keep no cookie longer than 400 days.
+pub const BROWSER_LIFETIME: Duration = Duration::days(365);
 
 /// A cookie of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +72,7 @@ pub enum Lifetime {
     /// Until the browser is closed.
     BrowserSession,
     /// For this long.
-    MaxAge(time::Duration),
+    MaxAge(Duration),
 }
 
 /// How this server writes and reads its cookies.
@@ -253,7 +257,7 @@ mod tests {
         let lax = Cookies::with_same_site(HTTPS, SameSite::Lax).set(
             Cookie::Browser,
             "abc",
-            Lifetime::MaxAge(time::Duration::days(1)),
+            Lifetime::MaxAge(Duration::days(1)),
         );
         assert_eq!(lax, "__Host-dt=abc; Max-Age=86400; Path=/; HttpOnly; Secure; SameSite=Lax");
     }

@@ -264,7 +264,10 @@ async fn a_user_who_is_reactivated_sets_a_password_and_gets_in(app: TestApp) {
     turn("deactivate").await;
     let token = turn("activate?sendEmail=false").await["activationToken"].clone();
     let begun = app.step("", json!({ "token": token })).await;
-    assert_eq!((&begun["status"], &begun["recoveryType"]), (&json!("PASSWORD_RESET"), &json!("ACCOUNT_ACTIVATION")));
+    assert_eq!(
+        (&begun["status"], &begun["recoveryType"]),
+        (&json!("PASSWORD_RESET"), &json!("ACCOUNT_ACTIVATION"))
+    );
     app.clock.advance(1);
     let body = json!({ "stateToken": begun["stateToken"], "newPassword": NEW });
     let done = app.step(&path_of(&begun["_links"]["next"]), body).await;
@@ -275,8 +278,10 @@ async fn a_user_who_is_reactivated_sets_a_password_and_gets_in(app: TestApp) {
 
 /// `audience`: what the policy of an application wants is asked of whoever proved something, however that began.
 async fn the_policy_of_the_audience_holds_for_every_beginning(app: TestApp) {
-    app.seed("authentication_policies:\n  - {name: Web, clients: [web], rules: [{name: All, factor_mode: 2FA}]}\n")
-        .await;
+    app.seed(
+        "authentication_policies:\n  - {name: Web, clients: [web], rules: [{name: All, factor_mode: 2FA}]}\n",
+    )
+    .await;
     let begin = |audience: &str| json!({ "username": ALICE, "password": PASSWORD, "audience": audience });
     assert_eq!(app.step("", begin(OTHER)).await["status"], "SUCCESS");
     assert_eq!(app.step("", begin(WEB)).await["status"], "MFA_ENROLL");

@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Test> {
         storage: sec_n01_of_200_parallel_passwords_few_are_looked_at;
         sqlite:
             sec_n04_a_lock_ends_the_sign_in_that_is_under_way,
+            a_user_who_is_locked_is_told_once,
             sec_s02_an_inline_enrolment_earns_its_level_by_use,
             sec_s03_a_reset_gives_a_password_and_no_session,
             sec_t03_half_a_sign_in_opens_nothing,
@@ -54,6 +55,16 @@ async fn sec_n04_a_lock_ends_the_sign_in_that_is_under_way(app: TestApp) {
     let body = json!({ "stateToken": asked["stateToken"], "passCode": app.totp(&seed) });
     let suspended = app.authn(&verify, &body).await;
     assert_eq!((suspended.status, suspended.json()["errorCode"].clone()), (401, json!("E0000011")));
+}
+
+/// Okta: the user hears of a lock, at the first of its refusals.
+async fn a_user_who_is_locked_is_told_once(app: TestApp) {
+    let guess = json!({ "username": ALICE, "password": "wrong" });
+    futures_util::future::join_all((0..9).map(|_| app.authn("", &guess))).await;
+    assert!(app.mailbox().all(ALICE).await.is_empty());
+    futures_util::future::join_all((0..9).map(|_| app.authn("", &guess))).await;
+    assert_eq!(app.mailbox().all(ALICE).await.len(), 1);
+    assert!(app.logged("user.account.lock", Some("too_many_failures")).await);
 }
 
 /// S2: what was enrolled during a sign-in counts because it was used, and nothing that only knows adds a class.

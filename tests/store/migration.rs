@@ -133,7 +133,6 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         policy_mapping,
         policy_rule,
         pushed_request,
-        recovery_budget,
         recovery_code,
         recovery_question,
         recovery_token,

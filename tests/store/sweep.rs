@@ -354,11 +354,6 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 let rows = numbered(at - 3_600_000).map(row).collect();
                 insert::<entity::recovery_code::Entity>(&database, rows).await;
             }
-            Expired::RecoveryBudgets => {
-                let row =
-                    |(subject, expires_at)| entity::recovery_budget::Model { subject, used: 1, expires_at };
-                insert::<entity::recovery_budget::Entity>(&database, numbered(at).map(row).collect()).await;
-            }
             Expired::LogEvents => {
                 let row = |(id, published_at)| entity::log_event::Model {
                     id,
@@ -417,7 +412,6 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
         (Expired::UsedJtis, count::<entity::used_jti::Entity>(database).await),
         (Expired::RecoveryTokens, count::<entity::recovery_token::Entity>(database).await),
         (Expired::RecoveryCodes, count::<entity::recovery_code::Entity>(database).await),
-        (Expired::RecoveryBudgets, count::<entity::recovery_budget::Entity>(database).await),
         (Expired::LogEvents, count::<entity::log_event::Entity>(database).await),
     ]
 }
@@ -443,7 +437,6 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
         Expired::UsedJtis => ("used_jti", "key"),
         Expired::RecoveryTokens => ("recovery_token", "token_hash"),
         Expired::RecoveryCodes => ("recovery_code", "transaction_id"),
-        Expired::RecoveryBudgets => ("recovery_budget", "subject"),
         Expired::LogEvents => ("log_event", "id"),
     };
     let sql = format!(r#"SELECT 1 FROM "{table}" WHERE "{key}" = '{id}'"#);

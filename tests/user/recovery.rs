@@ -53,6 +53,8 @@ pub(crate) fn trials() -> Vec<Test> {
         a_code_expires_and_is_sent_again_after_a_pause,
         wrong_codes_count_over_all_transactions,
         a_phone_gets_five_messages_an_hour,
+        sec_o06_codes_of_recovery_share_the_rules_of_codes_that_are_sent,
+        sec_o06_no_code_of_recovery_is_sent_to_a_country_that_is_not_listed,
         an_answer_to_the_question_is_forgiving_and_locked_after_five_wrong_ones,
         a_question_and_its_answer_have_limits,
         a_locked_user_unlocks_but_for_the_last_lock;
@@ -69,11 +71,11 @@ fn transaction(app: &TestApp) -> TransactionId {
 
 /// Sends a code to a user's phone and reads it.
 async fn sent(app: &TestApp, transaction: &TransactionId, user: &User) -> String {
-    // Messages are read in the order of their times.
-    app.clock.advance(1);
+    // Messages are read in the order of their times, and a phone gets one in half a minute.
+    app.clock.advance(31);
     let recipient = Recipient { subject: user.id.to_string(), user: Some((user.clone(), phone())) };
     let about = (RecoveryKind::Password, PhoneChannel::Sms);
-    let unit = code::send(&app.app, transaction, recipient, about).await.unwrap();
+    let unit = code::send(&app.app, transaction, recipient, about, &caller()).await.unwrap();
     assert!(commit(&app.app, unit).await);
     last_code(app).await
 }
@@ -195,7 +197,7 @@ async fn a_recovery_for_nobody_leaves_the_same_answer_and_no_message(app: TestAp
         let begun = begin(&app.app, login, about, &caller()).await.unwrap();
         assert!(begun.user.is_none());
         assert!(commit(&app.app, begun.unit).await);
-        let resent = code::resend(&app.app, &transaction).await;
+        let resent = code::resend(&app.app, &transaction, &caller()).await;
         assert!(matches!(resent, Err(RecoveryError::SentRecently(PhoneChannel::Sms))), "{resent:?}");
         for _ in 0..6 {
             let refused = code::verify(&app.app, &transaction, &secret("000000"), &caller()).await;
@@ -322,12 +324,12 @@ async fn a_code_by_phone_counts_once_and_for_its_transaction(app: TestApp) {
     assert!(commit(&app.app, verified.unit).await);
     let again = code::verify(&app.app, &mine, &secret(&code), &caller()).await;
     assert!(matches!(again, Err(RecoveryError::WrongCode)), "{again:?}");
-    let resent = code::resend(&app.app, &mine).await;
+    let resent = code::resend(&app.app, &mine, &caller()).await;
     assert!(matches!(resent, Err(RecoveryError::Unknown)), "{resent:?}");
     assert!(app.logged("user.account.use_token", None).await);
     // What looks like a code to a reader is none.
     for odd in
-        [format!(" {elsewhere}"), format!("{} {}", &elsewhere[..3], &elsewhere[3..]), format!("0{elsewhere}")]
+        [format!("-{elsewhere}"), format!("{} {}", &elsewhere[..3], &elsewhere[3..]), format!("0{elsewhere}")]
     {
         let refused = code::verify(&app.app, &other, &secret(&odd), &caller()).await;
         assert!(matches!(refused, Err(RecoveryError::WrongCode)), "{odd}");
@@ -370,12 +372,12 @@ async fn a_code_expires_and_is_sent_again_after_a_pause(app: TestApp) {
     let transaction = transaction(&app);
     let code = sent(&app, &transaction, &alice).await;
     app.clock.advance(15);
-    let early = code::resend(&app.app, &transaction).await;
+    let early = code::resend(&app.app, &transaction, &caller()).await;
     assert!(matches!(early, Err(RecoveryError::SentRecently(PhoneChannel::Sms))));
     app.clock.advance(586);
     let refused = code::verify(&app.app, &transaction, &secret(&code), &caller()).await;
     assert!(matches!(refused, Err(RecoveryError::WrongCode)), "it has expired");
-    let unit = code::resend(&app.app, &transaction).await.unwrap();
+    let unit = code::resend(&app.app, &transaction, &caller()).await.unwrap();
     assert!(commit(&app.app, unit.clone()).await);
     assert!(!commit(&app.app, unit).await, "another was sent at the same moment");
     // The one before never counts again.
@@ -409,15 +411,51 @@ async fn wrong_codes_count_over_all_transactions(app: TestApp) {
 async fn a_phone_gets_five_messages_an_hour(app: TestApp) {
     let alice = user(&app, ALICE).await;
     for _ in 0..7 {
+        app.clock.advance(31);
         let recipient = Recipient { subject: alice.id.to_string(), user: Some((alice.clone(), phone())) };
         let about = (RecoveryKind::Password, PhoneChannel::Sms);
-        let unit = code::send(&app.app, &transaction(&app), recipient, about).await.unwrap();
+        let unit = code::send(&app.app, &transaction(&app), recipient, about, &caller()).await.unwrap();
         assert!(commit(&app.app, unit).await);
     }
     assert_eq!(messages(&app).await.len(), 5);
     app.clock.advance(3601);
     sent(&app, &transaction(&app), &alice).await;
     assert_eq!(messages(&app).await.len(), 6);
+}
+
+/// O5, O6: one pause for one phone whatever a message is for, one way to read a code, and wrong ones are logged.
+async fn sec_o06_codes_of_recovery_share_the_rules_of_codes_that_are_sent(app: TestApp) {
+    let alice = user(&app, ALICE).await;
+    let begun = transaction(&app);
+    let code = sent(&app, &begun, &alice).await;
+    let other = transaction(&app);
+    let recipient = Recipient { subject: alice.id.to_string(), user: Some((alice.clone(), phone())) };
+    let about = (RecoveryKind::Password, PhoneChannel::Sms);
+    let unit = code::send(&app.app, &other, recipient, about, &caller()).await.unwrap();
+    assert!(commit(&app.app, unit).await);
+    assert_eq!(messages(&app).await.len(), 1, "the phone rang a moment ago");
+    let refused = code::verify(&app.app, &begun, &secret(&wrong(&code)), &caller()).await;
+    assert!(matches!(refused, Err(RecoveryError::WrongCode)));
+    assert!(app.logged("user.account.use_token", Some("invalid_code")).await);
+    for typed in [format!("{} {}", &code[..3], &code[3..]), format!("{code}0")] {
+        let refused = code::verify(&app.app, &begun, &secret(&typed), &caller()).await;
+        assert!(matches!(refused, Err(RecoveryError::WrongCode)), "{typed}");
+    }
+    assert!(code::verify(&app.app, &begun, &secret(&format!(" {code}\n")), &caller()).await.is_ok());
+}
+
+/// Toll fraud: what holds for factors holds for recovery; whoever asks is told what everybody is.
+async fn sec_o06_no_code_of_recovery_is_sent_to_a_country_that_is_not_listed(app: TestApp) {
+    let settings: fn(&mut stepgate::app::Settings) =
+        |settings| settings.phone.countries = vec!["49".to_owned()];
+    let app = app.restart(Change { settings: Some(settings), ..Change::default() }).await;
+    let alice = user(&app, ALICE).await;
+    let transaction = transaction(&app);
+    let recipient = Recipient { subject: alice.id.to_string(), user: Some((alice, phone())) };
+    let about = (RecoveryKind::Password, PhoneChannel::Sms);
+    let unit = code::send(&app.app, &transaction, recipient, about, &caller()).await.unwrap();
+    assert!(commit(&app.app, unit).await);
+    assert!(messages(&app).await.is_empty());
 }
 
 /// The budget of a user is one row: two nodes do not have one each.

@@ -21,7 +21,7 @@ use crate::{
         service::factors::{self, Given},
         transaction::Remember,
     },
-    factor::{UpdatePhone, question::QUESTIONS},
+    factor::question::QUESTIONS,
     id::FactorId,
     model::factor::FactorKind,
     secret::Secret,
@@ -176,9 +176,6 @@ impl Factors {
             Some(Value::Object(profile)) => profile.clone(),
             Some(_) => return Err(invalid("profile", "must be an object")),
         };
-        let update = if asked.flag("updatePhone") { UpdatePhone::Replace } else { UpdatePhone::Keep };
-        let visitor = asked.visitor();
-        let step = factors::enroll(asked.app, &visitor, token, (kind, profile), update);
-        asked.answer(step.await)
+        asked.answer(factors::enroll(asked.app, &asked.visitor(), token, (kind, profile)).await)
     }
 }

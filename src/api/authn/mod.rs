@@ -22,6 +22,7 @@ use crate::{
     api::{
         Served,
         error::{
+            factor,
             oauth::json_response,
             okta::{Envelope, failed, rate_limit_headers},
         },
@@ -43,7 +44,7 @@ use crate::{
     syslog::Caller,
     user::{password::PasswordError, recovery::RecoveryError},
     web::{
-        cookie::{Cookie, Lifetime},
+        cookie::{BROWSER_LIFETIME, Cookie, Lifetime},
         route::cookies,
     },
 };
@@ -54,9 +55,6 @@ const MAX_DEVICE_TOKEN: usize = 32;
 const MAX_RELAY_STATE: usize = 2048;
 /// The longest text of any other member.
 const MAX_TEXT: usize = 4096;
-/// How long a browser is known by its cookie.
-const DEVICE_LIFETIME: time::Duration = time::Duration::days(400);
-
 /// All groups of endpoints.
 pub type Endpoints = (
     primary::Primary,
@@ -154,7 +152,7 @@ impl<'a> Asked<'a> {
             return Ok(None);
         }
         let fresh = opaque_token(self.app.random.as_ref());
-        let cookie = cookies.set(Cookie::Browser, fresh.expose(), Lifetime::MaxAge(DEVICE_LIFETIME));
+        let cookie = cookies.set(Cookie::Browser, fresh.expose(), Lifetime::MaxAge(BROWSER_LIFETIME));
         self.set_cookie = HeaderValue::from_str(&cookie).ok();
         Ok(Some(fresh.expose().clone()))
     }
@@ -279,45 +277,25 @@ fn wrong(cause: &str) -> Envelope {
     envelope(403, "E0000068", "Invalid Passcode/Answer").because(cause)
 }
 
-fn sent_recently(kind: FactorKind) -> Envelope {
-    match kind {
-        FactorKind::Sms => envelope(
-            429,
-            "E0000109",
-            "A text message was sent recently. Wait 30 seconds before trying again.",
-        ),
-        FactorKind::Call => {
-            envelope(429, "E0000133", "A call was made recently. Wait 30 seconds before trying again.")
-        }
-        FactorKind::Email
-        | FactorKind::Question
-        | FactorKind::TotpOkta
-        | FactorKind::TotpGoogle
-        | FactorKind::HotpCustom => {
-            envelope(429, "E0000118", "A mail was sent recently. Wait 5 seconds before trying again.")
-        }
-    }
-}
-
+/// Refusals of factors as the Factors API tells them, but for what only a transaction has.
 fn factor_refused(error: &FactorError) -> Response {
-    let envelope = match error {
-        FactorError::Wrong => wrong("The passcode or answer does not match. Try again."),
-        FactorError::Replayed => wrong("The passcode was used before. Wait for the next one."),
-        FactorError::OutsideWindow => {
-            envelope(403, "E0000083", "The passcode is valid but outside of its time.")
-        }
-        FactorError::Locked => locked(),
-        FactorError::TooManyAttempts | FactorError::TooManyMessages => Envelope::rate_limit(),
-        FactorError::SentRecently(kind) => sent_recently(*kind),
-        FactorError::Invalid { member, problem } => return invalid(member, problem),
-        FactorError::PhoneNumber => envelope(400, "E0000098", "Invalid phone number."),
-        FactorError::PhoneExtension => envelope(400, "E0000121", "Invalid phone extension."),
-        FactorError::Country => envelope(403, "E0000099", "No messages are sent to this country."),
-        FactorError::NotAllowed => Envelope::forbidden(),
-        FactorError::Unknown | FactorError::WrongStatus => not_allowed(),
-        FactorError::Fault(fault) => return failed(fault),
-    };
-    envelope.respond()
+    match error {
+        // Okta tells a used code like a wrong one here.
+        FactorError::Replayed => wrong("The passcode was used before. Wait for the next one.").respond(),
+        FactorError::Invalid { member, problem } => invalid(member, problem),
+        FactorError::Unknown | FactorError::WrongStatus => not_allowed().respond(),
+        FactorError::Fault(fault) => failed(fault),
+        FactorError::Wrong
+        | FactorError::OutsideWindow
+        | FactorError::Locked
+        | FactorError::TooManyAttempts
+        | FactorError::TooManyMessages
+        | FactorError::SentRecently(_)
+        | FactorError::PhoneNumber
+        | FactorError::PhoneExtension
+        | FactorError::Country
+        | FactorError::NotAllowed => factor::envelope(error).respond(),
+    }
 }
 
 fn password_refused(error: &PasswordError) -> Response {
@@ -364,8 +342,12 @@ fn recovery_refused(error: &RecoveryError, kind: RecoveryKind) -> Response {
             envelope(403, "E0000087", "The recovery question answer did not match our records.")
         }
         RecoveryError::Locked => locked(),
-        RecoveryError::SentRecently(PhoneChannel::Sms) => sent_recently(FactorKind::Sms),
-        RecoveryError::SentRecently(PhoneChannel::Call) => sent_recently(FactorKind::Call),
+        RecoveryError::SentRecently(PhoneChannel::Sms) => {
+            factor::envelope(&FactorError::SentRecently(FactorKind::Sms))
+        }
+        RecoveryError::SentRecently(PhoneChannel::Call) => {
+            factor::envelope(&FactorError::SentRecently(FactorKind::Call))
+        }
         RecoveryError::TooManyMessages | RecoveryError::Busy => Envelope::rate_limit(),
         RecoveryError::Invalid { member, problem } => return invalid(member, problem),
         RecoveryError::Status(_) => {

@@ -156,7 +156,6 @@ pub async fn enroll(
     visitor: &Visitor<'_>,
     state_token: &str,
     (kind, profile): (FactorKind, serde_json::Map<String, serde_json::Value>),
-    update_phone: UpdatePhone,
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::Enroll(kind))?;
@@ -165,7 +164,7 @@ pub async fn enroll(
         profile,
         factor_profile_id: None,
         activate: Activate::ByUser,
-        update_phone,
+        update_phone: UpdatePhone::Keep,
         token_lifetime: None,
     };
     let purpose = Purpose::Transaction(&step.transaction.id);

@@ -10,8 +10,11 @@ pub mod navigation;
 pub mod primary;
 pub mod recovery;
 
+mod standing;
+
 use time::OffsetDateTime;
 
+use self::standing::{Standing, may_sign_in, standing};
 use super::{
     action::{Action, allowed},
     event::Event as Fact,
@@ -33,7 +36,7 @@ use crate::{
         assurance::{Assurance, AuthenticationRequirement},
         policy::Access,
         session::{Session, VerifiedFactor},
-        user::{User, UserStatus},
+        user::User,
     },
     secret::{Secret, TokenHash, opaque_token},
     session::sso::{self, FactorPromptMet, Opened, Opening},
@@ -319,51 +322,6 @@ async fn ended(app: &App, transaction: &Transaction, why: AuthnError) -> Result<
     let unit = Unit::new().change(store::authn_transaction::remove(&transaction.id));
     app.db.writer().commit(unit).await?;
     Ok(why)
-}
-
-/// Whether the user of a transaction may go on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Good,
-    Locked,
-    Cut,
-}
-
-fn standing(app: &App, transaction: &Transaction, user: Option<&User>) -> Standing {
-    let Some(user) = user else { return Standing::Cut };
-    let (position, context) = (&transaction.position, &transaction.context);
-    let changed = user.password_changed_at.is_some_and(|at| at > context.counts_from);
-    if changed || user.not_before >= context.counts_from {
-        return Standing::Cut;
-    }
-    match position.purpose {
-        Purpose::SignIn => {
-            let activates = matches!(position.state, State::PasswordReset { .. });
-            let locked = user.lock.locked_until.is_some_and(|until| until > app.now());
-            if !(may_sign_in(user) || activates && user.status == UserStatus::Provisioned) {
-                Standing::Cut
-            } else if locked && context.browser == Browser::Unknown {
-                Standing::Locked
-            } else {
-                Standing::Good
-            }
-        }
-        Purpose::Recovery(_) => match user.status {
-            UserStatus::Active
-            | UserStatus::PasswordExpired
-            | UserStatus::Recovery
-            | UserStatus::LockedOut => Standing::Good,
-            UserStatus::Staged
-            | UserStatus::Provisioned
-            | UserStatus::Suspended
-            | UserStatus::Deprovisioned => Standing::Cut,
-        },
-    }
-}
-
-/// Whether a password of the user is looked at. Whoever must change it signs in to do so.
-fn may_sign_in(user: &User) -> bool {
-    matches!(user.status, UserStatus::Active | UserStatus::PasswordExpired)
 }
 
 /// Takes the step from what was established: saves the transaction, or ends it.

@@ -22,6 +22,7 @@ use crate::{
         lockout::{self, FAILURES_BEFORE_RESET},
         rate::{Bucket, address},
     },
+    message::Content,
     model::{
         policy::Access,
         session::{Session, VerifiedFactor},
@@ -36,6 +37,7 @@ use crate::{
     syslog::{Caller, Event, EventType, Reason, record_throttled},
     user::{
         attempt::{self, Budget},
+        contact,
         login::LoginKey,
         policies,
         recovery::{RecoveryError, token},
@@ -452,6 +454,7 @@ async fn refuse(
     {
         let event = Event::failure(EventType::AccountLock, "too_many_failures").user(&user.id);
         unit = unit.row(event.row(caller, app.random.as_ref(), now));
+        unit = contact::mail(app, unit, user, &Content::AccountLocked)?;
     }
     app.db.writer().commit(unit).await?;
     Ok(())

@@ -141,7 +141,7 @@ pub async fn resend(
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::ResendRecovery(channel))?;
-    let unit = code::resend(app, &step.transaction.id).await?;
+    let unit = code::resend(app, &step.transaction.id, visitor.caller).await?;
     if let Outcome::Lost(_) = app.db.writer().commit(unit).await? {
         return Err(RecoveryError::SentRecently(channel).into());
     }

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     fault::Fault,
     id::{FactorId, FactorProfileId, UserId},
-    message::{self, Content, Destination},
+    message::Content,
     model::{
         factor::{Factor, FactorKind},
         factor_profile::TokenSettings,
@@ -27,6 +27,7 @@ use crate::{
     secret::Secret,
     store::{self, factor::Stored, unit::Unit},
     syslog::{Caller, Event, EventType},
+    user::contact,
 };
 
 pub use challenge::{challenge, challenge_for, is_offered};
@@ -92,17 +93,7 @@ fn open(app: &App, stored: &Stored) -> Result<Secret<Vec<u8>>, Fault> {
 fn announced(app: &App, unit: Unit, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
     let row = event(EventType::MfaFactorActivate, factor).row(caller, app.random.as_ref(), app.now());
     let content = Content::FactorEnrolled { factor_type: factor.kind.factor_type().to_owned() };
-    told(app, unit.row(row), user, content)
-}
-
-/// Tells the user at the primary address, if there is one.
-fn told(app: &App, unit: Unit, user: &User, content: Content) -> Result<Unit, Fault> {
-    match user.profile.text("email") {
-        Some(address) => {
-            Ok(unit.row(message::row(app, user, Destination::Email(address.to_owned()), content)?))
-        }
-        None => Ok(unit),
-    }
+    contact::mail(app, unit.row(row), user, &content)
 }
 
 fn event(kind: EventType, factor: &Factor) -> Event {

@@ -1,6 +1,6 @@
 //! The end of factors, and of their suspension.
 
-use super::{event, list, told};
+use super::{event, list};
 use crate::{
     app::App,
     fault::Fault,
@@ -13,6 +13,7 @@ use crate::{
     session::farewell,
     store::{self, factor_challenge, unit::Unit},
     syslog::{Caller, Event, EventType},
+    user::contact,
 };
 
 /// Removes a factor: a unit that an administrator, or the user after a step-up, commits. Its own claim is its first; lost:
@@ -47,7 +48,7 @@ fn gone(app: &App, unit: Unit, user: &User, factor: &Factor, caller: &Caller) ->
         return Ok(unit);
     }
     let content = Content::FactorReset { factor_type: Some(factor.kind.factor_type().to_owned()) };
-    told(app, unit, user, content)
+    contact::mail(app, unit, user, &content)
 }
 
 /// Removes a factor by the hand of an administrator: what the user proved with it, and everything that was issued for that,
@@ -77,7 +78,7 @@ pub async fn reset_all(app: &App, user: &User, caller: &Caller) -> Result<Unit, 
         .change(store::factor::remove_all(&user.id))
         .change(store::backup_code::remove_all(&user.id))
         .row(event.row(caller, app.random.as_ref(), app.now()));
-    told(app, unit, user, Content::FactorReset { factor_type: None })
+    contact::mail(app, unit, user, &Content::FactorReset { factor_type: None })
 }
 
 /// Adds that all sessions and grants of a user end.

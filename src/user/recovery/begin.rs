@@ -1,6 +1,8 @@
 //! Beginning a recovery. To strangers it looks and lasts the same whoever they ask for; to trusted applications it does
 //! not (Okta's public and trusted applications).
 
+use time::Duration;
+
 use super::{
     RecoveryError, allows,
     code::{self, Recipient},
@@ -20,6 +22,7 @@ use crate::{
     secret::TokenHash,
     store::{
         self,
+        factor_budget::Budget,
         unit::{Outcome, Unit},
     },
     syslog::{Caller, Event, EventType, Reason, record_throttled},
@@ -27,7 +30,7 @@ use crate::{
 };
 
 /// Recoveries of one user within an hour by mail; what is beyond is answered like any other.
-pub const MAILS_PER_HOUR: u32 = 5;
+pub const MAILS_PER_HOUR: Budget = Budget { limit: 5, window: Duration::HOUR, gap: Duration::ZERO };
 
 /// How the user is reached.
 #[derive(Clone, Copy, Debug)]
@@ -70,13 +73,13 @@ pub async fn begin(
     match channel {
         Channel::Email => mail(app, asked, &subject, (kind, &rules, refusal), caller).await,
         Channel::Phone(channel, transaction) => {
-            let phone = code::phone(app, &asked, channel).await?;
+            let phone = code::phone(app, &asked.id, channel).await?;
             let known = if refusal.is_none() { phone.map(|phone| (asked, phone)) } else { None };
             let user = known.as_ref().map(|(user, _)| user.clone());
             let event = told(user.as_ref(), kind, refusal.or((user.is_none()).then_some("no_phone")));
             let event = event.with("channel", channel.as_str());
             let recipient = Recipient { subject, user: known };
-            let unit = code::send(app, transaction, recipient, (kind, channel)).await?;
+            let unit = code::send(app, transaction, recipient, (kind, channel), caller).await?;
             Ok(Begun { user, unit: unit.row(event.row(caller, app.random.as_ref(), app.now())) })
         }
     }
@@ -112,8 +115,8 @@ async fn mail(
     caller: &Caller,
 ) -> Result<Begun, RecoveryError> {
     let now = app.now();
-    let subject = format!("mail:{}", TokenHash::of(subject).encoded());
-    let claim = store::recovery_budget::claim(&subject, MAILS_PER_HOUR, time::Duration::HOUR, now);
+    let subject = format!("recovery_mail:{}", TokenHash::of(subject).encoded());
+    let claim = store::factor_budget::claim(&subject, &MAILS_PER_HOUR, now);
     let afforded = app.db.writer().commit(Unit::new().claim(claim)).await?;
     let refusal = refusal.or(match afforded {
         Outcome::Won => None,

@@ -21,15 +21,14 @@ use crate::{
     store,
     syslog::Caller,
     web::{
-        cookie::{self, AccountsKey, Cookie, Cookies, Lifetime, RememberedAccounts, Transport},
+        cookie::{
+            self, AccountsKey, BROWSER_LIFETIME, Cookie, Cookies, Lifetime, RememberedAccounts, Transport,
+        },
         csrf::CsrfKey,
         headers::{self, Headers, Hsts},
         layout::{ClientCard, FlowForm},
     },
 };
-
-/// How long a browser is remembered as one that a user signed in with.
-const DEVICE_LIFETIME: time::Duration = time::Duration::days(365);
 
 /// One request of a browser.
 pub(crate) struct Visit<'a> {
@@ -69,7 +68,7 @@ impl<'a> Visit<'a> {
             Some(value) => value.to_owned(),
             None => {
                 let fresh = opaque_token(app.random.as_ref()).expose().clone();
-                set_cookies.push(cookies.set(Cookie::Browser, &fresh, Lifetime::MaxAge(DEVICE_LIFETIME)));
+                set_cookies.push(cookies.set(Cookie::Browser, &fresh, Lifetime::MaxAge(BROWSER_LIFETIME)));
                 fresh
             }
         };
@@ -131,7 +130,11 @@ impl<'a> Visit<'a> {
     /// Writes the remembered accounts back.
     pub(crate) fn save_accounts(&mut self) {
         let sealed = self.accounts.seal(&AccountsKey::new(*self.app.derived.cookie));
-        self.set_cookies.push(self.cookies.set(Cookie::Accounts, &sealed, Lifetime::MaxAge(DEVICE_LIFETIME)));
+        self.set_cookies.push(self.cookies.set(
+            Cookie::Accounts,
+            &sealed,
+            Lifetime::MaxAge(BROWSER_LIFETIME),
+        ));
     }
 
     fn csrf(&self) -> CsrfKey {

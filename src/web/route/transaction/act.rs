@@ -12,7 +12,6 @@ use crate::{
         state::State,
         transaction::Remember,
     },
-    factor::UpdatePhone,
     id::FactorId,
     model::factor::FactorKind,
     protocol::params::Params,
@@ -42,7 +41,7 @@ pub(super) async fn act(
     match (params.one("action"), state) {
         (None, State::MfaEnroll) | (Some(ACTION_ENROLL), _) => {
             let kind = params.one("kind").and_then(FactorKind::from_key).ok_or(AuthnError::NotAllowed)?;
-            factors::enroll(app, visitor, token, (kind, profile(kind, params)), UpdatePhone::Keep).await
+            factors::enroll(app, visitor, token, (kind, profile(kind, params))).await
         }
         (Some("previous"), _) => navigation::previous(app, visitor, token).await,
         (Some("skip"), _) => navigation::skip(app, visitor, token).await,
