@@ -71,7 +71,7 @@ async fn meanwhile(app: TestApp, change: impl AsyncFn(&TestApp)) {
         change(&app).await;
         let in_time = busy.iter().all(|busy| !busy.is_finished());
         for busy in busy {
-            drop(busy.await.unwrap());
+            let _whether_there_was_a_thread = busy.await.unwrap();
         }
         let answer = attempt.await.unwrap();
         if in_time && answer.status != 429 {

@@ -40,9 +40,9 @@ async fn sec_t05_a_step_up_ends_with_its_session(app: TestApp) {
         app.app.db.writer().commit(Unit::new().change(end)).await.unwrap();
         if next == ALICE {
             app.sign_in(&mut browser, &app.authorize_url(WEB, &[]), ALICE).await;
-            // From the client's page back to one of ours.
-            browser.open(&app.url("/")).await;
         }
+        // A page of ours from which forms are sent.
+        browser.open(&app.authorize_url(WEB, &[("prompt", "login")])).await;
         app.clock.advance(30);
         let form = page.form("step-form").fill("passCode", &app.totp(&seed)).press("verify");
         let asked = browser.submit(&form).await;
