@@ -54,12 +54,9 @@ mod m20261122_000256_create_recovery_token;
 mod m20261122_000257_create_recovery_code;
 mod m20261122_000258_create_recovery_budget;
 mod m20261122_000259_create_recovery_question;
-<<<<<<< HEAD
 mod m20261122_000330_index_what_is_searched;
 mod m20261122_000331_split_user_messages;
 mod m20261122_000332_bind_recovery_token;
-=======
->>>>>>> authnfix
 mod m20261122_000340_drop_recovery_budget;
 
 /// All steps in order.
@@ -120,12 +117,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000257_create_recovery_code::Migration),
             Box::new(m20261122_000258_create_recovery_budget::Migration),
             Box::new(m20261122_000259_create_recovery_question::Migration),
-<<<<<<< HEAD
             Box::new(m20261122_000330_index_what_is_searched::Migration),
             Box::new(m20261122_000331_split_user_messages::Migration),
             Box::new(m20261122_000332_bind_recovery_token::Migration),
-=======
->>>>>>> authnfix
             Box::new(m20261122_000340_drop_recovery_budget::Migration),
         ]
     }

@@ -242,6 +242,14 @@ pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> 
     )
 }
 
+/// Gives the QR code of a factor that waits for activation a new token, in place of the one before.
+pub fn renew_qr_token(id: &FactorId, token: &TokenHash) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "qr_token_hash" = $2 WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
+        vec![id.as_str().into(), token.encoded().into()],
+    )
+}
+
 /// Removes a factor; lost when it is gone.
 pub fn claim_remove(user: &UserId, id: &FactorId) -> Change {
     Change::new(

@@ -136,8 +136,8 @@ fn is_common(password: &str, owner: Owner<'_>) -> bool {
     zxcvbn::zxcvbn(&beginning, &known).guesses() < MIN_GUESSES
 }
 
-/// What a policy asks for, in one sentence for whoever chooses a password.
-pub fn requirements(rules: &PasswordRules) -> String {
+/// What a policy asks for, point by point, for whoever chooses a password.
+pub fn requirements(rules: &PasswordRules) -> Vec<String> {
     let plural = |count: u32, one: &str, many: &str| match count {
         0 => None,
         1 => Some(one.to_owned()),
@@ -157,7 +157,7 @@ pub fn requirements(rules: &PasswordRules) -> String {
     if rules.history_count > 0 {
         wanted.push(format!("none of your last {} passwords", rules.history_count));
     }
-    format!("Password requirements: {}.", wanted.join(", "))
+    wanted
 }
 
 #[cfg(test)]
@@ -288,11 +288,18 @@ mod tests {
     }
 
     #[test]
-    fn requirements_are_told_in_one_sentence() {
+    fn requirements_are_told_point_by_point() {
         assert_eq!(
             requirements(&PasswordRules::default()),
-            "Password requirements: at least 8 characters, a lowercase letter, an uppercase letter, a number, no parts \
-             of your username or name, nothing that is easily guessed, none of your last 4 passwords."
+            [
+                "at least 8 characters",
+                "a lowercase letter",
+                "an uppercase letter",
+                "a number",
+                "no parts of your username or name",
+                "nothing that is easily guessed",
+                "none of your last 4 passwords",
+            ]
         );
     }
 }

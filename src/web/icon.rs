@@ -103,7 +103,7 @@ pub(super) fn authenticator(size: u16) -> Markup {
 
 /// A key: a token, or a code that was kept.
 pub(super) fn token(size: u16) -> Markup {
-    outline(size, "M8.5 11.5a4.5 4.5 0 1 0 0 .1M12.5 12h8M17.5 12v3.5M20.5 12v2.5")
+    outline(size, "M3 12a4.25 4.25 0 1 0 8.5 0a4.25 4.25 0 1 0-8.5 0M11.5 12h9M17 12v3.5M20.5 12v2.5")
 }
 
 fn outline(size: u16, path: &str) -> Markup {

@@ -150,6 +150,8 @@ pub mod id {
     pub const LINK_PAGE: &str = "link-page";
     /// The last page of a recovery.
     pub const RECOVERY_DONE_PAGE: &str = "recovery-done-page";
+    /// The link from a recovery to the sign-in that it was begun from.
+    pub const RECOVERY_LEAVE: &str = "recovery-leave";
     /// What leads on from there.
     pub const RECOVERY_NEXT: &str = "recovery-next";
     /// The list of remembered accounts.

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{
     icon, id,
-    step::{Page, Stage, described, main_button, page},
+    step::{Page, Stage, StepError, described, main_button, page},
 };
 
 /// The value of the field `action` that changes the password.
@@ -53,7 +53,7 @@ impl PasswordReason {
     }
 }
 
-/// Renders the page; `rules` says what a password must have, in words.
+/// Renders the page; `rules` says what a password needs, point by point.
 pub fn password(stage: &Stage, reason: PasswordReason, rules: &[String]) -> Markup {
     let frame = Page {
         id: id::PASSWORD_PAGE,
@@ -62,6 +62,8 @@ pub fn password(stage: &Stage, reason: PasswordReason, rules: &[String]) -> Mark
         icon: icon::lock(28),
     };
     let (invalid, error) = described(stage);
+    let is_old_wrong = stage.error == Some(StepError::WrongPassword);
+    let (old, new) = (invalid.filter(|_| is_old_wrong), invalid.filter(|_| !is_old_wrong));
     let described =
         error.map_or_else(|| "password-rules".to_owned(), |error| format!("{error} password-rules"));
     page(
@@ -76,21 +78,22 @@ pub fn password(stage: &Stage, reason: PasswordReason, rules: &[String]) -> Mark
                 div.field {
                     label for=(id::OLD_PASSWORD) { "Current password" }
                     input type="password" id=(id::OLD_PASSWORD) name="oldPassword" required maxlength="1024"
-                        autocomplete="current-password" aria-invalid=[invalid] aria-describedby=[error];
+                        autocomplete="current-password" aria-invalid=[old] aria-describedby=[error];
                 }
             }
             div.field {
                 label for=(id::NEW_PASSWORD) { "New password" }
                 input type="password" id=(id::NEW_PASSWORD) name="newPassword" required maxlength="1024"
-                    autocomplete="new-password" aria-invalid=[invalid] aria-describedby=(described);
-                @if !rules.is_empty() {
-                    ul.help id="password-rules" { @for rule in rules { li { (rule) } } }
+                    autocomplete="new-password" aria-invalid=[new] aria-describedby=(described);
+                div.help id="password-rules" {
+                    p { "It needs" }
+                    ul.points { @for rule in rules { li { (rule) } } }
                 }
             }
             div.field {
                 label for=(id::REPEAT_PASSWORD) { "New password, again" }
                 input type="password" id=(id::REPEAT_PASSWORD) name="repeatPassword" required maxlength="1024"
-                    autocomplete="new-password" aria-invalid=[invalid] aria-describedby=[error];
+                    autocomplete="new-password" aria-invalid=[new] aria-describedby=[error];
             }
             // A reset ends all sessions anyway.
             @if reason.asks_for_old() {

@@ -167,6 +167,10 @@ pub fn confirm_link(stage: &Stage, path: &str, token: &str) -> Markup {
 pub enum Recovered {
     /// A new password was set.
     Password,
+    /// A new account has its password.
+    Activated,
+    /// Its user gave up.
+    Cancelled,
     /// The lock is gone.
     Unlocked,
     /// The sign-in that a link belongs to goes on where it was begun.
@@ -181,6 +185,8 @@ pub enum Recovered {
 pub fn done(stage: &Stage, recovered: Recovered, next: Option<(&str, &str)>) -> Markup {
     let (title, purpose) = match recovered {
         Recovered::Password => ("Your password was changed", "Sign in with the new one"),
+        Recovered::Activated => ("Your account is ready", "Sign in with your new password"),
+        Recovered::Cancelled => ("Nothing was changed", "You can close this page"),
         Recovered::Unlocked => ("Your account is unlocked", "You can sign in again"),
         Recovered::LinkConfirmed => ("Confirmed", "Go back to the window in which you are signing in"),
         Recovered::LinkOver => {
@@ -191,7 +197,11 @@ pub fn done(stage: &Stage, recovered: Recovered, next: Option<(&str, &str)>) -> 
         }
     };
     let picture = match recovered {
-        Recovered::Password | Recovered::Unlocked | Recovered::LinkConfirmed => icon::tick(28),
+        Recovered::Password
+        | Recovered::Activated
+        | Recovered::Cancelled
+        | Recovered::Unlocked
+        | Recovered::LinkConfirmed => icon::tick(28),
         Recovered::LinkOver | Recovered::LockedOut => icon::warning(28),
     };
     let frame = Page { id: id::RECOVERY_DONE_PAGE, title, purpose: html! { (purpose) }, icon: picture };

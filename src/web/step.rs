@@ -21,6 +21,8 @@ pub struct Stage {
     pub error: Option<StepError>,
     /// What can be done beside the main thing, in the order of the buttons.
     pub ways: Vec<Way>,
+    /// Where the sign-in begins that a recovery was begun from.
+    pub beginning: Option<String>,
 }
 
 /// Something that can be done beside the main thing: a button.
@@ -34,6 +36,8 @@ pub enum Way {
     BackupCode,
     /// Choose another factor.
     Previous,
+    /// Go back to the choice, from a page that asks for something before the step is taken.
+    Choices,
     /// Leave the step out.
     Skip,
     /// Give up.
@@ -48,6 +52,7 @@ impl Way {
             Self::LinkOpened => "link_opened",
             Self::BackupCode => super::factor::choose::ACTION_BACKUP_CODE,
             Self::Previous => "previous",
+            Self::Choices => "choices",
             Self::Skip => "skip",
             Self::Cancel => "cancel",
         }
@@ -58,7 +63,7 @@ impl Way {
             Self::Resend => "Send again",
             Self::LinkOpened => "I opened the link",
             Self::BackupCode => "Use a recovery code",
-            Self::Previous => "Choose another way",
+            Self::Previous | Self::Choices => "Choose another way",
             Self::Skip => "Not now",
             Self::Cancel => "Cancel",
         }
@@ -69,7 +74,7 @@ impl Way {
             Self::Resend => id::STEP_RESEND,
             Self::LinkOpened => id::STEP_LINK_OPENED,
             Self::BackupCode => id::BACKUP_CODE_CHOICE,
-            Self::Previous => id::STEP_PREVIOUS,
+            Self::Previous | Self::Choices => id::STEP_PREVIOUS,
             Self::Skip => id::STEP_SKIP,
             Self::Cancel => id::LOGIN_CANCEL,
         }
@@ -87,6 +92,8 @@ pub enum StepError {
     Replayed,
     /// Too many wrong answers: this factor takes none for now.
     Locked,
+    /// The link of the mail waits to be opened.
+    NotOpened,
     /// A message was sent a moment ago.
     SentRecently,
     /// Too many messages or attempts.
@@ -114,6 +121,7 @@ impl StepError {
             Self::Wrong => "That is not right",
             Self::Replayed => "This code was used before",
             Self::Locked => "Too many wrong answers",
+            Self::NotOpened => "The link was not opened yet",
             Self::SentRecently => "A message is on its way",
             Self::TooMany => "Too many attempts",
             Self::PhoneNumber => "Check the phone number",
@@ -134,6 +142,9 @@ impl StepError {
             }
             Self::Replayed => "Wait for the next code, then enter it.",
             Self::Locked => "Choose another way to confirm it’s you, or ask your administrator.",
+            Self::NotOpened => {
+                "Open the link in the newest mail and confirm there, or enter the code below it."
+            }
             Self::SentRecently => "Wait half a minute before you ask for another one.",
             Self::TooMany => "Wait a few minutes, then try again.",
             Self::PhoneNumber => "Enter it with the country code, for example +44 7700 900123.",
@@ -184,6 +195,9 @@ pub(super) fn page(stage: &Stage, page: &Page<'_>, fields: Markup) -> Markup {
                 (fields)
                 (ways(&stage.ways))
             }
+            @if let Some(href) = &stage.beginning {
+                p.aside { a href=(href) id=(id::RECOVERY_LEAVE) { "Back to sign in" } }
+            }
         },
     )
 }
@@ -224,6 +238,7 @@ pub(super) fn described(stage: &Stage) -> (Option<&'static str>, Option<&'static
         ) => (Some("true"), Some("step-error")),
         Some(
             StepError::Locked
+            | StepError::NotOpened
             | StepError::SentRecently
             | StepError::TooMany
             | StepError::Moved
@@ -262,6 +277,7 @@ mod tests {
             form: form(text),
             error,
             ways: vec![Way::Resend, Way::Previous, Way::Skip, Way::Cancel],
+            beginning: Some(format!("/signin?flow={text}")),
         }
     }
 
@@ -270,7 +286,6 @@ mod tests {
             kind,
             destination: Some(text.to_owned()),
             question: Some(text.to_owned()),
-            digits: 6,
             remember: Remember::Unticked,
         }
     }
@@ -300,6 +315,7 @@ mod tests {
             ("choose", choose(&stage(Some(StepError::Locked)), &choices, BackupCodes::Offered)),
             ("verify-sms", verify(&stage(Some(StepError::Wrong)), &prove(text, FactorKind::Sms))),
             ("verify-totp", verify(&stage(None), &prove(text, FactorKind::TotpOkta))),
+            ("verify-token", verify(&stage(None), &prove(text, FactorKind::HotpCustom))),
             ("verify-question", verify(&stage(None), &prove(text, FactorKind::Question))),
             ("send", send(&stage(None), FactorKind::Sms, Some(text))),
             ("backup-code", backup_code(&stage(None))),
@@ -309,7 +325,10 @@ mod tests {
                 enroll::phone(&stage(Some(StepError::PhoneNumber)), FactorKind::Call, Some(text)),
             ),
             ("enroll-email", enroll::email(&stage(None), Some(text))),
-            ("enroll-question", enroll::question(&stage(None), &[("key".to_owned(), text.to_owned())])),
+            (
+                "enroll-question",
+                enroll::question(&stage(None), &[("key".to_owned(), text.to_owned())], Some(text)),
+            ),
             ("activate-totp", activate(&stage(None), &totp)),
             ("activate-sms", activate(&stage(Some(StepError::Invalid(text.to_owned()))), &sms)),
             (
@@ -347,6 +366,15 @@ mod tests {
                 markup
             });
         }
+    }
+
+    /// RFC 4226 §5.3: six to eight, as the profile of the token says.
+    #[test]
+    fn nobody_is_told_how_many_digits_a_token_shows() {
+        let pages = pages("Acme");
+        let html = |name| pages.iter().find(|(known, _)| *known == name).unwrap().1.clone().into_string();
+        assert!(html("verify-totp").contains("6 digits"));
+        assert!(!html("verify-token").contains("digits"));
     }
 
     #[test]

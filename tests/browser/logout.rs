@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 use thirtyfour::WebDriver;
 use url::Url;
 
-use super::{RP, at, complaints, other_site, page, param, path, register, sign_in, until, value};
-use crate::support::{Test, TestApp, op::VERIFIER, peer::Peer};
+use super::{
+    RP, at, complaints, journey::id_token, other_site, page, param, path, register, sign_in, until, value,
+};
+use crate::support::{Test, TestApp, peer::Peer};
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![browser:
@@ -53,18 +55,6 @@ async fn signed_in(app: &TestApp, driver: &WebDriver, callback: &Url) -> (String
     sign_in(driver).await;
     at(driver, callback).await;
     (param(driver, "session_state").await.unwrap(), param(driver, "code").await.unwrap())
-}
-
-async fn id_token(app: &TestApp, callback: &Url, code: &str) -> String {
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", RP),
-        ("code", code),
-        ("redirect_uri", callback.as_str()),
-        ("code_verifier", VERIFIER),
-    ];
-    let answer = app.client().post_form("/oauth2/default/v1/token", &form).await;
-    answer.json()["id_token"].as_str().unwrap_or_else(|| panic!("{}", answer.text())).to_owned()
 }
 
 async fn frame(app: &TestApp) -> String {

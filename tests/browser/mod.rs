@@ -2,11 +2,19 @@
 
 mod accessibility;
 mod device;
+mod enrolment;
+mod factors;
+mod journey;
 mod logout;
 mod playground;
 mod post_message;
+mod recovery;
+mod remember;
 mod sign_in;
 mod single_page;
+mod step_pages;
+mod step_up;
+mod without_script;
 
 use std::time::Duration;
 
@@ -25,11 +33,18 @@ pub(crate) fn trials() -> Vec<Test> {
     [
         accessibility::trials(),
         device::trials(),
+        enrolment::trials(),
+        factors::trials(),
         logout::trials(),
         playground::trials(),
         post_message::trials(),
+        recovery::trials(),
+        remember::trials(),
         sign_in::trials(),
         single_page::trials(),
+        step_pages::trials(),
+        step_up::trials(),
+        without_script::trials(),
     ]
     .into_iter()
     .flatten()
@@ -78,7 +93,7 @@ fn page(body: &str) -> Response<String> {
 
 /// Waits until an expression of the page's script holds; the page may be on its way.
 #[track_caller]
-pub(crate) fn until(driver: &WebDriver, expression: &str) -> impl Future<Output = ()> {
+pub(crate) fn until<'a>(driver: &'a WebDriver, expression: &str) -> impl Future<Output = ()> + use<'a> {
     let script = format!("return !!({expression})");
     let place = std::panic::Location::caller();
     async move {
@@ -117,9 +132,14 @@ async fn fill(driver: &WebDriver, css: &str, text: &str) {
 
 /// Signs Alice in on the page that is open.
 async fn sign_in(driver: &WebDriver) {
+    sign_in_with(driver, PASSWORD).await;
+}
+
+/// Gives a password of Alice on the page that is open.
+async fn sign_in_with(driver: &WebDriver, password: &str) {
     until(driver, "document.getElementById('login-page')").await;
     fill(driver, "#identifier", ALICE).await;
-    fill(driver, "#password", PASSWORD).await;
+    fill(driver, "#password", password).await;
     click(driver, "#login-submit").await;
 }
 

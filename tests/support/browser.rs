@@ -41,7 +41,7 @@ impl Chromedriver {
     }
 
     /// Opens a browser.
-    pub(crate) async fn open(&self) -> Session {
+    pub(crate) async fn open(&self, scripts: Scripts) -> Session {
         let profile = TempDir::new().expect("a temporary folder");
         let mut capabilities = DesiredCapabilities::chrome();
         capabilities.set_binary(&self.chromium.to_string_lossy()).expect("a path");
@@ -51,10 +51,23 @@ impl Chromedriver {
             capabilities.add_arg(argument).expect("an argument");
         }
         capabilities.add_arg(&format!("--user-data-dir={}", profile.path().display())).expect("an argument");
+        if scripts == Scripts::Blocked {
+            let block = json!({"profile.managed_default_content_settings.javascript": 2});
+            capabilities.add_experimental_option("prefs", block).expect("preferences");
+        }
         let server = format!("http://127.0.0.1:{}", self.port);
         let driver = WebDriver::new(server, capabilities).await.expect("a browser session");
         Session { driver, _profile: profile }
     }
+}
+
+/// Whether pages may run scripts, in every tab.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scripts {
+    /// They may.
+    Run,
+    /// As somebody has it who turned JavaScript off; what the driver itself evaluates runs all the same.
+    Blocked,
 }
 
 /// An open browser.

@@ -13,6 +13,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use thirtyfour::WebDriver;
 
 use super::app::TestApp;
+use super::browser::{Scripts, Session};
 use super::services::{Needs, Services, Unavailable};
 
 /// Lists the tests of a module: `trials![storage: a, b; sqlite: c; browser: d; plain: e]`.
@@ -61,8 +62,14 @@ enum Body {
     Plain(fn()),
     Python(fn()),
     App(&'static [Backend], Arc<dyn Fn(TestApp) -> Run + Send + Sync>),
-    Browser(Arc<dyn Fn(TestApp, WebDriver) -> Run + Send + Sync>),
+    Browsers(Windows, Journey),
 }
+
+/// What is done in browsers.
+type Journey = Arc<dyn Fn(TestApp, Vec<WebDriver>) -> Run + Send + Sync>;
+
+/// How many browsers, and whether they run scripts.
+type Windows = (usize, Scripts);
 
 impl Test {
     /// Runs on every backend.
@@ -89,7 +96,36 @@ impl Test {
         F: Fn(TestApp, WebDriver) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + 'static,
     {
-        Self { path, body: Body::Browser(Arc::new(move |app, driver| Box::pin(test(app, driver)))) }
+        Self::in_browsers(path, Scripts::Run, move |app, [driver]| test(app, driver))
+    }
+
+    /// The same with JavaScript turned off.
+    pub(crate) fn scriptless<F, R>(path: &'static str, test: F) -> Self
+    where
+        F: Fn(TestApp, WebDriver) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + 'static,
+    {
+        Self::in_browsers(path, Scripts::Blocked, move |app, [driver]| test(app, driver))
+    }
+
+    /// Runs on SQLite with two browsers that share nothing.
+    pub(crate) fn browsers<F, R>(path: &'static str, test: F) -> Self
+    where
+        F: Fn(TestApp, [WebDriver; 2]) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + 'static,
+    {
+        Self::in_browsers(path, Scripts::Run, test)
+    }
+
+    fn in_browsers<F, R, const COUNT: usize>(path: &'static str, scripts: Scripts, test: F) -> Self
+    where
+        F: Fn(TestApp, [WebDriver; COUNT]) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + 'static,
+    {
+        let journey = move |app, drivers: Vec<WebDriver>| -> Run {
+            Box::pin(test(app, drivers.try_into().expect("as many as were asked for")))
+        };
+        Self { path, body: Body::Browsers((COUNT, scripts), Arc::new(journey)) }
     }
 
     /// Needs no application.
@@ -111,9 +147,9 @@ impl Test {
                 let needs = Needs { python: true, ..Needs::default() };
                 vec![case("python", needs, CaseBody::Plain(test))]
             }
-            Body::Browser(test) => {
+            Body::Browsers(windows, test) => {
                 let needs = Needs { browser: true, ..Needs::default() };
-                vec![case("browser", needs, CaseBody::Browser(test))]
+                vec![case("browser", needs, CaseBody::Browsers(windows, test))]
             }
             Body::App(backends, test) => backends
                 .iter()
@@ -159,7 +195,7 @@ struct Case {
 enum CaseBody {
     Plain(fn()),
     App(Backend, Arc<dyn Fn(TestApp) -> Run + Send + Sync>),
-    Browser(Arc<dyn Fn(TestApp, WebDriver) -> Run + Send + Sync>),
+    Browsers(Windows, Journey),
 }
 
 impl Case {
@@ -176,12 +212,17 @@ impl Case {
                 CaseBody::App(backend, test) => {
                     block_on(async { test(TestApp::new(&services, backend).await).await })?;
                 }
-                CaseBody::Browser(test) => block_on(async {
+                CaseBody::Browsers((count, scripts), test) => block_on(async {
                     let app = TestApp::new(&services, Backend::Sqlite).await;
-                    let session = services.browser().open().await;
-                    let driver = session.driver();
-                    let outcome = AssertUnwindSafe(test(app, driver)).catch_unwind().await;
-                    session.close().await;
+                    let mut sessions = Vec::new();
+                    for _ in 0..count {
+                        sessions.push(services.browser().open(scripts).await);
+                    }
+                    let drivers = sessions.iter().map(Session::driver).collect();
+                    let outcome = AssertUnwindSafe(test(app, drivers)).catch_unwind().await;
+                    for session in sessions {
+                        session.close().await;
+                    }
                     if let Err(panic) = outcome {
                         std::panic::resume_unwind(panic);
                     }

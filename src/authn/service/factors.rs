@@ -1,10 +1,11 @@
 //! Factors in a sign-in: choosing, proving, enrolling, activating, sending again.
 
-use super::{AuthnError, Effect, Reply, Step, Visitor, load, settle};
+use super::{AuthnError, Effect, Pending, Reply, Step, Visitor, load, settle};
 use crate::{
     app::App,
     authn::{action::Action, event::Event as Fact, state::State, transaction::Remember},
     factor::{Activate, Answer, Enrolment, FactorError, Proof, Purpose, UpdatePhone, service},
+    fault::Fault,
     id::FactorId,
     model::{
         factor::{Factor, FactorKind},
@@ -181,6 +182,31 @@ pub async fn enroll(
     step.activation = enrolled.activation;
     let lost = FactorError::already_set_up().into();
     settle(app, visitor, step, Effect { fact, unit: enrolled.unit, lost }).await
+}
+
+/// Adds to a page what an authenticator app needs, each time it is shown: it may be loaded anew, and the first code may be
+/// mistyped. Programs are told once.
+///
+/// # Errors
+/// The database failed.
+pub async fn show_again(app: &App, pending: &mut Pending) -> Result<(), Fault> {
+    let State::MfaEnrollActivate { factor, kind } = &pending.transaction.position.state else {
+        return Ok(());
+    };
+    if !matches!(kind, FactorKind::TotpOkta | FactorKind::TotpGoogle) {
+        return Ok(());
+    }
+    let Some(factor) = pending.facts.factor(factor) else { return Ok(()) };
+    match service::show_again(app, factor).await {
+        Ok((activation, unit)) => {
+            app.db.writer().commit(unit).await?;
+            pending.activation = Some(activation);
+            Ok(())
+        }
+        Err(FactorError::Fault(fault)) => Err(fault),
+        // Removed, or activated, by another request: the next step says so.
+        Err(_) => Ok(()),
+    }
 }
 
 /// Proves the factor that was enrolled.

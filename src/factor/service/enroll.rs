@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 use time::Duration;
 
-use super::{TIME_STEP, announced, challenge::send, is_phone, list, open, reset::displaced, seal, settings};
+use super::{
+    TIME_STEP, announced, challenge::send, is_phone, list, open, reset::displaced, seal, settings, stored,
+};
 use crate::{
     app::App,
     factor::{
@@ -17,7 +19,7 @@ use crate::{
         factor_profile::TokenSettings,
         user::User,
     },
-    secret::{TokenHash, opaque_token},
+    secret::{Secret, TokenHash, opaque_token},
     store::{
         self,
         factor::{Displaces, Stored},
@@ -73,13 +75,13 @@ pub async fn enroll(
         updated_at: now,
         last_verified_at: None,
     };
-    let stored = Stored { factor, secret: made.secret, counter: None };
+    let row = Stored { factor, secret: made.secret, counter: None };
     let qr_token = made.activation.as_ref().map(|activation| TokenHash::of(activation.qr_token.expose()));
-    let mut unit = Unit::new().claim(store::factor::claim_insert(&stored, qr_token.as_ref(), displaces)?);
+    let mut unit = Unit::new().claim(store::factor::claim_insert(&row, qr_token.as_ref(), displaces)?);
     if let Some(same) = same.filter(|same| same.status != FactorStatus::PendingActivation) {
         unit = displaced(app, unit, user, same, caller).await?;
     }
-    let factor = stored.factor;
+    let factor = row.factor;
     if active {
         unit = announced(app, unit, user, &factor, caller)?;
     } else if factor.kind.is_sent() {
@@ -117,14 +119,8 @@ async fn make(
         }
         FactorKind::TotpOkta | FactorKind::TotpGoogle => {
             let seed = totp::seed(app.random.as_ref());
-            let activation = Activation {
-                shared_secret: totp::base32(&seed),
-                time_step: TIME_STEP,
-                key_length: u32::from(TokenSettings::AUTHENTICATOR.digits),
-                qr_token: opaque_token(app.random.as_ref()),
-            };
             let secret = Some(seal(app, id, seed.expose())?);
-            Ok(Made { profile: credential_id(user), secret, activation: Some(activation) })
+            Ok(Made { profile: credential_id(user), secret, activation: Some(activation(app, &seed)) })
         }
         FactorKind::HotpCustom => {
             if enrolment.activate == Activate::ByUser {
@@ -138,6 +134,31 @@ async fn make(
             Ok(Made { profile: credential_id(user), secret, activation: None })
         }
     }
+}
+
+fn activation(app: &App, seed: &Secret<Vec<u8>>) -> Activation {
+    Activation {
+        shared_secret: totp::base32(seed),
+        time_step: TIME_STEP,
+        key_length: u32::from(TokenSettings::AUTHENTICATOR.digits),
+        qr_token: opaque_token(app.random.as_ref()),
+    }
+}
+
+/// What an authenticator application needs, again for the person who is setting it up in this very sign-in. The picture has a
+/// new address, for which the unit gives up the one before.
+///
+/// # Errors
+/// The factor is none that waits for its first code, or the database failed.
+pub async fn show_again(app: &App, factor: &Factor) -> Result<(Activation, Unit), FactorError> {
+    let found = stored(app, &factor.user_id, &factor.id).await?;
+    let is_app = matches!(found.factor.kind, FactorKind::TotpOkta | FactorKind::TotpGoogle);
+    if !is_app || found.factor.status != FactorStatus::PendingActivation {
+        return Err(FactorError::WrongStatus);
+    }
+    let activation = activation(app, &open(app, &found)?);
+    let token = TokenHash::of(activation.qr_token.expose());
+    Ok((activation, Unit::new().change(store::factor::renew_qr_token(&factor.id, &token))))
 }
 
 fn credential_id(user: &User) -> Map<String, Value> {

@@ -31,7 +31,7 @@ use crate::{
 };
 
 pub use challenge::{challenge, challenge_for, is_offered};
-pub use enroll::{enroll, qr_code};
+pub use enroll::{enroll, qr_code, show_again};
 pub use link::{LINK, Linked, confirm_link, find_link, verify_link};
 pub use reset::{lift_locks, remove, reset, reset_all, unlock};
 pub use verify::{activate, verify, verify_backup_code};

@@ -1,10 +1,6 @@
 //! The end of factors, and of their suspension.
 
-<<<<<<< HEAD
 use super::{challenge::activations, event, list};
-=======
-use super::{event, list};
->>>>>>> authnfix
 use crate::{
     app::App,
     factor::backup_code,
@@ -53,11 +49,7 @@ fn gone(app: &App, unit: Unit, user: &User, factor: &Factor, caller: &Caller) ->
         return Ok(unit);
     }
     let content = Content::FactorReset { factor_type: Some(factor.kind.factor_type().to_owned()) };
-<<<<<<< HEAD
     contact::mail(app, unit.change(store::remembered_device::forget_all(&user.id)), user, &content)
-=======
-    contact::mail(app, unit, user, &content)
->>>>>>> authnfix
 }
 
 /// Removes a factor by the hand of an administrator: what the user proved with it, and everything that was issued for that,

@@ -50,7 +50,7 @@ pub fn activate(stage: &Stage, activate: &Activate) -> Markup {
         &frame,
         html! {
             @if let Some(seed) = &activate.seed { (picture_and_key(seed)) }
-            (code(stage, activate.digits))
+            (code(stage, Some(activate.digits)))
             (main_button(ACTION_ACTIVATE, "Confirm"))
         },
     )
@@ -77,7 +77,7 @@ fn picture_and_key(seed: &Seed) -> Markup {
         .collect();
     html! {
         div.qr {
-            img src=(seed.qr_href) width="200" height="200" id=(id::QR_CODE) alt="QR code with the key below";
+            img src=(seed.qr_href) width="216" height="216" id=(id::QR_CODE) alt="QR code with the key below";
         }
         details.manual {
             summary { "Can’t scan it?" }

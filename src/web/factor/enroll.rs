@@ -42,12 +42,15 @@ pub fn choose(stage: &Stage, offers: &[Offer]) -> Markup {
         purpose: html! { "Set up another way to confirm it’s you" },
         icon: icon::shield(28),
     };
+    // What is left of what must be set up comes before what may be.
+    let mut offers = offers.to_vec();
+    offers.sort_by_key(|offer| (offer.done == Done::No, offer.requirement != Requirement::Required));
     page(
         stage,
         &frame,
         html! {
             ul.choices aria-label="What can be set up" {
-                @for offer in offers { li { (offer_button(offer)) } }
+                @for offer in &offers { li { (offer_button(offer)) } }
             }
         },
     )
@@ -140,8 +143,8 @@ pub fn email(stage: &Stage, address: Option<&str>) -> Markup {
     )
 }
 
-/// The page that asks for a question and its answer.
-pub fn question(stage: &Stage, questions: &[(String, String)]) -> Markup {
+/// The page that asks for a question and its answer; `chosen` is the key of the question that was chosen before.
+pub fn question(stage: &Stage, questions: &[(String, String)], chosen: Option<&str>) -> Markup {
     let (invalid, error) = described(stage);
     let described = error.map_or_else(|| "answer-help".to_owned(), |error| format!("{error} answer-help"));
     let frame = Page {
@@ -158,7 +161,7 @@ pub fn question(stage: &Stage, questions: &[(String, String)]) -> Markup {
             div.field {
                 label for=(id::QUESTION) { "Question" }
                 select id=(id::QUESTION) name="question" required {
-                    @for (key, text) in questions { option value=(key) { (text) } }
+                    @for (key, text) in questions { option value=(key) selected[chosen == Some(key)] { (text) } }
                 }
             }
             div.field {

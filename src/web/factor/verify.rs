@@ -15,6 +15,8 @@ use crate::{
 pub const ACTION_VERIFY: &str = "verify";
 /// The value of the field `action` that asks for a code to be sent.
 pub const ACTION_SEND: &str = "send";
+/// Digits of a code that is sent, or that an authenticator app shows.
+const CODE_DIGITS: u32 = 6;
 /// The value of the field `action` that sends a recovery code.
 pub const ACTION_VERIFY_BACKUP_CODE: &str = "verify_backup_code";
 
@@ -38,8 +40,6 @@ pub struct Prove {
     pub destination: Option<String>,
     /// The question.
     pub question: Option<String>,
-    /// Digits of a code.
-    pub digits: u32,
     /// Whether this browser can be remembered.
     pub remember: Remember,
 }
@@ -58,7 +58,9 @@ pub fn verify(stage: &Stage, prove: &Prove) -> Markup {
         html! {
             @match prove.kind {
                 FactorKind::Question => (answer(stage, prove)),
-                _ => (code(stage, prove.digits)),
+                // Tokens differ; their users see how long a code is.
+                FactorKind::HotpCustom => (code(stage, None)),
+                _ => (code(stage, Some(CODE_DIGITS))),
             }
             (remember(prove.remember))
             (main_button(ACTION_VERIFY, "Confirm"))
@@ -72,7 +74,7 @@ fn purpose(prove: &Prove) -> Markup {
             (FactorKind::Question, _) => { "Answer your security question" },
             (FactorKind::Sms, Some(to)) => { "We sent a text message to " strong { bdi { (to) } } },
             (FactorKind::Call, Some(to)) => { "We are calling " strong { bdi { (to) } } },
-            (FactorKind::Email, Some(to)) => { "We sent a message to " strong { bdi { (to) } } },
+            (FactorKind::Email, Some(to)) => { "We sent a code and a link to " strong { bdi { (to) } } },
             (FactorKind::TotpOkta | FactorKind::TotpGoogle, _) => { "Enter the code from your authenticator app" },
             (FactorKind::HotpCustom, _) => { "Enter the code that your token shows" },
             (FactorKind::Sms | FactorKind::Call | FactorKind::Email, None) => { "Enter the code that we sent" },
@@ -80,24 +82,26 @@ fn purpose(prove: &Prove) -> Markup {
     }
 }
 
-/// The field for a code.
-pub(super) fn code(stage: &Stage, digits: u32) -> Markup {
+/// The field for a code; with how many digits it has, where that is known.
+pub(super) fn code(stage: &Stage, digits: Option<u32>) -> Markup {
     let (invalid, error) = described(stage);
-    let described = error.map_or_else(|| "code-help".to_owned(), |error| format!("{error} code-help"));
+    let help = digits.map(|_| "code-help");
+    let described: Vec<&str> = error.into_iter().chain(help).collect();
+    let described = (!described.is_empty()).then(|| described.join(" "));
     html! {
         div.field {
             label for=(id::PASS_CODE) { "Code" }
             input.code type="text" id=(id::PASS_CODE) name="passCode" required maxlength="16" inputmode="numeric"
                 autocomplete="one-time-code" autocapitalize="none" autocorrect="off" spellcheck="false"
-                aria-invalid=[invalid] aria-describedby=(described);
-            p.help id="code-help" { (digits) " digits" }
+                aria-invalid=[invalid] aria-describedby=[described];
+            @if let Some(digits) = digits { p.help id="code-help" { (digits) " digits" } }
         }
     }
 }
 
 /// The field for a code of six digits.
 pub(in crate::web) fn code_field(stage: &Stage) -> Markup {
-    code(stage, 6)
+    code(stage, Some(CODE_DIGITS))
 }
 
 fn answer(stage: &Stage, prove: &Prove) -> Markup {

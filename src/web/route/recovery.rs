@@ -91,6 +91,7 @@ async fn first(
     };
     let mut stage = stage(&visit, &place, error, Vec::new());
     stage.form = visit.form(path(recovering), place.name());
+    stage.beginning = place.beginning();
     place.page(visit, status, start_page(&stage, recovering, typed, &channels))
 }
 
@@ -112,7 +113,8 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>, request: &
     match recovery::start(visit.app, &visitor(&visit), login, (kind_of(recovering), way), begin).await {
         Ok(Begin::Sent(reply)) => took(visit, place, reply).await,
         Ok(Begin::Mailed | Begin::Token(_)) => {
-            let stage = stage(&visit, &place, None, Vec::new());
+            let mut stage = stage(&visit, &place, None, Vec::new());
+            stage.beginning = place.beginning();
             place.page(visit, StatusCode::OK, sent(&stage))
         }
         Err(AuthnError::Recovery(RecoveryError::NotAllowed)) => {
@@ -169,11 +171,8 @@ pub(crate) async fn post_mail(Form(visit, (), params): Form<'_, ()>) -> Response
 pub(super) fn ended(visit: Visit<'_>, place: &Place, recovered: Recovered) -> Response {
     let stage = stage(&visit, place, None, Vec::new());
     let beginning = place.beginning();
-    let next = match (place, recovered) {
-        (Place::Flow(_), Recovered::LockedOut) => Some((beginning.as_str(), "Back")),
-        (Place::Flow(_), _) => Some((beginning.as_str(), "Sign in")),
-        (Place::Alone(_), _) => None,
-    };
+    let label = if recovered == Recovered::LockedOut { "Back to sign in" } else { "Sign in" };
+    let next = beginning.as_deref().map(|href| (href, label));
     let status = if recovered == Recovered::LinkOver { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     place.page(visit, status, done(&stage, recovered, next))
 }

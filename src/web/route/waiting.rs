@@ -154,10 +154,10 @@ impl Place {
     }
 
     /// Where its sign-in begins, if it is one.
-    pub(super) fn beginning(&self) -> String {
+    pub(super) fn beginning(&self) -> Option<String> {
         match self {
-            Self::Flow(waiting) => waiting.at("/signin"),
-            Self::Alone(_) => "/".to_owned(),
+            Self::Flow(waiting) => Some(waiting.at("/signin")),
+            Self::Alone(_) => None,
         }
     }
 

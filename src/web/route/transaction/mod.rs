@@ -23,7 +23,9 @@ use super::{
 use crate::{
     authn::{
         rules::Options,
-        service::{AuthnError, Face, Gain, Pending, Reply, Start, Success, Visitor, navigation, primary},
+        service::{
+            AuthnError, Face, Gain, Pending, Reply, Start, Success, Visitor, factors, navigation, primary,
+        },
         state::{RecoveryKind, State},
     },
     authorize::{
@@ -99,6 +101,10 @@ pub(crate) async fn step_up(Link(visit, waiting): Link<'_, Waiting>) -> Response
 pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
     let token = visit.state_token(place.name());
     match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
+        Ok(Reply::Pending(mut pending)) => match factors::show_again(visit.app, &mut pending).await {
+            Ok(()) => show(visit, place, &pending, (StatusCode::OK, None)),
+            Err(fault) => fault_page(visit, &fault),
+        },
         Ok(reply) => took(visit, place, reply).await,
         Err(error) => stopped(visit, place, error),
     }
@@ -109,13 +115,16 @@ pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
 pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Response {
     let token = visit.state_token(place.name());
     // What the form is about is asked of the transaction, not of the form.
-    let pending = match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
+    let mut pending = match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
         Ok(Reply::Pending(pending)) => pending,
         Ok(reply) => return took(visit, place, reply).await,
         Err(error) => return stopped(visit, place, error),
     };
     if params.one("action") == Some(Way::Cancel.action()) {
         return cancel(visit, place, token.expose()).await;
+    }
+    if params.one("action") == Some(Way::Choices.action()) {
+        return show(visit, place, &pending, (StatusCode::OK, None));
     }
     if params.one("newPassword") != params.one("repeatPassword") {
         return show(visit, place, &pending, (StatusCode::BAD_REQUEST, Some(StepError::Mismatch)));
@@ -126,9 +135,18 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Respons
     if params.one("action") == Some(ACTION_BACKUP_CODE) {
         return backup_code(visit, place, &pending, (StatusCode::OK, None));
     }
+    let asked_for_link = params.one("action") == Some(Way::LinkOpened.action());
     match act(visit.app, &visitor(&visit), token.expose(), (&pending, &params)).await {
+        Ok(Reply::Pending(still))
+            if asked_for_link && matches!(still.transaction.position.state, State::MfaChallenge { .. }) =>
+        {
+            show(visit, place, &still, (StatusCode::OK, Some(StepError::NotOpened)))
+        }
         Ok(reply) => took(visit, place, reply).await,
-        Err(error) => again(visit, place, &pending, (&params, error)),
+        Err(error) => match factors::show_again(visit.app, &mut pending).await {
+            Ok(()) => again(visit, place, &pending, (&params, error)),
+            Err(fault) => fault_page(visit, &fault),
+        },
     }
 }
 
@@ -143,7 +161,8 @@ fn asks_first(params: &Params) -> Option<FactorKind> {
 /// Goes where a step led.
 pub(super) async fn took(visit: Visit<'_>, place: Place, reply: Reply) -> Response {
     match reply {
-        Reply::Pending(pending) => show(visit, place, &pending, (StatusCode::OK, None)),
+        // A page of its own, which can be loaded anew without sending the password or code again.
+        Reply::Pending(_) => visit.redirect(&format!("/signin/step?flow={}", place.name())),
         Reply::LockedOut => recovery::ended(visit, &place, Recovered::LockedOut),
         Reply::Success(success) => {
             let Success { user, proven, gain, .. } = *success;
@@ -157,8 +176,11 @@ pub(super) async fn took(visit: Visit<'_>, place: Place, reply: Reply) -> Respon
                     entered(visit, place, (account, *opened), &proven).await
                 }
                 Gain::Recovered(RecoveryKind::Unlock) => recovery::ended(visit, &place, Recovered::Unlocked),
-                Gain::Recovered(RecoveryKind::Password | RecoveryKind::AccountActivation) => {
+                Gain::Recovered(RecoveryKind::Password) => {
                     recovery::ended(visit, &place, Recovered::Password)
+                }
+                Gain::Recovered(RecoveryKind::AccountActivation) => {
+                    recovery::ended(visit, &place, Recovered::Activated)
                 }
                 // Pages are given sessions.
                 Gain::SessionToken(_) => flow_error(visit, FlowError::Unknown),
@@ -204,9 +226,9 @@ async fn cancel(visit: Visit<'_>, place: Place, token: &str) -> Response {
     if let Err(AuthnError::Fault(fault)) = cancelled {
         return fault_page(visit, &fault);
     }
-    match place {
+    match &place {
         Place::Flow(waiting) => waiting.cancel(visit).await,
-        Place::Alone(_) => visit.redirect("/"),
+        Place::Alone(_) => recovery::ended(visit, &place, Recovered::Cancelled),
     }
 }
 
@@ -236,7 +258,8 @@ fn again(
     }
     let kind = params.one("kind").and_then(FactorKind::from_key);
     if let (Some(kind), State::MfaEnroll) = (kind, &before.transaction.position.state) {
-        return set_up(visit, place, before, (kind, params.one("phoneNumber"), Some((status, problem))));
+        let typed = params.one("phoneNumber").or(params.one("question"));
+        return set_up(visit, place, before, (kind, typed, Some((status, problem))));
     }
     show(visit, place, before, (status, Some(problem)))
 }

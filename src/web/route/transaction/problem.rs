@@ -37,16 +37,18 @@ pub(in crate::web::route) fn problem(error: AuthnError) -> Result<(StatusCode, S
         AuthnError::Factor(FactorError::PhoneNumber | FactorError::PhoneExtension | FactorError::Country) => {
             (bad, StepError::PhoneNumber)
         }
-        AuthnError::Factor(FactorError::Invalid { problem, .. }) => (bad, StepError::Invalid(problem)),
-        AuthnError::Recovery(RecoveryError::Invalid { problem, .. }) => {
-            (bad, StepError::Invalid(problem.to_owned()))
+        AuthnError::Factor(FactorError::Invalid { member, problem }) => {
+            (bad, StepError::Invalid(format!("The {member} {problem}.")))
+        }
+        AuthnError::Recovery(RecoveryError::Invalid { member, problem }) => {
+            (bad, StepError::Invalid(format!("The {member} {problem}.")))
         }
         AuthnError::Password(PasswordError::WrongPassword) => (bad, StepError::WrongPassword),
         AuthnError::Password(PasswordError::Weak(lacks)) => {
             (bad, StepError::Password(lacks.iter().map(ToString::to_string).collect()))
         }
         AuthnError::Password(error @ (PasswordError::TooYoung { .. } | PasswordError::NotAllowed)) => {
-            (bad, StepError::Invalid(error.to_string()))
+            (bad, StepError::Invalid(sentence(&error.to_string())))
         }
         AuthnError::Factor(_)
         | AuthnError::Recovery(RecoveryError::WrongCode | RecoveryError::WrongAnswer) => {
@@ -60,4 +62,10 @@ pub(in crate::web::route) fn problem(error: AuthnError) -> Result<(StatusCode, S
         | AuthnError::Recovery(_)
         | AuthnError::Fault(_)) => return Err(error),
     })
+}
+
+/// An error as people read it.
+fn sentence(error: &str) -> String {
+    let mut letters = error.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).chain(['.']).collect()
 }

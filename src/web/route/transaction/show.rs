@@ -42,7 +42,7 @@ pub(in crate::web::route) fn stage(
     ways: Vec<Way>,
 ) -> Stage {
     let form = visit.form("/signin/step", place.name());
-    Stage { client: place.card(), person: None, form, error, ways }
+    Stage { client: place.card(), person: None, form, error, ways, beginning: None }
 }
 
 fn ways(pending: &Pending, kind: Option<FactorKind>) -> Vec<Way> {
@@ -85,14 +85,20 @@ pub(super) fn show(
         _ => None,
     };
     let mut stage = stage(&visit, &place, error, ways(pending, kind));
+    if let State::RecoveryChallenge { .. } | State::Recovery { .. } = state {
+        stage.beginning = place.beginning();
+    }
     // Before something was proved nobody learns who has an account.
     let known = !matches!(state, State::RecoveryChallenge { .. });
     stage.person = pending.facts.user.as_ref().filter(|_| known).map(person);
-    let rules = || vec![password_policy::requirements(&pending.facts.policies.password)];
+    let rules = || password_policy::requirements(&pending.facts.policies.password);
     let markup = match state {
         // Only credentials help: the sign-in page asks for them.
         State::Unauthenticated => {
-            return visit.redirect(&place.beginning());
+            return match place.beginning() {
+                Some(beginning) => visit.redirect(&beginning),
+                None => stopped(visit, place, AuthnError::Token),
+            };
         }
         State::PasswordWarn => {
             let days = match pending.facts.rules.password {
@@ -167,7 +173,7 @@ pub(super) fn backup_code(
     if !pending.actions().contains(&Action::UseBackupCode) {
         return show(visit, place, pending, (StatusCode::BAD_REQUEST, Some(StepError::Moved)));
     }
-    let mut stage = stage(&visit, &place, error, vec![Way::Cancel]);
+    let mut stage = stage(&visit, &place, error, vec![Way::Choices, Way::Cancel]);
     stage.person = pending.facts.user.as_ref().map(person);
     place.page(visit, status, verifying::backup_code(&stage))
 }
@@ -183,14 +189,14 @@ pub(super) fn set_up(
         return show(visit, place, pending, (StatusCode::BAD_REQUEST, Some(StepError::Moved)));
     }
     let (status, error) = error.map_or((StatusCode::OK, None), |(status, error)| (status, Some(error)));
-    let mut stage = stage(&visit, &place, error, vec![Way::Cancel]);
+    let mut stage = stage(&visit, &place, error, vec![Way::Choices, Way::Cancel]);
     stage.person = pending.facts.user.as_ref().map(person);
     let address = pending.facts.user.as_ref().and_then(|user| user.profile.text("email")).map(masked_email);
     let questions = || QUESTIONS.map(|(key, text)| (key.to_owned(), text.to_owned()));
     let markup = match kind {
         FactorKind::Sms | FactorKind::Call => enrolling::phone(&stage, kind, typed),
         FactorKind::Email => enrolling::email(&stage, address.as_deref()),
-        FactorKind::Question => enrolling::question(&stage, &questions()),
+        FactorKind::Question => enrolling::question(&stage, &questions(), typed),
         // Nothing has to be said of these.
         FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
             enrolling::choose(&stage, &offers(pending))
@@ -224,7 +230,6 @@ fn prove(pending: &Pending, factor: &Factor) -> Prove {
         kind: factor.kind,
         destination: detail(factor).filter(|_| factor.kind.is_sent()),
         question: factor.profile_text("questionText").map(ToOwned::to_owned),
-        digits: 6,
         remember,
     }
 }
