@@ -4,11 +4,14 @@
 //! verdict could be reached. Denials are committed, faults leave nothing behind.
 
 /// The reason why no verdict could be reached. Its text goes to the log, never to a caller.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
     /// The database refused or could not be reached.
     #[error("database: {0}")]
     Database(String),
+    /// The database took a transaction back because another one got in its way.
+    #[error("database: {0}")]
+    Conflict(String),
     /// The database or the writer is too busy; the caller may try again.
     #[error("overloaded: {0}")]
     Overloaded(&'static str),

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use crate::ports::random::Random;
 
 /// `length` random base62 characters.
@@ -23,6 +25,11 @@ pub fn base62(random: &dyn Random, length: usize) -> String {
         }
     }
     out
+}
+
+/// An id of a request: `req`, the time in milliseconds, random characters. The log is searched by it and grows at its end.
+pub fn request_id(random: &dyn Random, now: OffsetDateTime) -> String {
+    format!("req{:011x}{}", now.unix_timestamp_nanos() / 1_000_000, base62(random, 13))
 }
 
 macro_rules! ids {
@@ -135,5 +142,14 @@ mod tests {
         assert_eq!(id.as_str().len(), 20);
         assert!(id.as_str().starts_with("00u"));
         assert!(id.as_str().chars().all(|c| c.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn ids_of_requests_sort_by_time() {
+        let at = |seconds| {
+            request_id(&SystemRandom, OffsetDateTime::UNIX_EPOCH + time::Duration::seconds(seconds))
+        };
+        assert_eq!(at(0).len(), 27);
+        assert!(at(1) < at(2) && at(2) < at(1_800_000_000));
     }
 }

@@ -49,6 +49,7 @@ mod m20261122_000231_extend_session;
 mod m20261122_000232_extend_scope;
 mod m20261122_000245_create_api_token;
 mod m20261122_000246_index_log_event;
+mod m20261122_000247_thin_log_event;
 mod m20261122_000255_create_password_history;
 mod m20261122_000256_create_recovery_token;
 mod m20261122_000257_create_recovery_code;
@@ -112,6 +113,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000232_extend_scope::Migration),
             Box::new(m20261122_000245_create_api_token::Migration),
             Box::new(m20261122_000246_index_log_event::Migration),
+            Box::new(m20261122_000247_thin_log_event::Migration),
             Box::new(m20261122_000255_create_password_history::Migration),
             Box::new(m20261122_000256_create_recovery_token::Migration),
             Box::new(m20261122_000257_create_recovery_code::Migration),

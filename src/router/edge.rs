@@ -23,7 +23,7 @@ use crate::{
     },
     app::App,
     cache::{Count, Counter},
-    id::base62,
+    id::request_id,
     limit::rate::{Bucket, address},
     protocol::error::{ErrorCode, OAuthError},
     server::{BodyError, ClientIp},
@@ -95,7 +95,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             return elsewhere;
         }
         let now = self.app.now();
-        let caller = Arc::new(self.caller(&request));
+        let caller = Arc::new(self.caller(&request, now));
         let origin = cors::origin(&request);
         let count = self.count(surface, caller.ip, now).await;
         let mut response = if cors::is_preflight(&request) {
@@ -172,10 +172,10 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         )
     }
 
-    fn caller(&self, request: &Request) -> Caller {
+    fn caller(&self, request: &Request, now: OffsetDateTime) -> Caller {
         let user_agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         Caller {
-            request_id: format!("req{}", base62(self.app.random.as_ref(), 22)),
+            request_id: request_id(self.app.random.as_ref(), now),
             ip: request.data::<ClientIp>().map(|ClientIp(ip)| *ip),
             user_agent: user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT).collect()),
             actor: None,

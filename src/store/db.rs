@@ -37,6 +37,9 @@ impl DatabaseSettings {
     }
 }
 
+/// Transactions of units at a time, where the database takes more than one.
+const WRITERS: usize = 2;
+
 /// The database: a pool to read from and a writer that groups commits.
 #[derive(Clone)]
 pub struct Database {
@@ -91,7 +94,7 @@ impl Database {
         } else {
             write_pool.clone()
         };
-        let writer = Writer::start(write_pool.clone());
+        let writer = Writer::start(&write_pool, if sqlite { 1 } else { WRITERS });
         Ok(Self { reader, write_pool, writer })
     }
 
@@ -171,6 +174,19 @@ pub(super) fn immediate() -> TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
     }
+}
+
+/// Begins a transaction of so many units. On PostgreSQL two groups may wait for rows of one another: rather than for the
+/// database to notice, which takes a second, a group gives up and its units run one by one.
+pub(super) async fn begin_units(
+    connection: &DatabaseConnection,
+    units: usize,
+) -> Result<DatabaseTransaction, Fault> {
+    let transaction = connection.begin_with_options(immediate()).await?;
+    if units > 1 && connection.get_database_backend() == DatabaseBackend::Postgres {
+        transaction.execute_unprepared("SET LOCAL lock_timeout = 100").await?;
+    }
+    Ok(transaction)
 }
 
 /// A statement for whichever database is behind the connection.

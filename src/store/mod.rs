@@ -74,7 +74,21 @@ impl From<sea_orm::DbErr> for Fault {
             sea_orm::DbErr::ConnectionAcquire(_) => {
                 Self::Overloaded("no database connection became free in time")
             }
+            other if is_conflict(&other) => Self::Conflict(other.to_string()),
             other => Self::Database(other.to_string()),
         }
     }
+}
+
+/// Whether PostgreSQL took a transaction back because of another one (SQLSTATE `serialization_failure`,
+/// `deadlock_detected`).
+fn is_conflict(error: &sea_orm::DbErr) -> bool {
+    let (sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
+    | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(error))
+    | sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("40001" | "40P01"))
 }

@@ -131,6 +131,11 @@ impl Unit {
         claims.chain(&self.changes).chain(&self.denial_changes).any(|change| change.reach == Reach::All)
     }
 
+    /// Whether it is nothing but one row.
+    pub(super) fn is_one_row(&self) -> bool {
+        self.claims.is_empty() && self.changes.is_empty() && self.rows.len() == 1
+    }
+
     /// Whether winning the unit leaves a message to deliver.
     pub(super) fn posts(&self) -> bool {
         self.rows.iter().any(|row| matches!(row, Row::Outbox(_)))

@@ -1,11 +1,15 @@
-//! Group commit: on SQLite one task runs many waiting units in one transaction and answers all of them after the
-//! commit; PostgreSQL groups commits by itself, so each unit is its own transaction there.
+//! Group commit: a few tasks run many waiting units in one transaction each, and answer all of them after its commit. One
+//! task works for SQLite, which has one writer; several for PostgreSQL, so that no unit waits for the round trips of all
+//! others.
 
-use sea_orm::{DatabaseBackend, DatabaseConnection, TransactionTrait};
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use tokio::sync::{Mutex, RwLock, mpsc, oneshot, watch};
 
 use super::{
-    db::immediate,
+    db::begin_units,
     unit::{Applied, Batch, Outcome, Undo, Unit},
 };
 use crate::fault::Fault;
@@ -14,6 +18,8 @@ use crate::fault::Fault;
 const BATCH: usize = 64;
 /// Units that may wait; beyond that callers are told to come back.
 const QUEUE: usize = 4096;
+/// How often a unit is tried that neighbours on other nodes get in the way of.
+const ATTEMPTS: u32 = 3;
 
 struct Submission {
     unit: Unit,
@@ -23,25 +29,27 @@ struct Submission {
 /// Hands units to the database; clones share the queue.
 #[derive(Clone)]
 pub struct Writer {
-    connection: DatabaseConnection,
-    queue: Option<mpsc::Sender<Submission>>,
+    queue: mpsc::Sender<Submission>,
+    /// Every task reads while it works on units that it took from the queue.
+    at_work: Arc<RwLock<()>>,
     posted: watch::Sender<()>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: DatabaseConnection) -> Self {
-        let queue = (connection.get_database_backend() == DatabaseBackend::Sqlite).then(|| {
-            let (queue, submissions) = mpsc::channel(QUEUE);
-            tokio::spawn(run(connection.clone(), submissions));
-            queue
-        });
-        Self { connection, queue, posted: watch::Sender::default() }
+    pub(super) fn start(connection: &DatabaseConnection, tasks: usize) -> Self {
+        let (queue, submissions) = mpsc::channel(QUEUE);
+        let submissions = Arc::new(Mutex::new(submissions));
+        let at_work = Arc::default();
+        for _ in 0..tasks {
+            tokio::spawn(run(connection.clone(), Arc::clone(&submissions), Arc::clone(&at_work)));
+        }
+        Self { queue, at_work, posted: watch::Sender::default() }
     }
 
     /// Commits the unit, or its denial if a claim is lost. When this returns, the outcome is durable.
     ///
     /// # Errors
-    /// Nothing was written: the database failed, or too many units are waiting.
+    /// The database failed, or too many units are waiting. Nothing was written, unless it failed to answer the commit.
     pub async fn commit(&self, unit: Unit) -> Result<Outcome, Fault> {
         let started = std::time::Instant::now();
         let posts = unit.posts();
@@ -64,11 +72,8 @@ impl Writer {
     }
 
     async fn submit(&self, unit: Unit) -> Result<Outcome, Fault> {
-        let Some(queue) = &self.queue else {
-            return commit_retrying(&self.connection, unit).await;
-        };
         let (answer, outcome) = oneshot::channel();
-        queue
+        self.queue
             .try_send(Submission { unit, answer })
             .map_err(|_| Fault::Overloaded("too many writes are waiting"))?;
         outcome.await.map_err(|_| Fault::Database("the writer has stopped".to_owned()))?
@@ -76,118 +81,132 @@ impl Writer {
 
     /// Waits until everything that was submitted is answered.
     pub(super) async fn stop(self) {
-        if let Some(queue) = self.queue {
-            // An empty unit that is answered proves that all before it were.
-            let (answer, outcome) = oneshot::channel();
-            if queue.send(Submission { unit: Unit::new(), answer }).await.is_ok() {
-                let _ = outcome.await;
-            }
+        // An empty unit that is answered proves that all before it were taken from the queue, and nobody at work that
+        // they are done.
+        let (answer, outcome) = oneshot::channel();
+        if self.queue.send(Submission { unit: Unit::new(), answer }).await.is_ok() {
+            let _ = outcome.await;
         }
+        let _ = self.at_work.write().await;
     }
 }
 
-async fn run(connection: DatabaseConnection, mut submissions: mpsc::Receiver<Submission>) {
+async fn run(
+    connection: DatabaseConnection,
+    submissions: Arc<Mutex<mpsc::Receiver<Submission>>>,
+    at_work: Arc<RwLock<()>>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
-    while submissions.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        let mut queue = submissions.lock().await;
+        if queue.recv_many(&mut batch, BATCH).await == 0 {
+            return;
+        }
+        let _working = at_work.read().await;
+        drop(queue);
         metrics::histogram!("writer_batch_size")
             .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         let (units, answers): (Vec<Unit>, Vec<_>) = batch.drain(..).map(|s| (s.unit, s.answer)).unzip();
-        let single = units.len() == 1;
-        let outcomes = match commit_together(&connection, units.clone(), Undo::ByTransaction).await {
-            Ok(Some(outcomes)) => outcomes.into_iter().map(Ok).collect(),
-            Err(fault) if single => vec![Err(fault)],
-            // One unit spoiled the batch: find out which by running them one by one.
-            Ok(None) | Err(_) => {
-                let mut outcomes = Vec::with_capacity(units.len());
-                for unit in units {
-                    outcomes.push(commit_alone(&connection, unit).await);
-                }
-                outcomes
-            }
-        };
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        for (answer, outcome) in answers.into_iter().zip(commit_all(&connection, units).await) {
             // A caller that went away loses the answer, not the commit.
             let _ = answer.send(outcome);
         }
     }
 }
 
-/// All units in one transaction: claims one by one, inserts gathered by table. `None` when nothing was committed because
-/// a unit must be undone in part, which only [`Undo::BySavepoint`] can.
+/// Why a transaction did not end well.
+enum Failure {
+    /// Nothing was written: a unit must be undone in part, which only [`Undo::BySavepoint`] can.
+    Spoiled,
+    /// Nothing was written.
+    Undone(Fault),
+    /// The commit was not answered: what was written is not known.
+    Unknown(Fault),
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Undone(fault)
+    }
+}
+
+/// All units together if that goes well, otherwise each by itself: one of them, or a neighbour on another node, spoiled it.
+async fn commit_all(connection: &DatabaseConnection, units: Vec<Unit>) -> Vec<Result<Outcome, Fault>> {
+    if units.len() > 1 {
+        match commit_together(connection, units.clone(), Undo::ByTransaction).await {
+            Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+            // Run again, what was committed after all would look like a replay.
+            Err(Failure::Unknown(fault)) => return units.iter().map(|_| Err(fault.clone())).collect(),
+            Err(Failure::Spoiled | Failure::Undone(_)) => {}
+        }
+    }
+    join_all(units.into_iter().map(|unit| commit_alone(connection, unit))).await
+}
+
+/// One unit, tried again when a neighbour got in its way. First without a savepoint, which hardly ever turns out to be
+/// needed.
+async fn commit_alone(connection: &DatabaseConnection, unit: Unit) -> Result<Outcome, Fault> {
+    let (mut undo, mut attempt) = (Undo::ByTransaction, 1);
+    loop {
+        match try_alone(connection, unit.clone(), undo).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(Failure::Spoiled) => undo = Undo::BySavepoint,
+            Err(Failure::Undone(Fault::Conflict(_))) if attempt < ATTEMPTS => attempt += 1,
+            Err(Failure::Undone(fault) | Failure::Unknown(fault)) => return Err(fault),
+        }
+    }
+}
+
+async fn try_alone(connection: &DatabaseConnection, unit: Unit, undo: Undo) -> Result<Outcome, Failure> {
+    if unit.is_one_row() {
+        // One row needs no transaction around its statement.
+        let mut inserts = Batch::default();
+        unit.rows.into_iter().for_each(|row| inserts.add(row));
+        inserts.insert(connection).await?;
+        return Ok(Outcome::Won);
+    }
+    let outcome = commit_together(connection, vec![unit], undo).await?.pop();
+    outcome.ok_or(Failure::Undone(Fault::Overloaded("the writer gave no answer")))
+}
+
+/// All units in one transaction.
 async fn commit_together(
     connection: &DatabaseConnection,
     units: Vec<Unit>,
     undo: Undo,
-) -> Result<Option<Vec<Outcome>>, Fault> {
-    let transaction = connection.begin_with_options(immediate()).await?;
+) -> Result<Vec<Outcome>, Failure> {
+    let transaction = begin_units(connection, units.len()).await?;
+    let outcomes = run_together(&transaction, units, undo).await?;
+    transaction.commit().await.map_err(|error| match Fault::from(error) {
+        // The database answered, and took everything back.
+        conflict @ Fault::Conflict(_) => Failure::Undone(conflict),
+        fault => Failure::Unknown(fault),
+    })?;
+    Ok(outcomes)
+}
+
+/// Claims and changes one by one, inserts gathered by table.
+async fn run_together(
+    transaction: &DatabaseTransaction,
+    units: Vec<Unit>,
+    undo: Undo,
+) -> Result<Vec<Outcome>, Failure> {
     let mut outcomes = Vec::with_capacity(units.len());
     let mut inserts = Batch::default();
     for unit in units {
         if unit.reaches_all() {
-            std::mem::take(&mut inserts).insert(&transaction).await?;
+            std::mem::take(&mut inserts).insert(transaction).await?;
         }
-        match unit.apply(&transaction, undo).await? {
+        match unit.apply(transaction, undo).await? {
             Applied::Ended(outcome, rows) => {
                 outcomes.push(outcome);
-                for row in rows {
-                    inserts.add(row);
-                }
+                rows.into_iter().for_each(|row| inserts.add(row));
             }
-            Applied::Spoiled => {
-                transaction.rollback().await?;
-                return Ok(None);
-            }
+            Applied::Spoiled => return Err(Failure::Spoiled),
         }
     }
-    inserts.insert(&transaction).await?;
-    transaction.commit().await?;
-    Ok(Some(outcomes))
-}
-
-async fn commit_alone(connection: &DatabaseConnection, unit: Unit) -> Result<Outcome, Fault> {
-    let outcomes = commit_together(connection, vec![unit], Undo::BySavepoint).await?;
-    outcomes.and_then(|mut outcomes| outcomes.pop()).ok_or(Fault::Overloaded("the writer gave no answer"))
-}
-
-/// First without a savepoint, which hardly ever turns out to be needed.
-async fn commit_hopefully(connection: &DatabaseConnection, unit: Unit) -> Result<Outcome, Fault> {
-    let outcomes = commit_together(connection, vec![unit.clone()], Undo::ByTransaction).await?;
-    match outcomes.and_then(|mut outcomes| outcomes.pop()) {
-        Some(outcome) => Ok(outcome),
-        None => commit_alone(connection, unit).await,
-    }
-}
-
-/// PostgreSQL may refuse a transaction because of its neighbours (deadlock, serialization): try again a few times.
-async fn commit_retrying(connection: &DatabaseConnection, unit: Unit) -> Result<Outcome, Fault> {
-    const ATTEMPTS: u32 = 3;
-    let mut attempt = 1;
-    loop {
-        let outcome = if unit.claims.is_empty() && unit.changes.is_empty() && unit.rows.len() == 1 {
-            insert_alone(connection, unit.clone()).await
-        } else {
-            commit_hopefully(connection, unit.clone()).await
-        };
-        match outcome {
-            Err(Fault::Database(text))
-                if attempt < ATTEMPTS
-                    && (text.contains("deadlock") || text.contains("could not serialize")) =>
-            {
-                attempt += 1;
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-/// One row needs no transaction around its statement.
-async fn insert_alone(connection: &DatabaseConnection, unit: Unit) -> Result<Outcome, Fault> {
-    let mut inserts = Batch::default();
-    for row in unit.rows {
-        inserts.add(row);
-    }
-    inserts.insert(connection).await?;
-    Ok(Outcome::Won)
+    inserts.insert(transaction).await?;
+    Ok(outcomes)
 }
 
 #[cfg(test)]

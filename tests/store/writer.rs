@@ -40,6 +40,7 @@ pub(crate) fn trials() -> Vec<Test> {
             what_ends_everything_ends_what_begins_beside_it,
             what_begins_behind_the_end_of_everything_is_lost,
             of_two_transactions_of_one_page_the_later_one_stands,
+            units_of_two_nodes_that_wait_for_one_another_all_end,
             what_was_acknowledged_is_there_after_a_restart,
             a_stopped_writer_acknowledges_nothing;
         sqlite:
@@ -288,6 +289,27 @@ async fn of_many_claims_for_the_same_row_one_wins(app: TestApp) {
             let there = is_there(&node.app.db, &app, &format!("flw{round}.{n}")).await;
             assert_eq!(there, winners.contains(&n), "{round}.{n}");
         }
+    }
+}
+
+/// Two nodes take the same rows in opposite order, in groups and one by one: where each waits for the other, the database
+/// takes one back, and it is tried again.
+async fn units_of_two_nodes_that_wait_for_one_another_all_end(app: TestApp) {
+    let node = app.second_node().await;
+    let pairs = 0..30;
+    let commit = |db: &Database, claims: [String; 2]| {
+        let unit = claims.iter().fold(Unit::new(), |unit, name| unit.claim(claim(&app, name)));
+        let db = db.clone();
+        tokio::spawn(async move { db.writer().commit(unit).await.unwrap() })
+    };
+    let forth: Vec<_> =
+        pairs.clone().map(|n| commit(&app.app.db, [format!("a{n}"), format!("b{n}")])).collect();
+    let back: Vec<_> =
+        pairs.rev().map(|n| commit(&node.app.db, [format!("b{n}"), format!("a{n}")])).collect();
+    for (forth, back) in join_all(forth).await.into_iter().zip(join_all(back).await.into_iter().rev()) {
+        let mut both = [forth.unwrap(), back.unwrap()];
+        both.sort_by_key(|outcome| *outcome == Outcome::Won);
+        assert_eq!(both, [Outcome::Lost(0), Outcome::Won]);
     }
 }
 

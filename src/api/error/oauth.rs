@@ -55,7 +55,7 @@ impl From<Fault> for OAuthFailure {
                 OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server is too busy. Try again.")
                     .into()
             }
-            Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+            Fault::Database(_) | Fault::Conflict(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
                 tracing::error!(fault = %fault, "a request failed");
                 OAuthError::server_error().into()
             }

@@ -94,7 +94,7 @@ impl Envelope {
                 tracing::warn!(what, "overloaded");
                 Self::unavailable()
             }
-            Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+            Fault::Database(_) | Fault::Conflict(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
                 tracing::error!(%fault, "a request failed");
                 Self::internal()
             }

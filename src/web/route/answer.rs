@@ -150,7 +150,7 @@ pub(super) fn fault_page(visit: Visit<'_>, fault: &Fault) -> Response {
         Fault::Overloaded(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, "The server is busy at the moment. Please try again.")
         }
-        Fault::Database(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
+        Fault::Database(_) | Fault::Conflict(_) | Fault::Crypto(_) | Fault::Stored(_) | Fault::Io(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side. Please try again.")
         }
     };
