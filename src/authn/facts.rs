@@ -15,7 +15,7 @@ use crate::{
     id::{FactorId, UserId},
     model::{
         assurance::{AuthenticationRequirement, Freshness},
-        factor::{Factor, FactorKind, FactorStatus},
+        factor::{Factor, FactorClass, FactorKind, FactorStatus},
         policy::{MfaEnroll, Requirement, UserPolicies},
         user::User,
     },
@@ -86,6 +86,12 @@ impl Facts {
         let rules = Rules {
             demands,
             factors: factors.iter().filter(|factor| factor.is_active()).map(Usable::from).collect(),
+            out_of_use: factors
+                .iter()
+                .filter(|factor| factor.status == FactorStatus::Inactive)
+                .filter(|factor| factor.kind.class() == FactorClass::Possession)
+                .map(|factor| factor.id.clone())
+                .collect(),
             enrollable: enrollable(&policies.enroll, &factors),
             prompt: policies.enroll.prompt,
             password: standing(app, &user, &policies),

@@ -139,6 +139,9 @@ pub struct Rules {
     pub demands: Vec<Demand>,
     /// The active factors, the last used first.
     pub factors: Vec<Usable>,
+    /// Factors that the user has and nothing can be proved with, because too many wrong codes were tried: nothing is enrolled
+    /// past them (security rule S1).
+    pub out_of_use: Vec<FactorId>,
     /// What may be enrolled and is not: kind and requirement; never [`Requirement::NotAllowed`].
     pub enrollable: Vec<(FactorKind, Requirement)>,
     /// When users are asked to enrol.
@@ -199,18 +202,26 @@ impl Rules {
             };
             return self.factors.iter().filter(helps).collect();
         }
-        if self.must_enrol(position) { self.guarding(proven) } else { Vec::new() }
+        if self.must_enrol(position) && self.is_guarded(proven) {
+            self.guards().collect()
+        } else {
+            Vec::new()
+        }
     }
 
-    /// The factors one of which must be proved before another is enrolled; none: one was, or there are none.
-    fn guarding(&self, proven: &[VerifiedFactor]) -> Vec<&Usable> {
-        let possession = |factor: &&Usable| factor.kind.class() == FactorClass::Possession;
+    /// The factors one of which must be proved before another is enrolled.
+    fn guards(&self) -> impl Iterator<Item = &Usable> {
+        self.factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession)
+    }
+
+    /// Whether a factor that the user has must be proved before another is enrolled. Of those that are out of use none can be.
+    fn is_guarded(&self, proven: &[VerifiedFactor]) -> bool {
         let proved =
             |factor: &Usable| proven.iter().any(|proof| proof.factor_id.as_ref() == Some(&factor.id));
-        let guards: Vec<&Usable> = self.factors.iter().filter(possession).collect();
         // A code that stands in for a lost factor is there so that another can be enrolled.
         let stood_in = proven.iter().any(|proof| proof.factor_id.is_none() && proof.is_beside_password());
-        if stood_in || guards.iter().any(|factor| proved(factor)) { Vec::new() } else { guards }
+        let has = self.guards().next().is_some() || !self.out_of_use.is_empty();
+        has && !stood_in && !self.guards().any(proved)
     }
 
     /// What is left to enrol.
@@ -235,7 +246,7 @@ impl Rules {
                 && position.enrolment == EnrolmentProgress::Open
                 && (!position.enrolled.is_empty()
                     || self.prompt == EnrollPrompt::Login && self.factors.is_empty())
-                && self.guarding(&position.proven).is_empty()
+                && !self.is_guarded(&position.proven)
                 && !self.left_to_enrol(position).is_empty()
         };
         self.must_enrol(position) || offered()
@@ -243,7 +254,7 @@ impl Rules {
 
     /// Whether what is left to enrol can lead anywhere.
     pub fn can_enrol(&self, position: &Position) -> bool {
-        if self.prompt == EnrollPrompt::Never || !self.guarding(&position.proven).is_empty() {
+        if self.prompt == EnrollPrompt::Never || self.is_guarded(&position.proven) {
             return false;
         }
         let open: Vec<&Demand> = self.open(&position.proven).collect();

@@ -208,24 +208,30 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         proptest::collection::vec((demand, any::<bool>()), 0..3),
         proptest::collection::btree_set(kind(), 0..3),
         proptest::collection::btree_map(kind(), requirement, 0..3),
-        (standing, prompt, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
+        (standing, prompt, any::<[bool; 5]>()),
     )
-        .prop_map(|(demands, factors, enrollable, (password, prompt, multi, warn, asked, codes))| {
-            Rules {
-                backup_codes: if codes { BackupCodes::Available } else { BackupCodes::None },
-                demands: demands
-                    .into_iter()
-                    .map(|(evidence, fresh)| Demand { evidence, since: fresh.then_some(NOW) })
-                    .chain([Demand::level(Acr::OneFactorAny)])
-                    .collect(),
-                enrollable: enrollable.into_iter().filter(|(kind, _)| !factors.contains(kind)).collect(),
-                factors: factors.into_iter().map(usable).collect(),
-                prompt,
-                password,
-                options: Options { multi_optional_factor_enroll: multi, warn_before_password_expired: warn },
-                question: if asked { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
-            }
-        })
+        .prop_map(
+            |(demands, factors, enrollable, (password, prompt, [multi, warn, asked, codes, suspended]))| {
+                Rules {
+                    out_of_use: if suspended { vec![FactorId::new("suspended")] } else { Vec::new() },
+                    backup_codes: if codes { BackupCodes::Available } else { BackupCodes::None },
+                    demands: demands
+                        .into_iter()
+                        .map(|(evidence, fresh)| Demand { evidence, since: fresh.then_some(NOW) })
+                        .chain([Demand::level(Acr::OneFactorAny)])
+                        .collect(),
+                    enrollable: enrollable.into_iter().filter(|(kind, _)| !factors.contains(kind)).collect(),
+                    factors: factors.into_iter().map(usable).collect(),
+                    prompt,
+                    password,
+                    options: Options {
+                        multi_optional_factor_enroll: multi,
+                        warn_before_password_expired: warn,
+                    },
+                    question: if asked { RecoveryQuestion::Asked } else { RecoveryQuestion::NotAsked },
+                }
+            },
+        )
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -254,7 +260,8 @@ fn no_sequence_of_events_succeeds_against_the_rules() {
                 let offered = matches!(before.state, State::MfaEnrollActivate { .. })
                     || allowed(&before, &rules).contains(&Action::Enroll(*kind));
                 prop_assert!(offered, "{before:?} {event:?}");
-                let guarded = rules.factors.iter().any(|factor| factor.kind.class() == FactorClass::Possession);
+                let guarded = !rules.out_of_use.is_empty()
+                    || rules.factors.iter().any(|factor| factor.kind.class() == FactorClass::Possession);
                 let proved = before.proven.iter().any(|proof| {
                     rules.factors.iter().any(|factor| Some(&factor.id) == proof.factor_id.as_ref()
                         && factor.kind.class() == FactorClass::Possession)
