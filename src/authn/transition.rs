@@ -224,6 +224,9 @@ fn proceed(position: Position, rules: &Rules) -> Result<Position, StepError> {
         State::Unauthenticated
     } else if !rules.askable(&position).is_empty() {
         State::MfaRequired
+    } else if rules.must_enrol(&position) && !rules.can_enrol(&position) {
+        // Said before a new password is asked for in vain.
+        return Err(StepError::Unreachable);
     } else {
         match rules.standing(&position) {
             Standing::Expired => State::PasswordExpired,
@@ -231,7 +234,6 @@ fn proceed(position: Position, rules: &Rules) -> Result<Position, StepError> {
             Standing::Fine if rules.asks_to_enrol(&position) && rules.can_enrol(&position) => {
                 State::MfaEnroll
             }
-            Standing::Fine if rules.must_enrol(&position) => return Err(StepError::Unreachable),
             Standing::Fine => State::Success,
         }
     };
