@@ -22,6 +22,7 @@ mod keys;
 mod limits;
 mod logout_token;
 mod management;
+mod no_way_round;
 mod otp;
 mod pkce;
 mod pushed;
@@ -30,6 +31,7 @@ mod redirect_uri;
 mod refresh;
 mod registration;
 mod request_object;
+mod restart;
 mod sign_in;
 mod throttling;
 mod token_exchange;
@@ -61,6 +63,7 @@ pub(crate) fn trials() -> Vec<Test> {
         limits::trials(),
         logout_token::trials(),
         management::trials(),
+        no_way_round::trials(),
         otp::trials(),
         pkce::trials(),
         pushed::trials(),
@@ -69,6 +72,7 @@ pub(crate) fn trials() -> Vec<Test> {
         refresh::trials(),
         request_object::trials(),
         registration::trials(),
+        restart::trials(),
         sign_in::trials(),
         throttling::trials(),
         token_exchange::trials(),
