@@ -198,6 +198,9 @@ fn proceed(position: Position, rules: &Rules) -> Result<Position, StepError> {
         State::Unauthenticated
     } else if !rules.askable(&position).is_empty() || rules.asks_for_backup_code(&position) {
         State::MfaRequired
+    } else if rules.must_enrol(&position) && !rules.can_enrol(&position) {
+        // Said before a new password is asked for in vain.
+        return Err(StepError::Unreachable);
     } else {
         match rules.standing(&position) {
             Standing::Expired => State::PasswordExpired,
@@ -205,7 +208,6 @@ fn proceed(position: Position, rules: &Rules) -> Result<Position, StepError> {
             Standing::Fine if rules.asks_to_enrol(&position) && rules.can_enrol(&position) => {
                 State::MfaEnroll
             }
-            Standing::Fine if rules.must_enrol(&position) => return Err(StepError::Unreachable),
             Standing::Fine => State::Success,
         }
     };

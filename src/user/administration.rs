@@ -335,6 +335,11 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// The user is not waiting for it.
     pub async fn reactivate(&mut self) -> Result<(), AdministrationError> {
+        if self.user.status == UserStatus::Recovery {
+            // A reset has voided the password; the activation ends with a new one.
+            self.user.password_hash = None;
+            self.user.password_changed_at = None;
+        }
         self.change(Change::Reactivate)?;
         // Of a user in recovery there is an old one, which opens nothing any more.
         self.user.password_hash = None;

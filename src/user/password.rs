@@ -253,7 +253,12 @@ fn generate(app: &App, rules: &PasswordRules) -> Secret<String> {
 /// The status does not permit it.
 pub fn expire(app: &App, user: &User, caller: &Caller) -> Result<Unit, ChangeNotAllowed> {
     let now = app.now();
-    let status = lifecycle::next(user.status, lifecycle::Change::ExpirePassword)?;
+    let change = lifecycle::Change::ExpirePassword;
+    // A reset has voided the password: whoever must change it would have to give it once more.
+    if user.status == UserStatus::Recovery {
+        return Err(ChangeNotAllowed { status: user.status, change });
+    }
+    let status = lifecycle::next(user.status, change)?;
     let event = Event::new(EventType::AccountExpirePassword).user(&user.id);
     Ok(Unit::new().claim(store::user::set_status(user, status, now)).row(event.row(
         caller,

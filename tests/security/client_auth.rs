@@ -607,11 +607,7 @@ async fn sec_e08_an_empty_redis_forgets_no_assertion(app: TestApp) {
     let key = signer(&app).await;
     let assertion = fresh(&app, &key);
     assert_accepted(&app.token_by_assertion(&assertion).await);
-    if let Some(url) = &app.redis_url {
-        let client = redis::Client::open(url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let () = redis::cmd("FLUSHDB").query_async(&mut connection).await.unwrap();
-    }
+    app.empty_redis();
     assert_refused(&app.token_by_assertion(&assertion).await);
 }
 

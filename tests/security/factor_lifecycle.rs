@@ -29,8 +29,12 @@ async fn sec_n01_of_200_parallel_passwords_few_are_looked_at(app: TestApp) {
     assert!(answers.iter().all(|answer| matches!(answer.status, 401 | 429)));
     let alice = store::user::find(&app.app.db, &app.id_of(ALICE).await).await.unwrap().unwrap();
     assert_eq!(alice.lock.failures_total, 10, "{:?}", alice.lock);
-    let right = app.authn("", &json!({ "username": ALICE, "password": PASSWORD })).await;
-    assert_eq!(right.status, 401);
+    let locks = app.log().await.into_iter().filter(|(name, _)| name == "user.account.lock").count();
+    assert_eq!(locks, 1, "the lock is logged once");
+    let right = json!({ "username": ALICE, "password": PASSWORD });
+    assert_eq!(app.authn("", &right).await.status, 401);
+    app.clock.advance(15 * 60 + 1);
+    assert_eq!(app.authn("", &right).await.status, 200);
 }
 
 /// N4: a lock, or a suspension, ends what is under way.

@@ -24,6 +24,7 @@ mod keys;
 mod limits;
 mod logout_token;
 mod management;
+mod no_way_round;
 mod otp;
 mod pkce;
 mod pushed;
@@ -32,6 +33,7 @@ mod redirect_uri;
 mod refresh;
 mod registration;
 mod request_object;
+mod restart;
 mod sign_in;
 mod sign_in_race;
 mod step_up;
@@ -67,6 +69,7 @@ pub(crate) fn trials() -> Vec<Test> {
         limits::trials(),
         logout_token::trials(),
         management::trials(),
+        no_way_round::trials(),
         otp::trials(),
         pkce::trials(),
         pushed::trials(),
@@ -75,6 +78,7 @@ pub(crate) fn trials() -> Vec<Test> {
         refresh::trials(),
         request_object::trials(),
         registration::trials(),
+        restart::trials(),
         sign_in::trials(),
         sign_in_race::trials(),
         step_up::trials(),

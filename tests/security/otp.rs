@@ -433,12 +433,12 @@ async fn sec_n03_ten_wrong_codes_an_hour_and_fifty_in_all(app: TestApp) {
         alice.post("/factors", &json!({"factorType": "token:software:totp", "provider": "GOOGLE"})).await;
     assert_eq!(refusal(&again), (400, "E0000001".to_owned()));
     let caller = caller("192.0.2.1");
-    assert!(service::is_suspended(&app.app, &alice.user.id).await.unwrap());
+    assert!(stepgate::user::unlock::is_needed(&app.app, &alice.user).await.unwrap());
     let unit = service::unlock(&app.app, &alice.user.id, &caller).await.unwrap();
     app.app.db.writer().commit(unit).await.unwrap();
     assert_eq!(alice.verify(id, &authenticator.code(&app, 0)).await.status, 200);
     assert!(app.logged("user.mfa.factor.unsuspend", None).await);
-    assert!(!service::is_suspended(&app.app, &alice.user.id).await.unwrap());
+    assert!(!stepgate::user::unlock::is_needed(&app.app, &alice.user).await.unwrap());
 }
 
 /// keycloak#46164, CVE-2024-32868: wrong passwords lock no factor, wrong codes lock no password, and the success of one

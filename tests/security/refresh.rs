@@ -333,11 +333,7 @@ async fn sec_d04_a_second_node_knows_of_the_rotation(app: TestApp) {
 async fn sec_d04_an_empty_redis_forgets_no_rotation(app: TestApp) {
     let tokens = app.tokens(WEB, SCOPE, ALICE).await;
     let next = refreshed(&app, WEB, refresh_token(&tokens)).await;
-    if let Some(url) = &app.redis_url {
-        let client = redis::Client::open(url.as_str()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-        let () = redis::cmd("FLUSHDB").query_async(&mut connection).await.unwrap();
-    }
+    app.empty_redis();
     app.clock.advance(31);
     assert_refused(&app.refresh(WEB, refresh_token(&tokens)).await, "invalid_grant");
     assert_family_is_dead(&app, WEB, &next).await;

@@ -1,10 +1,5 @@
 //! Guessing: how many passwords are looked at, on whose account, and how a caller is told to slow down.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
-
 use futures_util::future::join_all;
 use http::Method;
 use stepgate::{
@@ -24,6 +19,7 @@ use crate::support::{
 pub(crate) fn trials() -> Vec<Test> {
     trials![storage:
         sec_n01_of_a_parallel_burst_only_the_budget_is_looked_at,
+        sec_n01_pages_and_programs_share_the_budget,
         sec_n02_every_spelling_of_a_login_is_charged_to_one_user,
         sec_n04_a_lock_survives_a_restart_and_a_flushed_cache,
         sec_n05_strangers_cannot_lock_a_user_out_of_a_known_browser;
@@ -46,7 +42,8 @@ async fn attempt(app: &TestApp, login: &str, password: &str) -> bool {
     attempt_in(app, &mut Browser::new(), login, password).await
 }
 
-async fn attempt_in(app: &TestApp, browser: &mut Browser, login: &str, password: &str) -> bool {
+/// The same in this browser.
+pub(super) async fn attempt_in(app: &TestApp, browser: &mut Browser, login: &str, password: &str) -> bool {
     let page = browser.open(&app.authorize_url(WEB, &[("prompt", "login")])).await;
     sign_in_on(browser, &page, login, password).await;
     browser.url().as_str().contains("code=")
@@ -92,6 +89,30 @@ async fn sec_n01_of_a_parallel_burst_only_the_budget_is_looked_at(app: TestApp) 
     app.clock.advance(61);
     assert!(attempt(&app, ALICE, PASSWORD).await, "the lock is over");
     assert_eq!(user(&app, ALICE).await.lock.failures_total, 0);
+}
+
+/// NIST SP 800-63B-4 §3.2.2: whoever guesses at both doors has one budget.
+async fn sec_n01_pages_and_programs_share_the_budget(app: TestApp) {
+    let guess = serde_json::json!({ "username": ALICE, "password": "wrong" });
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut browser = Browser::new();
+        let page = browser.open(&app.authorize_url(WEB, &[])).await;
+        waiting.push((browser, page));
+    }
+    let pages = waiting
+        .into_iter()
+        .map(async |(mut browser, page)| sign_in_on(&mut browser, &page, ALICE, "wrong").await.status);
+    let programs = (0..180).map(async |_| app.authn("", &guess).await.status);
+    let (pages, programs) = futures_util::join!(join_all(pages), join_all(programs));
+    assert!(pages.iter().all(|status| matches!(status, 400 | 429)), "{pages:?}");
+    assert!(programs.iter().all(|status| matches!(status, 401 | 429)), "{programs:?}");
+    assert_eq!(user(&app, ALICE).await.lock.failures_total, 10);
+    assert!(!attempt(&app, ALICE, PASSWORD).await, "locked");
+    assert_eq!(
+        app.authn("", &serde_json::json!({ "username": ALICE, "password": PASSWORD })).await.status,
+        401
+    );
 }
 
 /// The spellings of Alice's login (RFC 8265 §3.3: case, width, composition; spaces around it are trimmed).
@@ -148,16 +169,6 @@ async fn sec_n02_every_spelling_of_a_login_shares_one_rate(app: TestApp) {
     assert!(attempt(&app, ALICE, PASSWORD).await);
 }
 
-/// Empties the test's own Redis database.
-fn flush(url: &str) {
-    let (address, number) = url.trim_start_matches("redis://").split_once('/').unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "SELECT {number}\r\nFLUSHDB\r\n").unwrap();
-    let mut answer = [0; 10];
-    stream.read_exact(&mut answer).unwrap();
-    assert_eq!(&answer, b"+OK\r\n+OK\r\n");
-}
-
 /// The lock is a row: neither a restart nor a lost cache opens it, and a flow begun before it does not either.
 async fn sec_n04_a_lock_survives_a_restart_and_a_flushed_cache(app: TestApp) {
     let mut waiting = Browser::new();
@@ -165,9 +176,7 @@ async fn sec_n04_a_lock_survives_a_restart_and_a_flushed_cache(app: TestApp) {
     lock(&app, ALICE).await;
     sign_in_on(&mut waiting, &page, ALICE, PASSWORD).await;
     assert!(!waiting.url().as_str().contains("code="), "a flow in flight went round the lock");
-    if let Some(url) = &app.redis_url {
-        flush(url);
-    }
+    app.empty_redis();
     assert!(!attempt(&app, ALICE, PASSWORD).await);
     let app = app.restart(Change::default()).await;
     assert!(!attempt(&app, ALICE, PASSWORD).await);

@@ -42,6 +42,11 @@ pub(crate) struct TestApp {
     database: Database,
 }
 
+/// What an application keeps things in.
+type Stores = (Backend, Database, Option<String>);
+/// What is around an application.
+type Outside = (Arc<ShiftedClock>, Arc<FakeFetch>, Post);
+
 /// How an application under test differs from the usual one.
 #[derive(Default)]
 pub(crate) struct Change {
@@ -65,16 +70,22 @@ impl TestApp {
                 (services.postgres().database().await, Some(services.redis().database()))
             }
         };
-        Self::start(backend, database, redis_url, &Change::default()).await
+        Self::start((backend, database, redis_url), &Change::default()).await
     }
 
-    async fn start(backend: Backend, database: Database, redis_url: Option<String>, change: &Change) -> Self {
+    async fn start(stores: Stores, change: &Change) -> Self {
         let address: Address = "127.0.0.1:0".parse().unwrap();
         let listener = server::Listener::plain(&address).unwrap();
+        Self::serve(listener, stores, <(_, _, _)>::default(), change).await
+    }
+
+    async fn serve(
+        listener: server::Listener,
+        (backend, database, redis_url): Stores,
+        (clock, fetch, post): Outside,
+        change: &Change,
+    ) -> Self {
         let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        let clock = Arc::new(ShiftedClock::default());
-        let fetch = Arc::new(FakeFetch::default());
-        let post = Post::default();
         let app = app(database.url(), &issuer, redis_url.as_deref(), (&clock, &fetch, &post), change).await;
         point_org_server_at(&app, &issuer).await;
         app.ready.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -154,7 +165,35 @@ impl TestApp {
         let Self { backend, redis_url, app, _stop, database, .. } = self;
         drop(_stop);
         drop(app);
-        Self::start(backend, database, redis_url, &change).await
+        Self::start((backend, database, redis_url), &change).await
+    }
+
+    /// The same after a crash: at the same address and time, on the same database, with nothing that was kept in memory.
+    pub(crate) async fn restart_in_place(self) -> Self {
+        let Self { backend, redis_url, app, clock, fetch, post, _stop, database, .. } = self;
+        let address: Address = format!("127.0.0.1:{}", app.settings.port()).parse().unwrap();
+        drop(_stop);
+        drop(app);
+        let began = std::time::Instant::now();
+        let listener = loop {
+            // The socket closes as soon as the old process notices.
+            match server::Listener::plain(&address) {
+                Ok(listener) => break listener,
+                Err(error) => assert!(began.elapsed() < std::time::Duration::from_secs(5), "{error}"),
+            }
+            tokio::task::yield_now().await;
+        };
+        let stores = (backend, database, redis_url);
+        Self::serve(listener, stores, (clock, fetch, post), &Change::default()).await
+    }
+
+    /// What may befall an application in the middle of anything: a restart, or that Redis loses everything.
+    pub(crate) async fn interrupted(self) -> Self {
+        if self.redis_url.is_none() {
+            return self.restart_in_place().await;
+        }
+        self.empty_redis();
+        self
     }
 
     /// The URL of the database, as the configuration takes it.

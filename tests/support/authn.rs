@@ -7,7 +7,10 @@ use stepgate::{
     model::{
         Status,
         policy::PasswordRules,
-        policy_set::{Conditions, NoSettings, PasswordAction, Policy, PolicyKind, Rule, SignOnAction},
+        policy_set::{
+            Conditions, EnrollAction, MfaEnrollSettings, NoSettings, PasswordAction, Policy, PolicyKind,
+            Rule, SignOnAction,
+        },
     },
     store,
 };
@@ -59,6 +62,11 @@ impl TestApp {
     /// Sets the only policy about passwords, for everyone.
     pub(crate) async fn password_rules(&self, rules: PasswordRules, action: PasswordAction) {
         self.set_policy(PolicyKind::Password, "password", rules, action).await;
+    }
+
+    /// Sets the only policy about enrolment, for everyone.
+    pub(crate) async fn enrolment_rules(&self, settings: MfaEnrollSettings, action: EnrollAction) {
+        self.set_policy(PolicyKind::MfaEnroll, "enroll", settings, action).await;
     }
 
     async fn set_policy<S: serde::Serialize, A: serde::Serialize>(

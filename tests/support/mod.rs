@@ -27,6 +27,7 @@ pub(crate) mod par;
 pub(crate) mod peer;
 mod postgres;
 pub(crate) mod process;
+pub(crate) mod property;
 mod redis;
 pub(crate) mod registration;
 pub(crate) mod relying_party;

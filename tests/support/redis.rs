@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::TestApp;
 use super::process::{Process, command, find, free_port};
 use super::services::Unavailable;
 
@@ -49,6 +50,21 @@ impl Redis {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         assert!(number < DATABASES, "more tests than Redis databases");
         format!("redis://127.0.0.1:{}/{number}", self.port)
+    }
+}
+
+impl TestApp {
+    /// Empties the database of this application, where it has one; the instance is shared with other tests, so that
+    /// `FLUSHALL` would not do.
+    pub(crate) fn empty_redis(&self) {
+        let Some(url) = &self.redis_url else { return };
+        let (address, number) =
+            url.trim_start_matches("redis://").split_once('/').expect("address and number");
+        let mut stream = TcpStream::connect(address).expect("Redis");
+        write!(stream, "SELECT {number}\r\nFLUSHDB\r\n").expect("Redis takes commands");
+        let mut answer = [0; 10];
+        stream.read_exact(&mut answer).expect("an answer of Redis");
+        assert_eq!(&answer, b"+OK\r\n+OK\r\n");
     }
 }
 

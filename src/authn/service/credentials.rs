@@ -1,6 +1,6 @@
 //! New passwords in a transaction.
 
-use super::{AuthnError, Effect, Reply, Step, Visitor, load, settle};
+use super::{AuthnError, Effect, Face, Reply, Step, Visitor, load, settle};
 use crate::{
     app::App,
     authn::{
@@ -28,7 +28,7 @@ pub async fn change(
     let change = PasswordChange { old, new, revoke, device: visitor.device };
     let rules = &step.facts.policies.password;
     let unit = password::change(app, step.user()?, &change, rules, visitor.caller).await?;
-    renewed(app, visitor, step, (Fact::PasswordChanged, unit)).await
+    renewed(app, visitor, step, (Fact::PasswordChanged, unit, revoke)).await
 }
 
 /// Sets a new password after a recovery or an activation.
@@ -51,7 +51,7 @@ pub async fn reset(
     let rules = &step.facts.policies.password;
     let unit = password::set(app, step.user()?, new, rules, (by, revoke, visitor.caller)).await?;
     let at = app.now();
-    renewed(app, visitor, step, (Fact::PasswordWasReset { at }, unit)).await
+    renewed(app, visitor, step, (Fact::PasswordWasReset { at }, unit, revoke)).await
 }
 
 /// Goes on after a new password, which ends what was established with the old one, but not this transaction.
@@ -59,8 +59,18 @@ async fn renewed(
     app: &App,
     visitor: &Visitor<'_>,
     mut step: Step,
-    (fact, unit): (Fact, crate::store::unit::Unit),
+    (fact, unit, revoke): (Fact, crate::store::unit::Unit, RevokeSessions<'_>),
 ) -> Result<Reply, AuthnError> {
     step.transaction.context.counts_from = app.now();
-    settle(app, visitor, step, Effect { fact, unit, lost: AuthnError::NotAllowed }).await
+    // The session of this browser ends with the others: the unit that ends it does not renew it, but begins another.
+    let face = match (visitor.face, revoke) {
+        (Face::Page(Some(session)), RevokeSessions::All)
+            if Some(&session.user_id) == step.facts.user_id() =>
+        {
+            Face::Page(None)
+        }
+        (face, _) => face,
+    };
+    let visitor = Visitor { face, ..*visitor };
+    settle(app, &visitor, step, Effect { fact, unit, lost: AuthnError::NotAllowed }).await
 }
