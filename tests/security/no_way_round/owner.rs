@@ -33,10 +33,16 @@ impl Play<'_> {
     /// Does what the pages ask for, up to the client.
     async fn owner_goes_on(&mut self, mut page: Response, remember: bool) {
         let mut methods = vec!["pwd"];
-        let mut sent = false;
+        let (mut sent, mut wished) = (false, false);
+        // As it stood when the sign-in began: a password that is changed in it ends what is remembered.
+        let asked = self.policy.require_factor && !self.remembered;
         for _ in 0..8 {
             if self.owner.browser.url().as_str().contains("code=") {
-                return self.owner_is_in(methods);
+                assert!(!asked || methods.len() > 1, "the policy wants a factor: {methods:?}");
+                self.owner.proved = Some(methods);
+                // At the end of the sign-in, also where the password was changed in it.
+                self.remembered |= wished;
+                return;
             }
             let form = page.form("step-form");
             let browser = &mut self.owner.browser;
@@ -60,7 +66,7 @@ impl Play<'_> {
                 self.seen.push(code.clone());
                 let may_remember = page.body_contains("rememberDevice");
                 let form = if remember && may_remember {
-                    self.remembered = true;
+                    wished = true;
                     form.choose("rememberDevice", "true")
                 } else {
                     form
@@ -89,12 +95,6 @@ impl Play<'_> {
             };
         }
         panic!("the sign-in does not end: {}", page.words());
-    }
-
-    fn owner_is_in(&mut self, methods: Vec<&'static str>) {
-        let asked = self.policy.require_factor && !self.remembered;
-        assert!(!asked || methods.len() > 1, "the policy wants a factor: {methods:?}");
-        self.owner.proved = Some(methods);
     }
 
     /// The id of an active factor as stored.

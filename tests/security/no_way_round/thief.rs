@@ -30,11 +30,12 @@ impl Play<'_> {
         if counts && !self.may_guess() {
             return None;
         }
+        // Cookies are those of the page that is open: before the browser leaves for the client.
+        let devices = [&self.thief, &self.owner].map(|window| self.device_of(&window.browser));
+        let remembered = self.remembered && devices[0] == devices[1];
         let browser = &mut self.thief.browser;
         let page = Self::after_password(self.app, browser, &self.login, &self.known_password).await;
         if browser.url().as_str().contains("code=") {
-            let remembered =
-                self.remembered && self.device_of(&self.thief.browser) == self.device_of(&self.owner.browser);
             assert!(right, "with an old password");
             assert!(!self.policy.require_factor || remembered, "with the password alone");
             self.thief.proved = Some(vec!["pwd"]);
