@@ -1,12 +1,11 @@
-//! Indexes for what is searched, and none for what is not.
+//! Indexes for what is searched.
 
 use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
 
-/// Indexes factors that wait for activation, drops the index of clients in the log, and orders logins by their bytes.
+/// Indexes factors that wait for activation, and orders logins by their bytes.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-const CLIENT: &str = "log_event_client_id_published_at";
 const PENDING: &str = "factor_pending_created_at";
 
 #[async_trait::async_trait]
@@ -19,15 +18,11 @@ impl MigrationTrait for Migration {
                 r#"CREATE INDEX "{PENDING}" ON "factor" ("created_at") WHERE "status" = 'PENDING_ACTIVATION'"#
             ))
             .await?;
-        manager.drop_index(Index::drop().name(CLIENT).table("log_event").to_owned()).await?;
         collate(manager, "C").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         collate(manager, "default").await?;
-        let client =
-            Index::create().name(CLIENT).table("log_event").col("client_id").col("published_at").take();
-        manager.create_index(client).await?;
         manager.drop_index(Index::drop().name(PENDING).table("factor").to_owned()).await
     }
 }
