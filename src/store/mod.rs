@@ -89,6 +89,6 @@ fn is_conflict(error: &sea_orm::DbErr) -> bool {
     else {
         return false;
     };
-    let code = error.as_database_error().and_then(|error| error.code());
-    matches!(code.as_deref(), Some("40001" | "40P01"))
+    let refused = error.as_database_error();
+    refused.is_some_and(|refused| matches!(refused.code().as_deref(), Some("40001" | "40P01")))
 }

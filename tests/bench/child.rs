@@ -15,13 +15,19 @@ use stepgate::{
     client,
     config::Timeouts,
     id::{AuthorizationServerId, ClientId, ScopeId, UserId},
+    jobs,
     limit::rate::Rates,
     model::{
+        api_token::Access,
         authorization_server::{Scope, ScopeConsent, ServerSettings},
         client::{Client, RegisteredBy},
         user::{Profile, User},
     },
-    ports::{clock::SystemClock, fetch::FakeFetch, random::SystemRandom},
+    ports::{
+        clock::{Clock, SystemClock},
+        fetch::FakeFetch,
+        random::SystemRandom,
+    },
     protocol::client_metadata::ClientMetadata,
     router,
     secret::Secret,
@@ -29,8 +35,10 @@ use stepgate::{
     setup::{self, Purpose},
     signing_key,
     store::{self, Database, db::DatabaseSettings},
+    syslog::Caller,
     telemetry::Metrics,
     user::{
+        api_token,
         credentials::{PasswordHasher, PasswordHashing},
         login::LoginKey,
     },
@@ -38,7 +46,7 @@ use stepgate::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::load;
+use super::{holders, load};
 
 /// Tells a started copy of this binary what it is.
 const ROLE: &str = "STEPGATE_BENCH_ROLE";
@@ -47,7 +55,7 @@ const PORT: &str = "STEPGATE_BENCH_PORT";
 
 /// The password of every user.
 pub(crate) const PASSWORD: &str = "Correct-Horse-1";
-/// How many users there are.
+/// How many users there are that have nothing but a password.
 pub(crate) const USERS: usize = 2000;
 /// A confidential client that signs users in and refreshes, with rotation.
 pub(crate) const WEB: &str = "web";
@@ -59,6 +67,8 @@ pub(crate) const EXCHANGE: &str = "exchange";
 pub(crate) const DEVICE: &str = "device";
 /// The secret of those that have one.
 pub(crate) const SECRET: &str = "a-secret-of-more-than-thirty-two-characters";
+/// The API token of a program that administers.
+pub(crate) const API_TOKEN: &str = "an-api-token-of-more-than-thirty-two-characters";
 /// The redirect URI of [`WEB`].
 pub(crate) const REDIRECT_URI: &str = "https://app.example.com/callback";
 /// The authorization server that signs with ES256.
@@ -149,6 +159,7 @@ async fn serve(url: &str, port: u16) {
     setup::prepare(&app, Purpose::Production).await.expect("a prepared database");
     app.ready.store(true, std::sync::atomic::Ordering::SeqCst);
     let stop = CancellationToken::new();
+    let _jobs = jobs::spawn_all(&app, &stop);
     let upkeep = Arc::clone(&metrics);
     let ends = stop.clone();
     tokio::spawn(async move { upkeep.upkeep(ends).await });
@@ -166,25 +177,9 @@ async fn prepare(url: &str, port: u16) {
     app.db.migrate().await.expect("a schema");
     setup::prepare(&app, Purpose::Production).await.expect("a prepared database");
     let now = app.now();
-    let hash = app.passwords.hash(Secret::new(PASSWORD.to_owned())).await.expect("a hash");
     let aus = AuthorizationServerId::new(ES256_SERVER);
     let tx = app.db.begin_write().await.expect("a transaction");
-    for number in 0..USERS {
-        let login = login(number);
-        let profile = json!({"firstName": "User", "lastName": number.to_string(), "email": login});
-        let user = User {
-            password_hash: Some(hash.clone()),
-            password_changed_at: Some(now),
-            ..User::new(
-                UserId::generate(&SystemRandom),
-                &login,
-                Profile(profile.as_object().cloned().unwrap_or_default()),
-                now,
-            )
-        };
-        let key = LoginKey::normalize(&login).expect("a login");
-        store::user::insert(&tx, &user, key.as_str()).await.expect("a user");
-    }
+    insert_people(&app, &tx).await;
     let mut server = setup::new_server(&app, (ES256_SERVER, "ES256", "api://es256"), now);
     server.settings = ServerSettings {
         signing_algorithms: vec![Algorithm::Es256, Algorithm::Rs256],
@@ -242,6 +237,38 @@ async fn prepare(url: &str, port: u16) {
     tx.commit().await.expect("a commit");
     signing_key::maintain(&app, &aus, &server.settings.signing_algorithms).await.expect("keys");
     app.db.clone().close().await;
+}
+
+async fn insert_people(app: &App, tx: &store::db::Tx) {
+    let hash = app.passwords.hash(Secret::new(PASSWORD.to_owned())).await.expect("a hash");
+    for number in 0..USERS {
+        insert_user(tx, &user(UserId::generate(&SystemRandom), login(number), &hash)).await;
+    }
+    for number in 0..holders::HOLDERS {
+        insert_user(tx, &user(holders::user_id(number), holders::login(number), &hash)).await;
+        holders::enrol(app, tx, number).await;
+    }
+    let administrator = User { admin: true, ..user(UserId::new("00uroot"), "root".to_owned(), &hash) };
+    insert_user(tx, &administrator).await;
+    let (value, caller) = (Secret::new(API_TOKEN.to_owned()), Caller::system("bench"));
+    let token = ("bench", Access::Manage, &value);
+    api_token::create(app, tx, &administrator, token, &caller).await.expect("an API token");
+}
+
+fn user(id: UserId, login: String, hash: &Secret<String>) -> User {
+    let profile = json!({"firstName": "User", "lastName": id.as_str(), "email": login});
+    let profile = Profile(profile.as_object().cloned().unwrap_or_default());
+    let now = SystemClock.now();
+    User {
+        password_hash: Some(hash.clone()),
+        password_changed_at: Some(now),
+        ..User::new(id, &login, profile, now)
+    }
+}
+
+async fn insert_user(tx: &store::db::Tx, user: &User) {
+    let key = LoginKey::normalize(&user.login).expect("a login");
+    store::user::insert(tx, user, key.as_str()).await.expect("a user");
 }
 
 /// The login of a user.

@@ -192,7 +192,8 @@ pub(crate) struct Target {
     pub(crate) duration: Duration,
 }
 
-/// Runs every lane on a connection of its own until the time is over or all are done.
+/// Runs every lane on a connection of its own until the time is over or all are done. What ends within the time counts,
+/// whenever it began: of steps that wait long for their turn, as many are under way at the beginning as at the end.
 pub(crate) async fn measure<L: Lane>(target: Target, lanes: Vec<L>) -> Measured {
     let from = Instant::now() + target.duration / 10;
     let until = from + target.duration;
@@ -201,14 +202,28 @@ pub(crate) async fn measure<L: Lane>(target: Target, lanes: Vec<L>) -> Measured 
         running.spawn(repeat(target.address, source(number), (from, until), lane));
     }
     tokio::time::sleep_until(from.into()).await;
-    let (server, own) = (cpu(target.pid), cpu(std::process::id()));
+    let used = || (cpu(target.pid), cpu(std::process::id()));
+    let (server_before, own_before) = used();
     let mut measured = Measured::default();
-    while let Some(ended) = running.join_next().await {
+    let mut take = |ended: Result<Measured, tokio::task::JoinError>| {
         measured.add(ended.unwrap_or_else(|error| Measured::failed(error.to_string())));
+    };
+    let over = tokio::time::sleep_until(until.into());
+    tokio::pin!(over);
+    loop {
+        tokio::select! {
+            () = &mut over => break,
+            ended = running.join_next() => match ended {
+                Some(ended) => take(ended),
+                None => break,
+            },
+        }
     }
-    measured.elapsed = from.elapsed();
-    measured.server_cpu = cpu(target.pid).saturating_sub(server);
-    measured.own_cpu = cpu(std::process::id()).saturating_sub(own);
+    let (elapsed, (server, own)) = (from.elapsed(), used());
+    running.join_all().await.into_iter().for_each(|ended| take(Ok(ended)));
+    measured.elapsed = elapsed;
+    measured.server_cpu = server.saturating_sub(server_before);
+    measured.own_cpu = own.saturating_sub(own_before);
     measured.latencies.sort_unstable();
     measured
 }
@@ -235,8 +250,12 @@ async fn repeat<L: Lane>(
             return measured;
         }
         match lane.step(&mut connection).await {
-            Ok(true) if begun >= from => measured.latencies.push(begun.elapsed()),
-            Ok(true) => {}
+            Ok(true) => {
+                let ended = Instant::now();
+                if (from..until).contains(&ended) {
+                    measured.latencies.push(ended - begun);
+                }
+            }
             Ok(false) => return measured,
             // One failure ends a lane: it would only repeat itself.
             Err(failure) => {

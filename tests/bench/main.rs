@@ -15,6 +15,7 @@
 
 mod ceilings;
 mod child;
+mod holders;
 mod load;
 mod postgres;
 #[path = "../support/process.rs"]
@@ -39,6 +40,7 @@ use stepgate::{
     store::{Database, db::DatabaseSettings},
     user::credentials::PasswordHasher,
 };
+use storm::Door;
 use tokio::runtime::Runtime;
 
 fn main() {
@@ -181,20 +183,39 @@ fn backend(raw: &str, url: &str, selection: &Selection, (mut ceilings, duration)
     }
     report::rate("lookups of a grant (one statement, 32 callers)", ceilings.lookups);
     println!();
+    report::legend();
     report::table_head();
-    for scenario in Scenario::ALL.into_iter().filter(|scenario| selection.wants_scenario(scenario.name())) {
+    let measure = |scenario: Scenario| {
         let logins = passwords_in(ceilings.argon2.per_second, duration);
         match generator.block_on(world.measure(scenario, logins)) {
             Ok(measured) => report::scenario(scenario, &measured, &ceilings),
             Err(failure) => println!("{}: not measured: {failure}", scenario.name()),
         }
-    }
+    };
+    let selected = Scenario::ALL.into_iter().filter(|scenario| selection.wants_scenario(scenario.name()));
+    let (with_factor, without): (Vec<_>, Vec<_>) = selected.partition(|scenario| scenario.is_with_factor());
+    without.into_iter().for_each(&measure);
     if selection.wants_scenario("storm") {
-        report::heading("Storm: 200 wrong passwords a second from 20 addresses");
-        match generator.block_on(storm::run(target, &world)) {
-            Ok(storm) => report::storm(&storm),
-            Err(failure) => println!("not measured: {failure}"),
+        for door in Door::ALL {
+            report::heading(&format!(
+                "Storm: 200 wrong passwords a second from 20 addresses through {}",
+                door.name()
+            ));
+            match generator.block_on(storm::run(target, &world, door)) {
+                Ok(storm) => report::storm(&storm),
+                Err(failure) => println!("not measured: {failure}"),
+            }
+            // Guesses that still wait for their hash are no part of what comes next.
+            std::thread::sleep(PASSWORD_QUEUE);
         }
+    }
+    if !with_factor.is_empty() {
+        report::heading("With a second factor");
+        report::table_head();
+        // From here on everybody is asked for a factor.
+        generator.block_on(holders::require_factor(url));
+        std::thread::sleep(GENERATION);
+        with_factor.into_iter().for_each(&measure);
     }
     report::figure("resident, loaded", server.resident(), "MiB");
 }
@@ -205,4 +226,8 @@ fn passwords_in(rate: f64, duration: Duration) -> usize {
     (1..most).find(|&number| load::count(number) > rate * 1.5 * duration.as_secs_f64()).unwrap_or(most)
 }
 
+/// Running processes learn of new configuration within a second.
+const GENERATION: Duration = Duration::from_millis(1500);
+/// The longest wait for a password to be hashed, and a little more.
+const PASSWORD_QUEUE: Duration = Duration::from_millis(2500);
 const DISCOVERY: &str = "/.well-known/openid-configuration";

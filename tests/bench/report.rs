@@ -56,7 +56,9 @@ impl Ceilings {
             }
             Scenario::Introspection => less(each("lookups", self.lookups, 1.0), null),
             Scenario::Userinfo => less(each("lookups/2", self.lookups, 2.0), null),
-            Scenario::Login => each("argon2", self.argon2, 1.0),
+            Scenario::Login | Scenario::SecondFactor => each("argon2", self.argon2, 1.0),
+            Scenario::Totp => each("grouped commits/2", self.grouped, 2.0),
+            Scenario::Poll => each("lookups/5", self.lookups, 5.0),
             Scenario::Pushed => each("grouped commits", self.grouped, 1.0),
             Scenario::Device => each("grouped commits/2", self.grouped, 2.0),
             Scenario::Dpop | Scenario::Exchange => {
@@ -91,9 +93,11 @@ fn goal(scenario: Scenario) -> Goal {
         Scenario::CodeFlow => Goal::Rate(1_200.0),
         Scenario::Refresh => Goal::Rate(2_000.0),
         Scenario::Introspection | Scenario::Userinfo => Goal::Rate(10_000.0),
-        Scenario::Login => Goal::Share(0.90),
+        Scenario::Login | Scenario::SecondFactor => Goal::Share(0.90),
         Scenario::Pushed => Goal::Commits(8_000.0),
-        Scenario::Dpop | Scenario::Device | Scenario::Exchange => Goal::None,
+        Scenario::Dpop | Scenario::Device | Scenario::Exchange | Scenario::Totp | Scenario::Poll => {
+            Goal::None
+        }
     }
 }
 
@@ -117,12 +121,16 @@ pub(crate) fn rate(name: &str, rate: Rate) {
     );
 }
 
-/// Prints the head of the table of scenarios.
-pub(crate) fn table_head() {
+/// Prints what the columns of the table of scenarios mean.
+pub(crate) fn legend() {
     println!(
         "srv us, gen us: processor time per step of the server and of the generator (PostgreSQL's own is not in it).\n\
          undist.: steps per second if nothing else ran on this machine and nothing had to be waited for.\n"
     );
+}
+
+/// Prints the head of the table of scenarios.
+pub(crate) fn table_head() {
     println!(
         "{:<29} {:>7} {:>8} {:>8} {:>7} {:>7} {:>7}  {:<38} {:<9} goal",
         "scenario", "per s", "p50 ms", "p99 ms", "srv us", "gen us", "undist.", "of its ceiling", "undist."

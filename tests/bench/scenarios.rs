@@ -8,6 +8,7 @@ use stepgate::id::GrantId;
 use super::child::{
     DEVICE, ES256_SERVER, EXCHANGE, PASSWORD, REDIRECT_URI, SECRET, SERVICE, USERS, WEB, login,
 };
+use super::holders;
 use super::load::{Answer, Connection, Failure, Lane, Measured, Repeat, Target, measure, source};
 use super::proof::ProofKey;
 
@@ -30,11 +31,14 @@ pub(crate) enum Scenario {
     Dpop,
     Device,
     Exchange,
+    SecondFactor,
+    Totp,
+    Poll,
 }
 
 impl Scenario {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Discovery,
         Self::Jwks,
         Self::ClientCredentialsRs256,
@@ -48,6 +52,9 @@ impl Scenario {
         Self::Dpop,
         Self::Device,
         Self::Exchange,
+        Self::SecondFactor,
+        Self::Totp,
+        Self::Poll,
     ];
 
     /// Its name in the report.
@@ -66,7 +73,15 @@ impl Scenario {
             Self::Dpop => "client_credentials DPoP",
             Self::Device => "device (authorize + poll)",
             Self::Exchange => "token exchange",
+            Self::SecondFactor => "authn password + TOTP",
+            Self::Totp => "TOTP verification (factors)",
+            Self::Poll => "authn state poll",
         }
+    }
+
+    /// Whether it is about people who are asked for a factor beside the password.
+    pub(crate) fn is_with_factor(self) -> bool {
+        matches!(self, Self::SecondFactor | Self::Totp | Self::Poll)
     }
 }
 
@@ -148,6 +163,9 @@ impl World {
             }
             Scenario::Device => measure(target, (0..CONNECTIONS).map(|_| Device { to }).collect()).await,
             Scenario::Exchange => measure(target, each(exchange)).await,
+            Scenario::SecondFactor => measure(target, holders::SignIn::lanes(to, logins)).await,
+            Scenario::Totp => measure(target, holders::Verify::lanes(to)).await,
+            Scenario::Poll => measure(target, holders::polls(to).await?).await,
             Scenario::Login => {
                 let pages = Page::several(to, logins.min(USERS)).await?;
                 measure(target, logins_of(to, &pages)).await
@@ -189,9 +207,18 @@ pub(crate) fn get(to: SocketAddr, path: &str, headers: &str) -> Vec<u8> {
 /// A POST of a form.
 pub(crate) fn post(to: SocketAddr, path: &str, headers: &str, form: &[(&str, &str)]) -> Vec<u8> {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    post_body(to, path, headers, ("application/x-www-form-urlencoded", &body))
+}
+
+/// A POST of a JSON document.
+pub(crate) fn post_json(to: SocketAddr, path: &str, headers: &str, document: &serde_json::Value) -> Vec<u8> {
+    post_body(to, path, headers, ("application/json", &document.to_string()))
+}
+
+fn post_body(to: SocketAddr, path: &str, headers: &str, (media_type, body): (&str, &str)) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost:{}\r\nuser-agent: stepgate-bench\r\naccept: */*\r\n{headers}\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+         content-type: {media_type}\r\ncontent-length: {}\r\n\r\n{body}",
         to.port(),
         body.len()
     )
@@ -283,7 +310,7 @@ fn code_in(answer: &Answer<'_>) -> Result<String, Failure> {
 }
 
 /// A member of a JSON answer whose value needs no unescaping.
-fn member(answer: &Answer<'_>, name: &str) -> Result<String, Failure> {
+pub(crate) fn member(answer: &Answer<'_>, name: &str) -> Result<String, Failure> {
     between(answer.body, &format!("\"{name}\":\""), "\"").ok_or_else(|| format!("no {name}"))
 }
 

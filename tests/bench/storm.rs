@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::child::login;
+use super::holders::primary;
 use super::load::{Connection, Failure, Lane, Measured, Repeat, Target};
 use super::scenarios::{Page, World, client_credentials};
 
@@ -15,18 +16,48 @@ const ADDRESSES: u8 = 20;
 /// Requests per second of each kind that go on.
 const HONEST: u32 = 20;
 
+/// Where passwords are guessed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Door {
+    /// The sign-in page.
+    Page,
+    /// The Authentication API.
+    Authn,
+}
+
+impl Door {
+    /// All of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Page, Self::Authn];
+
+    /// Its name in the report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Page => "the sign-in page",
+            Self::Authn => "the Authentication API",
+        }
+    }
+
+    /// The status of a wrong password.
+    fn refusal(self) -> u16 {
+        match self {
+            Self::Page => 400,
+            Self::Authn => 401,
+        }
+    }
+}
+
 /// What the storm did to those who went on working.
 pub(crate) struct Storm {
     /// Client credentials and refreshes without it.
     pub(crate) idle: Measured,
     /// The same during it.
     pub(crate) during: Measured,
-    /// Guesses that were answered, by status: refused (400), told to come back (429), anything else.
+    /// Guesses that were answered, by status: refused, told to come back (429), anything else.
     pub(crate) guesses: [usize; 3],
 }
 
 /// Runs the honest work alone, then in the storm.
-pub(crate) async fn run(target: Target, world: &World) -> Result<Storm, Failure> {
+pub(crate) async fn run(target: Target, world: &World, door: Door) -> Result<Storm, Failure> {
     let to = target.address;
     let idle = honest(target, world).await?;
     let mut pages = Vec::new();
@@ -41,7 +72,10 @@ pub(crate) async fn run(target: Target, world: &World) -> Result<Storm, Failure>
         let address = u8::try_from(guess % u32::from(ADDRESSES)).unwrap_or(0);
         let Some(page) = pages.get(usize::from(address)) else { continue };
         let user = login(usize::try_from(guess).unwrap_or(0) % 1000 + 100);
-        let request = page.submission(to, &user, "Wrong-Horse-1");
+        let request = match door {
+            Door::Page => page.submission(to, &user, "Wrong-Horse-1"),
+            Door::Authn => primary(to, &user, "Wrong-Horse-1"),
+        };
         guesses.spawn(async move {
             tokio::time::sleep_until((began + Duration::from_secs(1) * guess / GUESSES).into()).await;
             let mut connection = Connection::open(to, source(address)).await?;
@@ -54,7 +88,7 @@ pub(crate) async fn run(target: Target, world: &World) -> Result<Storm, Failure>
     for answer in guesses.join_all().await {
         let [refused, later, other] = &mut counts;
         match answer {
-            Ok(400) => *refused += 1,
+            Ok(status) if status == door.refusal() => *refused += 1,
             Ok(429) => *later += 1,
             Ok(_) | Err(_) => *other += 1,
         }
