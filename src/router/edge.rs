@@ -149,10 +149,15 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
     /// Issuer, cookies and redirects are all about one host: others are refused, except that a developer who typed
     /// 127.0.0.1 is taken to it.
     fn wrong_host(&self, request: &Request, surface: Surface) -> Option<Response> {
-        // RFC 9112 §3.2.2: where the target names a host, the header is ignored.
-        let in_header = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let in_header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         let in_target = request.uri().authority().map(http::uri::Authority::as_str);
-        let host = in_target.or_else(in_header).unwrap_or_default();
+        let host = if request.version() < Version::HTTP_2 {
+            // RFC 9112 §3.2.2: where the target names a host, the header is ignored.
+            in_target.or(in_header)
+        } else {
+            in_header.or(in_target)
+        };
+        let host = host.unwrap_or_default();
         let default_port = if self.app.settings.is_https() { ":443" } else { ":80" };
         let bare = host.strip_suffix(default_port).unwrap_or(host);
         if host.eq_ignore_ascii_case(&self.authority) || bare.eq_ignore_ascii_case(&self.authority) {
