@@ -53,7 +53,7 @@ async fn tokens_are_listed_and_read_without_their_values(app: TestApp) {
     for value in others.iter().chain([&reads]) {
         assert!(!list.text().contains(value.as_str()));
     }
-    let token = &tokens[0];
+    let token = tokens.as_array().unwrap().iter().find(|token| token["name"] == "test").unwrap();
     let id = token["id"].as_str().unwrap();
     assert!(id.starts_with("00T"));
     let names = ["name", "clientName", "userId", "tokenWindow"].map(|name| token[name].clone());
