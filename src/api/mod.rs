@@ -12,9 +12,9 @@ pub mod v1;
 
 use std::sync::Arc;
 
-use http::header::AsHeaderName;
+use http::{Method, header::AsHeaderName};
 use poem::Request;
-use poem_openapi::OpenApiService;
+use poem_openapi::{OpenApi, OpenApiService};
 
 pub use served::Served;
 
@@ -64,6 +64,15 @@ pub fn management(app: Arc<App>) -> OpenApiService<Management, ()> {
 /// The service of Okta's Authentication API.
 pub fn authentication(app: Arc<App>) -> OpenApiService<authn::Endpoints, ()> {
     OpenApiService::new(authn::endpoints(&Served::new(app)), "Stepgate", env!("CARGO_PKG_VERSION"))
+}
+
+/// Every path that is served, with its methods.
+pub fn methods() -> Vec<(String, Vec<Method>)> {
+    let all = [oidc::Endpoints::meta(), Management::meta(), authn::Endpoints::meta()];
+    let paths = all.into_iter().flatten().flat_map(|api| api.paths);
+    paths
+        .map(|path| (path.path, path.operations.into_iter().map(|operation| operation.method).collect()))
+        .collect()
 }
 
 /// The OpenAPI document of everything that is served.

@@ -81,9 +81,10 @@ async fn create(app: &App, action: Create) -> Result<(), CliError> {
     let what = (action.name.as_str(), action.access, &value);
     let token = api_token::create(app, &tx, &owner, what, &caller()).await.map_err(|error| match error {
         NewApiTokenError::Fault(fault) => fault.into(),
-        NewApiTokenError::NoAdministrator | NewApiTokenError::Name | NewApiTokenError::Value => {
-            CliError::Usage(error.to_string())
-        }
+        NewApiTokenError::NoAdministrator
+        | NewApiTokenError::Name
+        | NewApiTokenError::NameTaken
+        | NewApiTokenError::Value => CliError::Usage(error.to_string()),
     })?;
     tx.commit().await?;
     output::print(&format!("id     {}", token.id));

@@ -1,5 +1,6 @@
 //! Who registers, reads and changes clients: anybody where that is allowed, the holder of an initial access token
-//! (RFC 7591 §3), a client by its registration access token (RFC 7592 §1.2), a machine with one of Okta's scopes.
+//! (RFC 7591 §3), a client by its registration access token (RFC 7592 §1.2), a machine with one of Okta's scopes, a program
+//! with an API token (Okta).
 
 use super::administrator::{Administrator, AdministratorError};
 use crate::{
@@ -7,10 +8,12 @@ use crate::{
     cache::servers::ServerState,
     fault::Fault,
     id::ClientId,
-    model::client::RegisteredBy,
+    model::{api_token::Access, client::RegisteredBy},
     protocol::okta_scope::OktaScope,
     secret::{Secret, TokenHash},
     store,
+    syslog::Actor,
+    user::api_token::{self, Holder},
 };
 
 /// Who asks.
@@ -22,8 +25,8 @@ pub enum Registrar {
     InitialAccessToken,
     /// A client, about itself; with the token, which is told again with its registration (RFC 7592 §3).
     Client(ClientId, Secret<String>),
-    /// A machine with what it may administer.
-    Administrator(ClientId, Vec<OktaScope>),
+    /// A machine, or a program that acts for an administrator, with what it may administer.
+    Administrator(Actor, Vec<OktaScope>),
 }
 
 /// Why somebody may not.
@@ -67,7 +70,7 @@ impl Registrar {
         let Some(token) = presented else { return Ok(Self::Anyone) };
         if token.expose().contains('.') {
             let Administrator { client, scopes } = Administrator::identify(app, org, token.expose()).await?;
-            return Ok(Self::Administrator(client, scopes));
+            return Ok(Self::Administrator(Actor::Client(client), scopes));
         }
         let hash = TokenHash::of(token.expose());
         let initial = &app.settings.registration.initial_access_tokens;
@@ -85,6 +88,23 @@ impl Registrar {
         } else {
             Err(RegistrarError::InvalidToken("client_inactive"))
         }
+    }
+
+    /// Finds out who presents an API token (Okta's `SSWS`). It may what its access says.
+    ///
+    /// # Errors
+    /// The token is nobody's, or a fault.
+    pub async fn identify_api_token(app: &App, value: &str) -> Result<Self, RegistrarError> {
+        let Some(Holder { token, owner }) = api_token::recognise(app, value).await? else {
+            return Err(RegistrarError::InvalidToken("unknown_api_token"));
+        };
+        let scopes = match token.access {
+            Access::Read => vec![OktaScope::ClientsRead],
+            Access::Manage => {
+                vec![OktaScope::ClientsRegister, OktaScope::ClientsRead, OktaScope::ClientsManage]
+            }
+        };
+        Ok(Self::Administrator(Actor::ApiToken { user: owner.id, token: token.id }, scopes))
     }
 
     /// Whether a client may be registered, and on whose word.

@@ -31,7 +31,7 @@ use crate::{
     },
     secret::{Secret, TokenHash, opaque_token},
     store::{self, db::Tx},
-    syslog::{Caller, Event, EventType, record_repeated, record_throttled},
+    syslog::{Actor, Caller, Event, EventType, record_repeated, record_throttled},
 };
 
 /// Members that only an administrator sets: on the command line or in a seed file.
@@ -460,7 +460,9 @@ async fn log(request: &Request<'_>, tx: &Tx, kinds: &[EventType], client: &Clien
     let by = match registrar {
         Registrar::Anyone => RegisteredBy::Anyone.as_str(),
         Registrar::InitialAccessToken => RegisteredBy::InitialAccessToken.as_str(),
-        Registrar::Client(id, _) | Registrar::Administrator(id, _) => id.as_str(),
+        Registrar::Client(id, _) | Registrar::Administrator(Actor::Client(id), _) => id.as_str(),
+        Registrar::Administrator(Actor::ApiToken { user, .. }, _) => user.as_str(),
+        Registrar::Administrator(Actor::System, _) => RegisteredBy::Administrator.as_str(),
     };
     for kind in kinds {
         let event = Event::new(*kind).client(&client.id).with("by", by).with("name", client.name());

@@ -11,7 +11,8 @@ use crate::{
 
 /// Bytes of a new seed: 160 bits (RFC 4226 §4 R6).
 const SEED: usize = 20;
-/// A code of one of so many steps beyond the window is told apart from a wrong one (`TIME_WINDOW_EXCEEDED`).
+/// A code of one of so many steps before the window is told apart from a wrong one (`TIME_WINDOW_EXCEEDED`). None after it
+/// is: whoever guesses would learn which code to wait for.
 const NEAR: u64 = 10;
 
 /// A fresh seed.
@@ -59,7 +60,7 @@ pub struct Clock {
 /// The step that a code is of (RFC 6238 §5.2): within the window, and behind the last one that was accepted.
 ///
 /// # Errors
-/// It is of no step, of one that was used, of one before it, or of one beyond the window.
+/// It is of no step that is looked at, of one that was used, of one before it, or of one before the window.
 pub fn verify(
     seed: &Secret<Vec<u8>>,
     settings: &TokenSettings,
@@ -72,12 +73,12 @@ pub fn verify(
     let now = clock.unix / step_length;
     // Every step is looked at whatever is found, so that the time tells nothing about the clock.
     let (mut fresh, mut used, mut near) = (None, false, false);
-    let reach = u64::from(clock.drift).max(NEAR);
-    for step in now.saturating_sub(reach)..=now.saturating_add(reach) {
+    let drift = u64::from(clock.drift);
+    for step in now.saturating_sub(drift.max(NEAR))..=now.saturating_add(drift) {
         if token.check(typed, step.saturating_mul(step_length)).is_none() {
             continue;
         }
-        let within = step.abs_diff(now) <= u64::from(clock.drift);
+        let within = step.abs_diff(now) <= drift;
         match clock.last {
             Some(last) if step <= last => used |= within,
             Some(_) | None if within => fresh = fresh.or(Some(step)),
@@ -169,7 +170,7 @@ mod tests {
         verify(&rfc_seed(20), &TokenSettings::AUTHENTICATOR, clock, code)
     }
 
-    /// RFC 6238 §5.2: one step either way; codes farther off are outside.
+    /// RFC 6238 §5.2: one step either way; codes that are over are outside, and those to come are wrong like any other.
     #[test]
     fn sec_o03_the_window_is_one_step_either_way() {
         let now = 1_800_000_000_u64;
@@ -177,11 +178,14 @@ mod tests {
             let code = code(now.saturating_add_signed(off));
             assert_eq!(judged(at(now, None), &code).unwrap(), now.saturating_add_signed(off) / 30);
         }
-        for off in [-300_i64, -90, -60, 60, 300] {
+        for off in [-300_i64, -90, -60] {
             let code = code(now.saturating_add_signed(off));
             assert!(matches!(judged(at(now, None), &code), Err(FactorError::OutsideWindow)), "{off}");
         }
-        assert!(matches!(judged(at(now, None), &code(now - 3600)), Err(FactorError::Wrong)));
+        for off in [-3600_i64, 60, 90, 300, 3600] {
+            let code = code(now.saturating_add_signed(off));
+            assert!(matches!(judged(at(now, None), &code), Err(FactorError::Wrong)), "{off}");
+        }
     }
 
     /// RFC 6238 §5.2: a step counts once, and none counts after a later one.

@@ -138,7 +138,7 @@ pub struct User {
     pub status_changed_at: OffsetDateTime,
     /// The last successful sign-in.
     pub last_login_at: Option<OffsetDateTime>,
-    /// When the profile last changed (`updated_at`, OpenID Connect Core §5.1).
+    /// When the profile, the password or the status last changed (`updated_at`, OpenID Connect Core §5.1).
     pub updated_at: OffsetDateTime,
 }
 
@@ -201,6 +201,20 @@ impl User {
             last_login_at: None,
             updated_at: now,
         }
+    }
+
+    /// When the status as callers see it last changed: a temporary lock ends without anybody doing anything.
+    pub fn status_changed_at(&self, now: OffsetDateTime) -> OffsetDateTime {
+        self.status_changed_at.max(self.end_of_lock(now).unwrap_or(self.status_changed_at))
+    }
+
+    /// When anything that callers see last changed.
+    pub fn updated_at(&self, now: OffsetDateTime) -> OffsetDateTime {
+        self.updated_at.max(self.end_of_lock(now).unwrap_or(self.updated_at))
+    }
+
+    fn end_of_lock(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.lock.locked_until.filter(|until| *until <= now)
     }
 
     /// The status as callers see it: a temporary lock shows as `LOCKED_OUT`.

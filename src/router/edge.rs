@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use poem::{
     Endpoint, Request, Response, Result,
     error::{MethodNotAllowedError, NotFoundError, ResponseError},
@@ -13,6 +13,7 @@ use poem::{
 use time::OffsetDateTime;
 
 use super::{
+    allow::Allowed,
     cors,
     surface::{Format, Surface},
 };
@@ -61,16 +62,17 @@ pub(super) struct Edge<E> {
     app: Arc<App>,
     metrics: Option<Arc<Metrics>>,
     inner: E,
+    allowed: Allowed,
     authority: String,
     hsts: Hsts,
 }
 
 impl<E> Edge<E> {
-    pub(super) fn new(app: Arc<App>, metrics: Option<Arc<Metrics>>, inner: E) -> Self {
+    pub(super) fn new(app: Arc<App>, metrics: Option<Arc<Metrics>>, (inner, allowed): (E, Allowed)) -> Self {
         let authority = app.settings.authority().to_owned();
         let hsts =
             url::Url::parse(&app.settings.issuer).map_or(Hsts::Off, |issuer| Hsts::for_issuer(&issuer));
-        Self { app, metrics, inner, authority, hsts }
+        Self { app, metrics, inner, allowed, authority, hsts }
     }
 }
 
@@ -91,6 +93,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 
 impl<E: Endpoint<Output = Response>> Edge<E> {
     async fn answer(&self, mut request: Request, surface: Surface) -> Response {
+        if let Some(refused) = no_single_host(&request) {
+            return refused;
+        }
         if let Some(elsewhere) = self.wrong_host(&request, surface) {
             return elsewhere;
         }
@@ -105,12 +110,20 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             self.throttled(surface, &count, &caller)
         } else {
             request.set_data(Arc::clone(&caller));
+            let target = request.uri().clone();
             let mut response = match self.inner.call(request).await {
                 Ok(response) if response.extensions().get::<Panicked>().is_some() => {
                     let error = poem::Error::from_status(StatusCode::INTERNAL_SERVER_ERROR);
                     self.render(error, surface, &caller)
                 }
                 Ok(response) => response,
+                Err(error) if error.downcast_ref::<MethodNotAllowedError>().is_some() => {
+                    let mut response = self.render(error, surface, &caller);
+                    if let Some(allow) = self.allowed.header(target.path()) {
+                        response.headers_mut().insert(header::ALLOW, allow);
+                    }
+                    response
+                }
                 Err(error) => self.render(error, surface, &caller),
             };
             cors::apply(&self.app, surface, origin.as_ref(), &mut response).await;
@@ -136,12 +149,15 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
     /// Issuer, cookies and redirects are all about one host: others are refused, except that a developer who typed
     /// 127.0.0.1 is taken to it.
     fn wrong_host(&self, request: &Request, surface: Surface) -> Option<Response> {
-        let host = request
-            .headers()
-            .get(header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .or_else(|| request.uri().authority().map(http::uri::Authority::as_str))
-            .unwrap_or_default();
+        let in_header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let in_target = request.uri().authority().map(http::uri::Authority::as_str);
+        let host = if request.version() < Version::HTTP_2 {
+            // RFC 9112 §3.2.2: where the target names a host, the header is ignored.
+            in_target.or(in_header)
+        } else {
+            in_header.or(in_target)
+        };
+        let host = host.unwrap_or_default();
         let default_port = if self.app.settings.is_https() { ":443" } else { ":80" };
         let bare = host.strip_suffix(default_port).unwrap_or(host);
         if host.eq_ignore_ascii_case(&self.authority) || bare.eq_ignore_ascii_case(&self.authority) {
@@ -305,6 +321,20 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         }
         response
     }
+}
+
+/// RFC 9112 §3.2: a request with several `Host` headers, or over HTTP/1.1 with none, is answered 400. In HTTP/2 the target may
+/// stand for it (RFC 9113 §8.3.1).
+fn no_single_host(request: &Request) -> Option<Response> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    let missing = hosts == 0 && request.version() == Version::HTTP_11;
+    (missing || hosts > 1).then(|| {
+        Response::builder()
+            .status(StatusCode::BAD_REQUEST)
+            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+            .content_type("text/plain; charset=utf-8")
+            .body("A request has exactly one Host header.\n")
+    })
 }
 
 /// RFC 6585 §4: 429 says when to try again, unless the handler did.

@@ -1,5 +1,6 @@
 //! The only list of mounted subtrees, and what every request passes on its way in and out.
 
+mod allow;
 mod cors;
 mod edge;
 mod health;
@@ -12,46 +13,46 @@ use poem::{
     endpoint::BoxEndpoint,
     get,
     middleware::{AddData, CatchPanic},
-    post,
 };
 
+use self::allow::Pages;
 use crate::{api, app::App, server::BodyLimit, telemetry::Metrics, web::route};
 
 /// Everything that users and clients reach.
 pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'static, Response> {
-    let authorize = || get(route::authorize::get).post(route::authorize::post);
-    let logout = || get(route::logout::get).post(route::logout::post);
     let api = Arc::new(api::service(Arc::clone(&app)).into_endpoint());
-    let routes = Route::new()
-        .at("/", get(route::home::get))
-        .at("/playground", get(route::home::get_playground))
-        .at("/outbox", get(route::outbox::get))
-        .at("/outbox.json", get(route::outbox::get_json))
-        .at("/outbox/:message_id", get(route::outbox::get_mail))
-        .at("/assets/:file_name", get(route::assets::get))
-        .at("/signin", get(route::signin::get).post(route::signin::post))
-        .at("/signin/factor", get(route::transaction::step_up))
-        .at("/signin/step", get(route::transaction::get).post(route::transaction::post))
-        .at("/signin/forgot-password", get(route::recovery::get).post(route::recovery::post))
-        .at("/signin/unlock-account", get(route::recovery::get).post(route::recovery::post))
-        .at("/signin/reset-password", get(route::recovery::get_link).post(route::recovery::post_link))
-        .at("/signin/unlock", get(route::recovery::get_link).post(route::recovery::post_link))
-        .at("/welcome", get(route::recovery::get_link).post(route::recovery::post_link))
-        .at("/signin/verify/email", get(route::recovery::get_link).post(route::recovery::post_mail))
-        .at("/consent", get(route::consent::get).post(route::consent::post))
-        .at("/accounts", get(route::accounts::get).post(route::accounts::post))
-        .at("/activate", get(route::device::get).post(route::device::post))
-        .at("/activate/confirm", get(route::device::get_confirm).post(route::device::post_confirm))
-        .at("/login/sessionCookieRedirect", get(route::session_cookie_redirect::get))
-        .at("/logout", post(route::logout::confirmed))
-        .at("/login/initiate", get(route::initiate_login::get))
-        .at("/home/oidc_client/:client_id", get(route::initiate_login::get))
-        .at("/oauth2/v1/authorize", authorize())
-        .at("/oauth2/v1/logout", logout())
-        .at("/oauth2/v1/sessions/check", get(route::check_session::get))
-        .at("/oauth2/:authorization_server_id/v1/sessions/check", get(route::check_session::get))
-        .at("/oauth2/:authorization_server_id/v1/authorize", authorize())
-        .at("/oauth2/:authorization_server_id/v1/logout", logout())
+    let (routes, allowed) = Pages::default()
+        .page("/", route::home::get)
+        .page("/playground", route::home::get_playground)
+        .page("/outbox", route::outbox::get)
+        .page("/outbox.json", route::outbox::get_json)
+        .page("/outbox/:message_id", route::outbox::get_mail)
+        .page("/assets/:file_name", route::assets::get)
+        .form("/signin", route::signin::get, route::signin::post)
+        .page("/signin/factor", route::transaction::step_up)
+        .form("/signin/step", route::transaction::get, route::transaction::post)
+        .form("/signin/forgot-password", route::recovery::get, route::recovery::post)
+        .form("/signin/unlock-account", route::recovery::get, route::recovery::post)
+        .form("/signin/reset-password", route::recovery::get_link, route::recovery::post_link)
+        .form("/signin/unlock", route::recovery::get_link, route::recovery::post_link)
+        .form("/welcome", route::recovery::get_link, route::recovery::post_link)
+        .form("/signin/verify/email", route::recovery::get_link, route::recovery::post_mail)
+        .form("/consent", route::consent::get, route::consent::post)
+        .form("/accounts", route::accounts::get, route::accounts::post)
+        .form("/activate", route::device::get, route::device::post)
+        .form("/activate/confirm", route::device::get_confirm, route::device::post_confirm)
+        .page("/login/sessionCookieRedirect", route::session_cookie_redirect::get)
+        .sent("/logout", route::logout::confirmed)
+        .page("/login/initiate", route::initiate_login::get)
+        .page("/home/oidc_client/:client_id", route::initiate_login::get)
+        .form("/oauth2/v1/authorize", route::authorize::get, route::authorize::post)
+        .form("/oauth2/v1/logout", route::logout::get, route::logout::post)
+        .page("/oauth2/v1/sessions/check", route::check_session::get)
+        .page("/oauth2/:authorization_server_id/v1/sessions/check", route::check_session::get)
+        .form("/oauth2/:authorization_server_id/v1/authorize", route::authorize::get, route::authorize::post)
+        .form("/oauth2/:authorization_server_id/v1/logout", route::logout::get, route::logout::post)
+        .done();
+    let routes = routes
         // Not at "/": poem prefers what is nested there over the start page.
         .nest_no_strip("/oauth2", Arc::clone(&api))
         .nest_no_strip("/.well-known", Arc::clone(&api))
@@ -64,7 +65,7 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .with(AddData::new(Arc::clone(&app)))
         .with(body)
         .with(CatchPanic::new().with_handler(edge::Panicked));
-    edge::Edge::new(app, metrics, inner).boxed()
+    edge::Edge::new(app, metrics, (inner, allowed.and(api::methods()))).boxed()
 }
 
 /// What only the operator reaches: health and metrics.

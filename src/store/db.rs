@@ -1,12 +1,18 @@
 //! Connecting: pragmas, the reader pool, the one writer connection of SQLite, transactions of administrators.
 
-use std::time::Duration;
+use std::{
+    io::{Error, ErrorKind},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+    str::FromStr,
+    time::Duration,
+};
 
 use migration::MigratorTrait;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
     EntityTrait, QueryResult, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-    TryGetable, Value,
+    TryGetable, Value, sqlx::sqlite::SqliteConnectOptions,
 };
 
 use super::writer::Writer;
@@ -55,6 +61,9 @@ impl Database {
     /// The database cannot be reached or opened.
     pub async fn connect(settings: &DatabaseSettings) -> Result<Self, Fault> {
         let sqlite = settings.url.starts_with("sqlite:");
+        if sqlite {
+            make_private(&settings.url)?;
+        }
         let statement_timeout = settings.statement_timeout;
         let options = |connections: u32| {
             let mut options = ConnectOptions::new(settings.url.clone());
@@ -149,6 +158,40 @@ impl Database {
         let _ = self.reader.close().await;
         let _ = self.write_pool.close().await;
     }
+}
+
+/// Makes the file of a new SQLite database so that only its owner can read it; SQLite gives the files beside it the same
+/// permissions.
+fn make_private(url: &str) -> Result<(), Fault> {
+    if url.contains(":memory:") || url.contains("mode=") {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| Fault::Database(format!("the address cannot be read: {error}")))?;
+    let path = options.get_filename();
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => warn_of_readers(path),
+        Err(error) => Err(named(path, "cannot be created", &error)),
+    }
+}
+
+/// The database of an installation may be older than this rule, or its operator means it: it is told, not refused.
+fn warn_of_readers(path: &Path) -> Result<(), Fault> {
+    let metadata = std::fs::metadata(path).map_err(|error| named(path, "cannot be opened", &error))?;
+    if metadata.permissions().mode() & 0o007 != 0 {
+        tracing::warn!(
+            path = %path.display(),
+            "everybody on this machine can open the database; run: chmod o-rwx on it and the files beside it"
+        );
+    }
+    Ok(())
+}
+
+fn named(path: &Path, problem: &str, error: &Error) -> Fault {
+    let hint = if error.kind() == ErrorKind::NotFound { " (does its folder exist?)" } else { "" };
+    Fault::Io(format!("the database {} {problem}: {error}{hint}", path.display()))
 }
 
 /// A transaction of an administrative use case.
@@ -259,4 +302,35 @@ pub(super) async fn execute(
 ) -> Result<u64, Fault> {
     let statement = statement(connection.get_database_backend(), sql, values);
     Ok(connection.execute_raw(statement).await?.rows_affected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    /// Password hashes and sealed keys are in there: the permissions do not depend on who starts the program with what mask.
+    #[tokio::test]
+    async fn the_files_of_a_new_database_are_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let db =
+            Database::connect(&DatabaseSettings::new(format!("sqlite:{}", path.display()))).await.unwrap();
+        db.migrate().await.unwrap();
+        for name in ["store.db", "store.db-wal", "store.db-shm"] {
+            assert_eq!(mode(&folder.path().join(name)), 0o600, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nowhere/store.db");
+        let refused = Database::connect(&DatabaseSettings::new(format!("sqlite:{}", path.display()))).await;
+        let problem = refused.err().unwrap().to_string();
+        assert!(problem.contains(&path.display().to_string()), "{problem}");
+    }
 }

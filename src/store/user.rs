@@ -316,7 +316,7 @@ pub fn void_session_tokens(id: &UserId, now: OffsetDateTime) -> Change {
 pub fn set_password(before: &User, hash: &Secret<String>, status: UserStatus, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "user" SET "password_hash" = $1, "password_changed_at" = $2, "status" = $3,
-             "status_changed_at" = CASE WHEN "status" = $3 THEN "status_changed_at" ELSE $2 END,
+             "status_changed_at" = CASE WHEN "status" = $3 THEN "status_changed_at" ELSE $2 END, "updated_at" = $2,
              "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0, "locked_until" = NULL
            WHERE "id" = $4 AND "status" = $5 AND "password_hash" IS NOT DISTINCT FROM $6"#,
         vec![
@@ -334,7 +334,8 @@ pub fn set_password(before: &User, hash: &Secret<String>, status: UserStatus, no
 pub fn set_status(before: &User, status: UserStatus, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "user" SET "status" = $1,
-             "status_changed_at" = CASE WHEN "status" = $1 THEN "status_changed_at" ELSE $2 END
+             "status_changed_at" = CASE WHEN "status" = $1 THEN "status_changed_at" ELSE $2 END,
+             "updated_at" = CASE WHEN "status" = $1 THEN "updated_at" ELSE $2 END
            WHERE "id" = $3 AND "status" = $4"#,
         vec![
             status.as_str().into(),
@@ -345,21 +346,26 @@ pub fn set_status(before: &User, status: UserStatus, now: OffsetDateTime) -> Cha
     )
 }
 
-/// Forgets wrong passwords.
-pub fn forgive(id: &UserId) -> Change {
+/// Forgets wrong passwords. The end of a lock is a change of the status that callers see.
+pub fn forgive(id: &UserId, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "user" SET "password_failures" = 0, "password_failures_total" = 0, "lockouts" = 0,
+             "status_changed_at" = CASE WHEN "locked_until" IS NULL THEN "status_changed_at" ELSE $2 END,
+             "updated_at" = CASE WHEN "locked_until" IS NULL THEN "updated_at" ELSE $2 END,
              "locked_until" = NULL WHERE "id" = $1"#,
-        vec![id.as_str().into()],
+        vec![id.as_str().into(), millis(now).into()],
     )
 }
 
 /// Lifts a lock that time would lift too; what was counted in all, up to the lock that only a reset ends, stays.
-pub fn lift_lock(id: &UserId, until_reset: OffsetDateTime) -> Change {
+pub fn lift_lock(id: &UserId, until_reset: OffsetDateTime, now: OffsetDateTime) -> Change {
     Change::new(
-        r#"UPDATE "user" SET "password_failures" = 0, "locked_until" = NULL
+        r#"UPDATE "user" SET "password_failures" = 0,
+             "status_changed_at" = CASE WHEN "locked_until" IS NULL THEN "status_changed_at" ELSE $3 END,
+             "updated_at" = CASE WHEN "locked_until" IS NULL THEN "updated_at" ELSE $3 END,
+             "locked_until" = NULL
            WHERE "id" = $1 AND ("locked_until" IS NULL OR "locked_until" < $2)"#,
-        vec![id.as_str().into(), millis(until_reset).into()],
+        vec![id.as_str().into(), millis(until_reset).into(), millis(now).into()],
     )
 }
 
@@ -389,7 +395,7 @@ pub struct Charge<'a> {
 }
 
 /// Charges one attempt to the user before the password is looked at: a burst of parallel guesses cannot get more tries
-/// than the budget has. Lost when the user is locked.
+/// than the budget has. Lost when the user is locked. A lock is a change of the status that callers see, and so is its end.
 pub fn claim_attempt(id: &UserId, charge: &Charge<'_>) -> Change {
     let mut values: Vec<sea_orm::Value> = vec![
         id.as_str().into(),
@@ -409,7 +415,15 @@ pub fn claim_attempt(id: &UserId, charge: &Charge<'_>) -> Change {
                WHEN "password_failures" + 1 < $3 THEN NULL
                WHEN "lockouts" = 0 THEN $6 WHEN "lockouts" = 1 THEN $7 WHEN "lockouts" = 2 THEN $8
                WHEN "lockouts" = 3 THEN $9 WHEN "lockouts" = 4 THEN $10 WHEN "lockouts" = 5 THEN $11
-               WHEN "lockouts" = 6 THEN $12 WHEN "lockouts" = 7 THEN $13 ELSE $14 END
+               WHEN "lockouts" = 6 THEN $12 WHEN "lockouts" = 7 THEN $13 ELSE $14 END,
+             "status_changed_at" = CASE
+               WHEN "password_failures_total" + 1 >= $4 OR "password_failures" + 1 >= $3 THEN $2
+               WHEN "locked_until" IS NOT NULL AND "locked_until" > "status_changed_at" THEN "locked_until"
+               ELSE "status_changed_at" END,
+             "updated_at" = CASE
+               WHEN "password_failures_total" + 1 >= $4 OR "password_failures" + 1 >= $3 THEN $2
+               WHEN "locked_until" IS NOT NULL AND "locked_until" > "updated_at" THEN "locked_until"
+               ELSE "updated_at" END
            WHERE "id" = $1 AND ("locked_until" IS NULL OR "locked_until" <= $2)"#,
         values,
     )

@@ -251,6 +251,7 @@ impl<'a> Edit<'a> {
         if next != self.user.status {
             self.user.status = next;
             self.user.status_changed_at = self.now;
+            self.user.updated_at = self.now;
         }
         Ok(())
     }

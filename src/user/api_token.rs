@@ -33,9 +33,12 @@ pub enum NewApiTokenError {
     /// The user does not administer, or may not sign in.
     #[error("API tokens belong to administrators who may sign in")]
     NoAdministrator,
-    /// The name is empty or too long.
-    #[error("the name of an API token has 1 to 255 characters")]
+    /// The name is empty, too long or not printable.
+    #[error("the name of an API token has 1 to 255 characters, none of which is a control character")]
     Name,
+    /// The user has another token of that name: the pair is what configuration files know a token by.
+    #[error("the user has an API token of that name already; choose another name, or revoke that token")]
+    NameTaken,
     /// The value was made elsewhere and is no good.
     #[error("the value of an API token has 32 to 512 letters, digits, `-` or `_`")]
     Value,
@@ -58,7 +61,7 @@ pub fn generate(app: &App) -> Secret<String> {
     Secret::new(format!("{PREFIX}{}", base62(app.random.as_ref(), RANDOM)))
 }
 
-/// Makes a token for an administrator.
+/// Makes a token for an administrator, who was locked in this transaction: no other token of that name comes between.
 ///
 /// # Errors
 /// The owner, the name or the value is no good, or a fault.
@@ -73,11 +76,14 @@ pub async fn create(
     if !owner.admin || !owner.is_active() {
         return Err(NewApiTokenError::NoAdministrator);
     }
-    if name.is_empty() || name.chars().count() > MAX_NAME {
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(NewApiTokenError::Name);
     }
     if !is_value(value.expose()) {
         return Err(NewApiTokenError::Value);
+    }
+    if store::api_token::find_by_name_in(tx, &owner.id, name).await?.is_some() {
+        return Err(NewApiTokenError::NameTaken);
     }
     let token = ApiToken {
         id: ApiTokenId::generate(app.random.as_ref()),

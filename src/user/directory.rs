@@ -245,8 +245,8 @@ fn attribute(user: &User, name: &str, (type_id, now): (&str, time::OffsetDateTim
         "status" => json!(user.status_at(now).as_str()),
         "created" => json!(timestamp(user.created_at)),
         "activated" => json!(user.activated_at.map(timestamp)),
-        "statusChanged" => json!(timestamp(user.status_changed_at)),
-        "lastUpdated" => json!(timestamp(user.updated_at)),
+        "statusChanged" => json!(timestamp(user.status_changed_at(now))),
+        "lastUpdated" => json!(timestamp(user.updated_at(now))),
         "type.id" => json!(type_id),
         _ => Value::Null,
     }

@@ -316,7 +316,7 @@ pub async fn prove(
     // Right, so it was no wrong password, whatever the policy will say of the new one.
     let right = match (budget, device) {
         (Budget::Device, Some(device)) => store::known_device::refresh(&user.id, device, now),
-        (Budget::User | Budget::Device | Budget::Locked, _) => store::user::forgive(&user.id),
+        (Budget::User | Budget::Device | Budget::Locked, _) => store::user::forgive(&user.id, now),
     };
     app.db.writer().commit(Unit::new().change(right)).await?;
     Ok(())

@@ -28,22 +28,22 @@ const MAX_ESTIMATED_CHARS: usize = 100;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Shortcoming {
     /// Too few characters.
-    #[error("has fewer than {0} characters")]
+    #[error("has fewer than {0} character{s}", s = plural(*.0))]
     TooShort(u32),
     /// More than [`MAX_PASSWORD_BYTES`] bytes.
     #[error("has more than {MAX_PASSWORD_BYTES} bytes")]
     TooLong,
     /// Too few uppercase letters.
-    #[error("has fewer than {0} uppercase letters")]
+    #[error("has fewer than {0} uppercase letter{s}", s = plural(*.0))]
     UpperCase(u32),
     /// Too few lowercase letters.
-    #[error("has fewer than {0} lowercase letters")]
+    #[error("has fewer than {0} lowercase letter{s}", s = plural(*.0))]
     LowerCase(u32),
     /// Too few digits.
-    #[error("has fewer than {0} digits")]
+    #[error("has fewer than {0} digit{s}", s = plural(*.0))]
     Number(u32),
     /// Too few other characters.
-    #[error("has fewer than {0} symbols")]
+    #[error("has fewer than {0} symbol{s}", s = plural(*.0))]
     Symbol(u32),
     /// A part of the login of at least [`MIN_PART_CHARS`] characters.
     #[error("contains a part of the login")]
@@ -57,6 +57,10 @@ pub enum Shortcoming {
     /// It is the current one or one of the latest.
     #[error("was used before")]
     Reused,
+}
+
+fn plural(count: u32) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// Whose password it is going to be.

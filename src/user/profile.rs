@@ -112,8 +112,13 @@ fn attributes(profile: &Map<String, Value>) -> Vec<String> {
 }
 
 fn blank(name: &str, profile: &Map<String, Value>) -> Option<String> {
-    let text = profile.get(name).and_then(Value::as_str);
-    text.is_none_or(|text| text.trim().is_empty()).then(|| format!("{name}: The field cannot be left blank"))
+    let blank = match profile.get(name) {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.trim().is_empty(),
+        // That it is no text is another fault, which is told already.
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => false,
+    };
+    blank.then(|| format!("{name}: The field cannot be left blank"))
 }
 
 fn crowded(profile: &Map<String, Value>) -> Option<String> {
@@ -205,6 +210,7 @@ mod tests {
     fn attributes_are_bounded_and_typed() {
         for bad in [
             json!({"firstName": "x".repeat(51)}),
+            json!({"firstName": 1}),
             json!({"email": "nobody"}),
             json!({"email": "a@b"}),
             json!({"secondEmail": "a b@example.com"}),

@@ -46,7 +46,7 @@ pub async fn is_needed(app: &App, user: &User) -> Result<bool, Fault> {
 pub fn by_user(app: &App, user: &User, caller: &Caller) -> Unit {
     let now = app.now();
     let event = Event::new(EventType::AccountUnlockByUser).user(&user.id);
-    lifted(user, Unit::new().change(store::user::lift_lock(&user.id, UNTIL_RESET)), now).row(event.row(
+    lifted(user, Unit::new().change(store::user::lift_lock(&user.id, UNTIL_RESET, now)), now).row(event.row(
         caller,
         app.random.as_ref(),
         now,
@@ -57,7 +57,7 @@ pub fn by_user(app: &App, user: &User, caller: &Caller) -> Unit {
 pub fn by_administrator(app: &App, user: &User, caller: &Caller) -> Unit {
     let now = app.now();
     let unit = Unit::new()
-        .change(store::user::forgive(&user.id))
+        .change(store::user::forgive(&user.id, now))
         .change(store::recovery_question::forgive(&user.id));
     let event = Event::new(EventType::AccountUnlock).user(&user.id);
     lifted(user, unit, now).row(event.row(caller, app.random.as_ref(), now))

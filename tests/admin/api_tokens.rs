@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_y07_a_token_dies_of_thirty_days_without_use,
             sec_y07_a_token_is_kept_as_a_hash,
             an_invalid_token_is_e0000011,
+        a_name_is_printable_and_one_token_s,
             a_machine_acts_with_the_scopes_it_was_given,
             tokens_are_listed_and_read_without_their_values,
             tokens_are_revoked_by_those_who_may,
@@ -52,7 +53,7 @@ async fn tokens_are_listed_and_read_without_their_values(app: TestApp) {
     for value in others.iter().chain([&reads]) {
         assert!(!list.text().contains(value.as_str()));
     }
-    let token = &tokens[0];
+    let token = tokens.as_array().unwrap().iter().find(|token| token["name"] == "test").unwrap();
     let id = token["id"].as_str().unwrap();
     assert!(id.starts_with("00T"));
     let names = ["name", "clientName", "userId", "tokenWindow"].map(|name| token[name].clone());
@@ -223,6 +224,26 @@ async fn sec_y07_a_token_dies_of_thirty_days_without_use(app: TestApp) {
     assert_invalid(&app.read(USERS, &token).await);
     app.clock.advance(-(30 * DAY));
     assert_eq!(app.read(USERS, &token).await.status, 200);
+}
+
+/// Configuration files know a token by its owner and its name.
+async fn a_name_is_printable_and_one_token_s(app: TestApp) {
+    let admin = app.admin().await;
+    let create = async |name: &str| {
+        let value = stepgate::user::api_token::generate(&app.app);
+        let tx = app.app.db.begin_write().await.unwrap();
+        let what = (name, Access::Read, &value);
+        let caller = Caller::system("test");
+        let made = stepgate::user::api_token::create(&app.app, &tx, &admin, what, &caller).await;
+        tx.commit().await.unwrap();
+        made.err().map(|error| error.to_string())
+    };
+    assert_eq!(create("Billing").await, None);
+    assert!(create("Billing").await.unwrap().contains("already"));
+    for name in ["", "bad\nname", "\u{1b}[2J", &"x".repeat(256)] {
+        assert!(create(name).await.unwrap().contains("255 characters"), "{name:?}");
+    }
+    assert_eq!(create("Billing 2").await, None);
 }
 
 async fn sec_y07_a_token_is_kept_as_a_hash(app: TestApp) {

@@ -17,7 +17,9 @@ use crate::support::{
 };
 
 pub(crate) fn trials() -> Vec<Test> {
-    trials![sqlite:
+    trials![storage:
+        what_changes_about_a_user_moves_last_updated;
+    sqlite:
         an_activation_that_starts_anew_ends_in_a_new_password,
         who_cannot_be_mailed_is_not_shut_out,
         a_recovery_that_nothing_can_carry_is_not_offered,
@@ -45,6 +47,53 @@ async fn turn(app: &TestApp, token: &str, step: &str) -> Response {
 
 async fn status(app: &TestApp, token: &str) -> Value {
     app.read(&format!("{USERS}/{BOB}"), token).await.json()["status"].clone()
+}
+
+/// Okta: whoever copies users by `lastUpdated gt` learns of every status and password.
+async fn what_changes_about_a_user_moves_last_updated(app: TestApp) {
+    let token = app.api_token(Access::Manage).await;
+    let read = async || app.read(&format!("{USERS}/{BOB}"), &token).await.json();
+    let mut before = read().await;
+    let mut moved = async |what: &str, status: &str| {
+        let now = read().await;
+        assert_eq!(now["status"], status, "{what}");
+        for name in ["lastUpdated", "statusChanged"] {
+            let (then, now) = (before[name].as_str().unwrap(), now[name].as_str().unwrap());
+            assert!(then < now, "{what} {name}: {then} {now}");
+        }
+        before = now;
+        app.clock.advance(5);
+    };
+    app.clock.advance(5);
+    for (step, status) in [
+        ("suspend", "SUSPENDED"),
+        ("unsuspend", "ACTIVE"),
+        ("expire_password", "PASSWORD_EXPIRED"),
+        ("reset_password?sendEmail=false", "RECOVERY"),
+    ] {
+        assert_eq!(turn(&app, &token, step).await.status, 200, "{step}");
+        moved(step, status).await;
+    }
+    let set = json!({"credentials": {"password": {"value": "Tlpwnd0s-Xy7"}}});
+    assert_eq!(app.post(&format!("{USERS}/{BOB}"), &token, &set).await.status, 200);
+    moved("password", "ACTIVE").await;
+    let guess = json!({"username": BOB, "password": "wrong"});
+    for lifted in ["unlock", "time"] {
+        for _ in 0..10 {
+            assert_eq!(app.client().post_json("/api/v1/authn", &guess).await.status, 401);
+        }
+        moved("lock", "LOCKED_OUT").await;
+        match lifted {
+            "unlock" => assert_eq!(turn(&app, &token, "unlock").await.status, 200),
+            _ => app.clock.advance(15 * 60),
+        }
+        moved(lifted, "ACTIVE").await;
+    }
+    // What was told is not taken back by the next attempt.
+    let told = read().await;
+    assert_eq!(app.client().post_json("/api/v1/authn", &guess).await.status, 401);
+    let now = read().await;
+    assert_eq!((&now["lastUpdated"], &now["statusChanged"]), (&told["lastUpdated"], &told["statusChanged"]));
 }
 
 /// `lifecycle/reactivate` of a user in recovery: the old password opens nothing, so the link must lead to a new one.

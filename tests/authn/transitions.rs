@@ -243,9 +243,14 @@ async fn a_trusted_application_gets_the_recovery_token(app: TestApp) {
     refused(&wrong, 401, "E0000011");
     let reset = app.step("/recovery/token", json!({ "recoveryToken": told["recoveryToken"] })).await;
     assert_eq!(reset["status"], "PASSWORD_RESET", "{reset}");
+    app.clock.advance(60);
     let body = json!({ "stateToken": reset["stateToken"], "newPassword": NEW });
     let done = app.step("/credentials/reset_password", body).await;
     assert_eq!(done["status"], "SUCCESS");
+    let changed = |answer: &Value| answer["_embedded"]["user"]["passwordChanged"].clone();
+    assert_ne!(changed(&done), changed(&reset));
+    let user = app.read(&format!("/api/v1/users/{ALICE}"), &token).await.json();
+    assert_eq!(changed(&done), user["passwordChanged"]);
     let again = app.authn("/recovery/token", &json!({ "recoveryToken": told["recoveryToken"] })).await;
     refused(&again, 403, "E0000105");
 }

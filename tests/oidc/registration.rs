@@ -9,6 +9,7 @@ use openidconnect::{
     registration::EmptyAdditionalClientMetadata,
 };
 use serde_json::{Value, json};
+use stepgate::model::api_token::Access;
 
 use super::relying_party::{discover, transport};
 use crate::support::{
@@ -42,6 +43,7 @@ pub(crate) fn trials() -> Vec<Test> {
         oidc_a14_sign_in_and_consent_show_the_client_in_the_users_language,
         oidc_d5_the_registration_endpoint_is_advertised_by_every_server,
         okta_machines_need_the_scope_that_goes_with_the_call,
+        okta_takes_api_tokens_too,
         okta_errors_are_told_to_machines_in_its_envelope,
         okta_scopes_are_only_for_whom_an_administrator_gave_them_to,
         okta_gives_a_client_a_new_secret,
@@ -617,6 +619,30 @@ async fn okta_machines_need_the_scope_that_goes_with_the_call(app: TestApp) {
             }
         }
     }
+}
+
+/// Okta: its administrators' programs come with an API token, which looks or manages as everywhere.
+async fn okta_takes_api_tokens_too(app: TestApp) {
+    let (manages, reads) = (app.api_token(Access::Manage).await, app.api_token(Access::Read).await);
+    let created = app.post(CLIENTS, &manages, &web(json!({}))).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    let path = format!("{CLIENTS}/{}", created.json()["client_id"].as_str().unwrap());
+    assert_eq!(app.read(&path, &reads).await.status, 200);
+    assert_eq!(app.read(CLIENTS, &manages).await.status, 200);
+    for (method, path) in [
+        (Method::POST, CLIENTS.to_owned()),
+        (Method::PUT, path.clone()),
+        (Method::POST, format!("{path}/lifecycle/newSecret")),
+        (Method::DELETE, path.clone()),
+    ] {
+        let refused = app.ssws(method.clone(), &path, &reads).json(&web(json!({}))).send().await;
+        assert_eq!((refused.status, &refused.json()["errorCode"]), (403, &json!("E0000006")), "{method}");
+    }
+    for bad in ["", "00none", &manages[1..]] {
+        let refused = app.read(&path, bad).await;
+        assert_eq!((refused.status, &refused.json()["errorCode"]), (401, &json!("E0000011")), "{bad}");
+    }
+    assert_eq!(app.ssws(Method::DELETE, &path, &manages).send().await.status, 204);
 }
 
 /// Okta: an unknown client is E0000007 to a machine that may know.

@@ -6,6 +6,11 @@ use std::time::Duration;
 use http::Method;
 use stepgate::limit::rate::{Bucket, Rate};
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
 use crate::support::{
     Test, TestApp,
     app::Change,
@@ -18,6 +23,8 @@ pub(crate) fn trials() -> Vec<Test> {
     trials![storage: pending_requests_of_an_address_are_capped;
     sqlite:
         other_hosts_are_misdirected,
+        a_request_is_about_one_host,
+        a_method_that_is_not_understood_is_told_the_others,
         in_development_a_loopback_address_is_taken_to_the_issuer,
         in_production_a_loopback_address_is_misdirected;
     ]
@@ -87,6 +94,48 @@ async fn other_hosts_are_misdirected(app: TestApp) {
         .await;
     assert_eq!(forwarded.json()["issuer"], app.issuer);
     assert!(!forwarded.body_contains("evil"));
+}
+
+/// RFC 9112 §3.2: exactly one `Host`; §3.2.2: a target with a host of its own counts, whatever the header says.
+async fn a_request_is_about_one_host(app: TestApp) {
+    let authority = app.issuer.strip_prefix("http://").unwrap();
+    let path = "/oauth2/v1/keys";
+    for (target, hosts, status) in [
+        (path.to_owned(), vec![authority], 200),
+        (path.to_owned(), vec![], 400),
+        (path.to_owned(), vec![authority, authority], 400),
+        (path.to_owned(), vec![authority, "evil.example"], 400),
+        (format!("http://evil.example{path}"), vec![authority], 421),
+        (format!("http://{authority}{path}"), vec!["evil.example"], 200),
+        (format!("http://{authority}{path}"), vec![authority], 200),
+    ] {
+        let hosts_sent: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+        let request = format!("GET {target} HTTP/1.1\r\n{hosts_sent}connection: close\r\n\r\n");
+        let address = format!("127.0.0.1:{}", app.app.settings.port());
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let line = answer.lines().next().unwrap_or_default();
+        assert!(line.starts_with(&format!("HTTP/1.1 {status}")), "{target} {hosts:?}: {line}");
+    }
+}
+
+/// RFC 9110 §15.5.6: 405 comes with `Allow`.
+async fn a_method_that_is_not_understood_is_told_the_others(app: TestApp) {
+    for (method, path, allow) in [
+        (Method::GET, "/oauth2/v1/token", "POST"),
+        (Method::GET, "/oauth2/default/v1/token", "POST"),
+        (Method::PUT, "/oauth2/default/v1/authorize", "GET, HEAD, POST"),
+        (Method::DELETE, "/oauth2/v1/keys", "GET, HEAD"),
+        (Method::GET, "/logout", "POST"),
+        (Method::POST, "/assets/style.css", "GET, HEAD"),
+        (Method::GET, "/api/v1/authn", "POST"),
+        (Method::PATCH, "/api/v1/users/someone", "DELETE, GET, HEAD, POST, PUT"),
+    ] {
+        let refused = app.client().request(method.clone(), path).send().await;
+        assert_eq!((refused.status, refused.header("allow")), (405, Some(allow)), "{method} {path}");
+    }
 }
 
 /// A developer who types 127.0.0.1 would lose the cookies on the way back: GET goes to the issuer's host.

@@ -24,7 +24,13 @@ impl TestApp {
         let value = api_token::generate(&self.app);
         let tx = self.app.db.begin_write().await.unwrap();
         let caller = Caller::system("test");
-        api_token::create(&self.app, &tx, &admin, ("test", access, &value), &caller).await.unwrap();
+        // A name is one token's.
+        let (mut name, mut number) = ("test".to_owned(), 1);
+        while store::api_token::find_by_name_in(&tx, &admin.id, &name).await.unwrap().is_some() {
+            number += 1;
+            name = format!("test {number}");
+        }
+        api_token::create(&self.app, &tx, &admin, (&name, access, &value), &caller).await.unwrap();
         tx.commit().await.unwrap();
         value.expose().clone()
     }

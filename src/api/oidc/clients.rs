@@ -9,10 +9,13 @@ use super::{
     administrator::{bearer_token, missing_scope},
 };
 use crate::{
-    api::error::{
-        bearer,
-        oauth::{OAuthFailure, json_response},
-        okta::Envelope,
+    api::{
+        error::{
+            bearer,
+            oauth::{OAuthFailure, json_response},
+            okta::Envelope,
+        },
+        v1::administrator::ssws,
     },
     app::App,
     cache::servers::ServerState,
@@ -131,8 +134,15 @@ fn page_of(app: &App, clients: &[Registered], (page, more): (&Page<'_>, More)) -
     Ok(response)
 }
 
-/// Reads the bearer token, if there is one, and finds out whose it is.
+/// Reads the API token or the bearer token, if there is one, and finds out whose it is.
 async fn identify(app: &App, org: &ServerState, request: &Request) -> Result<Registrar, Response> {
+    if let Some(value) = ssws(request)? {
+        let registrar = Registrar::identify_api_token(app, value).await;
+        return registrar.map_err(|error| match error {
+            RegistrarError::InvalidToken(_) => Envelope::invalid_token().respond(),
+            error => refusal(error.into(), ""),
+        });
+    }
     let token = bearer_token(request)?;
     Registrar::identify(app, org, token).await.map_err(|error| refusal(error.into(), ""))
 }

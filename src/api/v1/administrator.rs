@@ -163,7 +163,7 @@ pub async fn trusted_application(
 ///
 /// # Errors
 /// The answer to a header that is none, or to several.
-fn ssws(request: &Request) -> Result<Option<&str>, Response> {
+pub(in crate::api) fn ssws(request: &Request) -> Result<Option<&str>, Response> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
     let (Some(first), second) = (headers.next(), headers.next()) else { return Ok(None) };
     let Ok(text) = first.to_str() else { return Err(Envelope::invalid_token().respond()) };

@@ -414,7 +414,7 @@ fn forgiven(right: &Right, device: Option<&str>, now: OffsetDateTime) -> Unit {
     let id = &right.user.id;
     Unit::new().change(match (right.browser, device) {
         (Browser::Known, Some(device)) => store::known_device::refresh(id, &TokenHash::of(device), now),
-        (Browser::Known | Browser::Unknown, _) => store::user::forgive(id),
+        (Browser::Known | Browser::Unknown, _) => store::user::forgive(id, now),
     })
 }
 

@@ -127,7 +127,7 @@ impl Apply<'_> {
             Err(NewApiTokenError::NoAdministrator) => {
                 Err(wanted.user.spot.error("must be an administrator who may sign in"))
             }
-            Err(error @ (NewApiTokenError::Name | NewApiTokenError::Value)) => {
+            Err(error @ (NewApiTokenError::Name | NewApiTokenError::NameTaken | NewApiTokenError::Value)) => {
                 Err(spot.error(error.to_string()))
             }
         }

@@ -102,11 +102,12 @@ impl Apply<'_> {
         user.admin = wanted.admin.unwrap_or(user.admin);
         user.status = wanted.status.unwrap_or(user.status);
         let new_password = hash.is_some();
-        if user.profile != before.0 || user.login != before.3 {
-            user.updated_at = self.now;
-        } else if before.1 == user.status && before.2 == user.admin && !new_password {
+        let profile_is_new = user.profile != before.0 || user.login != before.3;
+        let rights_are_new = before.1 != user.status || before.2 != user.admin || new_password;
+        if !profile_is_new && !rights_are_new {
             return Ok(user.id);
         }
+        user.updated_at = self.now;
         if let Some(hash) = hash {
             user.password_hash = Some(hash);
             user.password_changed_at = Some(self.now);
