@@ -4,7 +4,9 @@ use http::{StatusCode, header};
 use poem::{Request, Response};
 
 use super::{
-    Users, create::not_hashed, edit, load_to_change,
+    Users,
+    create::not_hashed,
+    edit, load_to_change,
     refusal::{not_recovered, refusal, weak},
     rules,
 };
