@@ -142,10 +142,12 @@ impl ClientCertificates {
 pub struct Demo {
     /// The login of the demo user.
     pub login: String,
-    /// The password of the demo user.
+    /// The password that the demo user was made with.
     pub password: Secret<String>,
-    /// An API token of an administrator; a folder that was made before there was one has none.
-    pub api_token: Option<Secret<String>>,
+    /// When it was set; absent: the user has another one by now.
+    pub password_since: Option<OffsetDateTime>,
+    /// The login of an administrator with an API token; a folder that was made before there was one has none.
+    pub administrator: Option<(String, Secret<String>)>,
     /// A confidential client that signs users in.
     pub web_client_id: ClientId,
     /// Its secret.

@@ -304,14 +304,14 @@ impl Rules {
         if self.prompt == EnrollPrompt::Never {
             return false;
         }
-        let open: Vec<&Demand> = self.open(&position.proven).collect();
-        let left = self.left_to_enrol(position);
-        let helps = |kind: FactorKind| {
-            let new = Usable { id: FactorId::new(""), kind };
-            let then = with(&position.proven, &new);
-            open.iter().all(|demand| demand.satisfied_by(&then))
-        };
-        left.iter().any(|(kind, _)| helps(*kind))
+        self.left_to_enrol(position).iter().any(|(kind, _)| self.enrolment_of_helps(*kind, position))
+    }
+
+    /// Whether a factor of this kind would satisfy all that is still demanded.
+    pub fn enrolment_of_helps(&self, kind: FactorKind, position: &Position) -> bool {
+        let new = Usable { id: FactorId::new(""), kind };
+        let then = with(&position.proven, &new);
+        self.open(&position.proven).all(|demand| demand.satisfied_by(&then))
     }
 
     /// How the password stands, after what was done about it in this transaction.

@@ -139,15 +139,16 @@ async fn exchange(
 ) -> Result<SignedIn, SessionTokenError> {
     let now = app.now();
     let hash = TokenHash::of(token);
-    let stored = store::session_token::find(&app.db, &hash, now).await?.ok_or(SessionTokenError::Invalid)?;
+    let stored = store::session_token::find(&app.db, &hash, now).await?;
+    let stored = stored.ok_or_else(|| refused("unknown, used or expired"))?;
     if !fits(&stored.bound_to, presenter, &app.settings.issuer) {
-        return Err(SessionTokenError::Invalid);
+        return Err(refused(misfit(&stored.bound_to)));
     }
     // Whatever ended the user's sessions since ended this one before it began.
     let user = store::user::find(&app.db, &stored.user_id)
         .await?
         .filter(|user| user.is_active() && stored.created_at > user.not_before)
-        .ok_or(SessionTokenError::Invalid)?;
+        .ok_or_else(|| refused("its user may not sign in"))?;
     let unit = Unit::new().claim(store::session_token::consume(&hash, now));
     let policies = policies::of_user(app, &user, caller.ip).await?;
     let remembered = stored.remembered.is_some_and(|version| version == policies.session.version);
@@ -166,7 +167,23 @@ async fn exchange(
         .with("sessionToken", true);
     match app.db.writer().commit(unit.row(event.row(caller, app.random.as_ref(), now))).await? {
         Outcome::Won => Ok(SignedIn { user, opened }),
-        Outcome::Lost(_) => Err(SessionTokenError::Invalid),
+        Outcome::Lost(_) => Err(refused("used at the same moment")),
+    }
+}
+
+/// What its presenter is not told, for whoever runs the server.
+fn refused(reason: &'static str) -> SessionTokenError {
+    tracing::info!(reason, "a session token was refused");
+    SessionTokenError::Invalid
+}
+
+/// Why a token is not for the one who presents it.
+fn misfit(bound_to: &BoundTo) -> &'static str {
+    match bound_to {
+        BoundTo::Client(_) => "got by another client",
+        BoundTo::Origin(_) => "got by a page of another origin",
+        BoundTo::Program => "got by a program without an origin or an API token, so no browser may use it",
+        BoundTo::TrustedApplication => "not for this use",
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     },
     cache::{Counter, memory::MemoryCounter, redis::RedisCounter},
     client::certificate::Authorities,
-    config::{self, Config, DevOptions, process_environment},
+    config::{self, Config, ConfigError, DevOptions, process_environment},
     fault::Fault,
     model::authorization_server::{ServerSettings, TokenLifetimes},
     ports::{
@@ -49,10 +49,20 @@ impl Target {
         if let Some(data) = &self.data {
             return open_dev(data).await;
         }
-        let app = connect(&load(self.config.as_deref())?).await?;
+        let app = connect(&self.load()?).await?;
         require_schema(&app.db).await?;
         setup::prepare(&app, Purpose::Production).await?;
         Ok(app)
+    }
+
+    /// Whoever names no installation at all may mean the one of `stepgate dev`.
+    fn load(&self) -> Result<Config, CliError> {
+        load(self.config.as_deref()).map_err(|error| match error {
+            CliError::Config(missing @ ConfigError::Missing { .. }) if self.config.is_none() => CliError::Usage(format!(
+                "{missing}; name the configuration with --config FILE, or the folder of `stepgate dev` with --data DIR (--data data)"
+            )),
+            error => error,
+        })
     }
 }
 

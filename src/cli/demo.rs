@@ -14,19 +14,20 @@ use super::{CliError, client::secret_for, output};
 use crate::{
     app::{App, Demo},
     fault::Fault,
-    id::{ClientId, UserId, base62},
+    id::{ClientId, TrustedOriginId, UserId, base62},
     model::{
+        Status,
         api_token::Access,
         client::{Client, RegisteredBy},
         user::{Profile, User},
     },
     protocol::{
-        client_metadata::{ApplicationType, ClientMetadata, Introspect},
+        client_metadata::{ApplicationType, ClientMetadata, Introspect, Profile as ClientProfile},
         grant_type::GrantType,
         response_type::ResponseType,
     },
     secret::{Secret, opaque_token},
-    store::{self, db::Tx},
+    store::{self, db::Tx, trusted_origin::TrustedOrigin},
     syslog::{Caller, Event, EventType},
     user::{api_token, login::LoginKey},
 };
@@ -79,7 +80,18 @@ pub(super) async fn ensure(app: &App, data: &Path) -> Result<Option<Demo>, CliEr
         (None, false) => return Ok(None),
     };
     follow_issuer(app, &demo.spa_client_id).await?;
-    Ok(Some(demo))
+    trust_single_page(app).await?;
+    let password_since = password_since(app, &demo).await?;
+    Ok(Some(Demo { password_since, ..demo }))
+}
+
+/// When the demo user's password was set, if it is still the one that is shown.
+async fn password_since(app: &App, demo: &Demo) -> Result<Option<OffsetDateTime>, CliError> {
+    let key = LoginKey::normalize(&demo.login).map_err(Fault::stored)?;
+    let Some(user) = store::user::find_by_login(&app.db, key.as_str()).await? else { return Ok(None) };
+    let verified = app.passwords.verify(demo.password.clone(), user.password_hash).await;
+    let matches = verified.map_err(|_| Fault::Overloaded("password hashing"))?.matches;
+    Ok(user.password_changed_at.filter(|_| matches))
 }
 
 fn read(path: &Path) -> Result<Option<Demo>, CliError> {
@@ -94,7 +106,8 @@ fn read(path: &Path) -> Result<Option<Demo>, CliError> {
     Ok(Some(Demo {
         login: known.login,
         password: Secret::new(known.password),
-        api_token: known.api_token.map(Secret::new),
+        password_since: None,
+        administrator: known.api_token.map(|token| (ADMINISTRATOR.to_owned(), Secret::new(token))),
         web_client_id: ClientId::new(known.web_client_id),
         web_client_secret: Secret::new(known.web_client_secret),
         spa_client_id: ClientId::new(known.spa_client_id),
@@ -110,7 +123,8 @@ fn generate(app: &App) -> Demo {
         login: LOGIN.to_owned(),
         // The first characters satisfy the password policy whatever follows.
         password: Secret::new(format!("Sg1-{}", base62(random, 14))),
-        api_token: Some(api_token::generate(app)),
+        password_since: None,
+        administrator: Some((ADMINISTRATOR.to_owned(), api_token::generate(app))),
         web_client_id: ClientId::generate(random),
         web_client_secret: opaque_token(random),
         spa_client_id: ClientId::generate(random),
@@ -124,7 +138,7 @@ fn write(path: &Path, demo: &Demo) -> Result<(), CliError> {
     let credentials = Credentials {
         login: demo.login.clone(),
         password: demo.password.expose().clone(),
-        api_token: demo.api_token.as_ref().map(|token| token.expose().clone()),
+        api_token: demo.administrator.as_ref().map(|(_, token)| token.expose().clone()),
         web_client_id: demo.web_client_id.to_string(),
         web_client_secret: demo.web_client_secret.expose().clone(),
         spa_client_id: demo.spa_client_id.to_string(),
@@ -155,7 +169,7 @@ async fn insert(app: &App, demo: &Demo) -> Result<(), CliError> {
     let now = app.now();
     let tx = app.db.begin_write().await?;
     insert_user(app, &tx, (&demo.login, hash), now).await?;
-    if let Some(token) = &demo.api_token {
+    if let Some((_, token)) = &demo.administrator {
         insert_administrator(app, &tx, token).await?;
     }
     let issuer = &app.settings.issuer;
@@ -283,6 +297,8 @@ fn single_page(issuer: &str) -> ClientMetadata {
             ResponseType::CodeIdTokenToken,
         ],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::Implicit, GrantType::RefreshToken],
+        // What is written for Okta signs users in with a `sessionToken`.
+        profile: ClientProfile::OktaCompat,
         ..web()
     };
     add_playground(&mut metadata, issuer);
@@ -343,6 +359,32 @@ async fn follow_issuer(app: &App, id: &ClientId) -> Result<(), CliError> {
         store::client::update(&tx, &client).await?;
         tx.commit().await?;
     }
+    Ok(())
+}
+
+/// Lets pages of the single-page client call from where development servers run (Okta's trusted origins); what is known of
+/// an origin stays as it is.
+async fn trust_single_page(app: &App) -> Result<(), CliError> {
+    let known = store::trusted_origin::list(&app.db).await?;
+    let origins = PORTS.map(|port| format!("http://localhost:{port}"));
+    let missing: Vec<String> =
+        origins.into_iter().filter(|origin| !known.iter().any(|known| known.origin == *origin)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let tx = app.db.begin_write().await?;
+    for origin in missing {
+        let trusted = TrustedOrigin {
+            id: TrustedOriginId::generate(app.random.as_ref()),
+            name: format!("Demo {origin}"),
+            origin,
+            scopes: ["CORS", "REDIRECT"].map(ToOwned::to_owned).to_vec(),
+            status: Status::Active,
+        };
+        store::trusted_origin::upsert(&tx, &trusted).await?;
+    }
+    tx.commit().await?;
+    app.forget_configuration();
     Ok(())
 }
 

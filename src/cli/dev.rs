@@ -219,11 +219,16 @@ fn row(label: &str, value: &str) -> String {
 
 fn credentials(issuer: &str, demo: &Demo) -> Vec<String> {
     let secret = demo.service_client_secret.expose();
+    let password = match demo.password_since {
+        Some(_) => demo.password.expose().as_str(),
+        None => "changed by you",
+    };
     vec![
         String::new(),
         row("Demo user", &demo.login),
-        row("  password", demo.password.expose()),
-        row("API token", demo.api_token.as_ref().map_or("-", |token| token.expose().as_str())),
+        row("  password", password),
+        row("Administrator", demo.administrator.as_ref().map_or("-", |(login, _)| login)),
+        row("  API token", demo.administrator.as_ref().map_or("-", |(_, token)| token.expose().as_str())),
         row("Web client", demo.web_client_id.as_str()),
         row("  secret", demo.web_client_secret.expose()),
         row("SPA client", demo.spa_client_id.as_str()),

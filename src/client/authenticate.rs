@@ -188,6 +188,8 @@ async fn refuse<T>(
     reason: Reason,
     caller: &Caller,
 ) -> Result<T, AuthenticateError> {
+    // The client is told nothing; whoever runs the server finds out here what a client does wrong.
+    tracing::info!(reason, client.id = ?id.map(|id| id.chars().take(64).collect::<String>()), "a client was refused");
     let id = id.map(ClientId::new);
     if let Some(id) = &id {
         // The count decides the next attempt, not this one.

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 /// The fewest characters of an answer (Okta).
 const MIN_ANSWER: usize = 4;
 /// The most characters of an answer.
-const MAX_ANSWER: usize = 200;
+pub const MAX_ANSWER: usize = 200;
 
 /// Okta's keys of questions, and how they are asked.
 pub const QUESTIONS: [(&str, &str); 20] = [

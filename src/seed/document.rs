@@ -47,8 +47,33 @@ pub(super) fn parse(
         SeedError::at(file, line, "", problem)
     })?;
     let mut root = Node::from(root);
-    root.resolve(file, variable, "")?;
-    Ok(root)
+    let mut missing = Vec::new();
+    root.resolve(file, variable, ("", &mut missing))?;
+    match missing.first() {
+        Some(first) => Err(SeedError::at(file, first.line, &first.key, not_set(&missing))),
+        None => Ok(root),
+    }
+}
+
+/// A variable that is not set, and where it is wanted.
+struct Missing {
+    name: String,
+    line: u64,
+    key: String,
+}
+
+/// All variables at once: nobody wants to find them one by one.
+fn not_set(missing: &[Missing]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for variable in missing {
+        if !names.contains(&variable.name.as_str()) {
+            names.push(&variable.name);
+        }
+    }
+    match names.as_slice() {
+        [name] => format!("the environment variable {name} is not set"),
+        names => format!("the environment variables {} are not set", names.join(", ")),
+    }
 }
 
 impl From<Spanned<Content>> for Node {
@@ -62,14 +87,17 @@ impl Node {
         &mut self,
         file: &Path,
         variable: &dyn Fn(&str) -> Option<String>,
-        path: &str,
+        (path, missing): (&str, &mut Vec<Missing>),
     ) -> Result<(), SeedError> {
         let pointed = match &self.content {
             Content::Map(entries) => match entries.as_slice() {
                 [(kind, _, Self { content: Content::Text(target), .. })] if kind == "env" => {
-                    let value = variable(target)
-                        .ok_or_else(|| format!("the environment variable {target} is not set"));
-                    Some(value)
+                    let value = variable(target);
+                    if value.is_none() {
+                        let (name, key) = (target.clone(), path.to_owned());
+                        missing.push(Missing { name, line: self.line, key });
+                    }
+                    value.map(Ok)
                 }
                 [(kind, _, Self { content: Content::Text(target), .. })] if kind == "file" => {
                     let target = file.parent().unwrap_or(Path::new("")).join(target);
@@ -87,10 +115,12 @@ impl Node {
             None => {}
         }
         match &mut self.content {
-            Content::List(items) => items.iter_mut().try_for_each(|item| item.resolve(file, variable, path)),
-            Content::Map(entries) => entries
-                .iter_mut()
-                .try_for_each(|(key, _, value)| value.resolve(file, variable, &join(path, key))),
+            Content::List(items) => {
+                items.iter_mut().try_for_each(|item| item.resolve(file, variable, (path, &mut *missing)))
+            }
+            Content::Map(entries) => entries.iter_mut().try_for_each(|(key, _, value)| {
+                value.resolve(file, variable, (&join(path, key), &mut *missing))
+            }),
             Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => Ok(()),
         }
     }

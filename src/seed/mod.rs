@@ -138,6 +138,9 @@ mod tests {
         assert_eq!(refusal("users:\n  - login: {env: SET}\n"), "accepted");
         let error = refusal("users:\n  - login: a\n    password: {env: MISSING}\n");
         assert_eq!(error, "seed.yaml:3: users.password: the environment variable MISSING is not set");
+        let error =
+            refusal("users:\n  - login: {env: ONE}\n    password: {env: TWO}\n  - login: {env: ONE}\n");
+        assert_eq!(error, "seed.yaml:2: users.login: the environment variables ONE, TWO are not set");
         assert!(refusal("users:\n  - login: {file: /nowhere/at/all}\n").starts_with("seed.yaml:2: "));
     }
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::layout::{PRODUCT, document};
-use super::signin::DemoUser;
+use super::signin::{CHANGED, DemoUser};
 use super::{icon, style};
 
 /// What the start page shows.
@@ -19,6 +19,8 @@ pub struct HomePage {
     pub service: Option<ServiceClient>,
     /// The users that exist.
     pub users: Vec<DemoUser>,
+    /// The administrator for whom programs act.
+    pub administrator: Option<DemoAdministrator>,
     /// Where the playground is.
     pub playground_href: Option<String>,
     /// Other pages worth a link, such as the API's documentation: text and address.
@@ -54,6 +56,17 @@ pub struct ServiceClient {
     pub client_secret: String,
     /// A scope it may ask for.
     pub scope: String,
+}
+
+/// An administrator without a password, and a token with which programs act for it.
+#[derive(Clone, Debug)]
+pub struct DemoAdministrator {
+    /// The sign-in name.
+    pub login: String,
+    /// The API token (Okta's `SSWS`), which is no secret on a development server.
+    pub api_token: String,
+    /// The address that the snippet calls.
+    pub users_uri: String,
 }
 
 /// Renders the start page.
@@ -112,7 +125,14 @@ fn issuers(issuers: &[Issuer]) -> Markup {
     }
 }
 
+fn has_clients(page: &HomePage) -> bool {
+    page.single_page.is_some() || page.web.is_some() || page.service.is_some()
+}
+
 fn accounts(page: &HomePage) -> Markup {
+    if !has_clients(page) && page.users.is_empty() && page.administrator.is_none() {
+        return Markup::default();
+    }
     html! {
         section.section aria-labelledby="demo" {
             h2 id="demo" { "Demo users and clients" }
@@ -121,7 +141,18 @@ fn accounts(page: &HomePage) -> Markup {
                     div.box {
                         h3 { "Users and their passwords" }
                         table.data {
-                            tbody { @for user in &page.users { (row(&user.login, &user.password)) } }
+                            tbody { @for user in &page.users { (user_row(user)) } }
+                        }
+                    }
+                }
+                @if let Some(administrator) = &page.administrator {
+                    div.box {
+                        h3 { "Administrator" }
+                        table.data {
+                            tbody {
+                                (row("Login", &administrator.login))
+                                (row("API token", &administrator.api_token))
+                            }
                         }
                     }
                 }
@@ -159,11 +190,21 @@ fn client_box(title: &str, client: &DemoClient) -> Markup {
     }
 }
 
+fn user_row(user: &DemoUser) -> Markup {
+    match &user.password {
+        Some(password) => row(&user.login, password),
+        None => html! { tr { th scope="row" { (user.login) } td { (CHANGED) } } },
+    }
+}
+
 fn row(name: &str, value: &str) -> Markup {
     html! { tr { th scope="row" { (name) } td { code { (value) } } } }
 }
 
 fn configuration(page: &HomePage, issuer: &str) -> Markup {
+    if !has_clients(page) && page.administrator.is_none() {
+        return Markup::default();
+    }
     html! {
         section.section aria-labelledby="configuration" {
             h2 id="configuration" { "Configure your application" }
@@ -177,6 +218,9 @@ fn configuration(page: &HomePage, issuer: &str) -> Markup {
                 (snippet("Web app", "environment", &environment(issuer, client)))
             }
             @if let Some(client) = &page.service { (snippet("Service", "curl", &curl(issuer, client))) }
+            @if let Some(administrator) = &page.administrator {
+                (snippet("Management API", "curl", &management(administrator)))
+            }
         }
     }
 }
@@ -218,13 +262,14 @@ fn oidc_client_ts(issuer: &str, client: &DemoClient) -> String {
 
 fn openid_client(issuer: &str, client: &DemoClient) -> String {
     let insecure = if issuer.starts_with("http:") {
-        ",\n  undefined, { execute: [client.allowInsecureRequests] }, // http: development only"
+        "\n  { execute: [client.allowInsecureRequests] }, // http: development only"
     } else {
-        ","
+        ""
     };
+    let secret = literal(client.client_secret.as_deref().unwrap_or_default());
     format!(
         "import * as client from 'openid-client';\n\n\
-         const config = await client.discovery(\n  new URL({}), {}, {}{insecure}\n);\n\n\
+         const config = await client.discovery(\n  new URL({}), {}, {secret}, client.ClientSecretBasic({secret}),{insecure}\n);\n\n\
          // Start\n\
          const codeVerifier = client.randomPKCECodeVerifier();\n\
          const state = client.randomState();\n\
@@ -235,7 +280,6 @@ fn openid_client(issuer: &str, client: &DemoClient) -> String {
          pkceCodeVerifier: codeVerifier,\n  expectedState: state,\n}});\n",
         literal(issuer),
         literal(&client.client_id),
-        literal(client.client_secret.as_deref().unwrap_or_default()),
         literal(&client.redirect_uri),
     )
 }
@@ -264,6 +308,14 @@ fn curl(issuer: &str, client: &ServiceClient) -> String {
         quoted(&token),
         quoted(&format!("{}:{}", client.client_id, client.client_secret)),
         quoted(&format!("scope={}", client.scope)),
+    )
+}
+
+fn management(administrator: &DemoAdministrator) -> String {
+    format!(
+        "curl {} \\\n  -H {}\n",
+        quoted(&administrator.users_uri),
+        quoted(&format!("Authorization: SSWS {}", administrator.api_token)),
     )
 }
 
@@ -300,7 +352,12 @@ mod tests {
                 client_secret: text.to_owned(),
                 scope: text.to_owned(),
             }),
-            users: vec![DemoUser { login: text.to_owned(), password: text.to_owned() }],
+            users: vec![DemoUser { login: text.to_owned(), password: Some(text.to_owned()) }],
+            administrator: Some(DemoAdministrator {
+                login: text.to_owned(),
+                api_token: text.to_owned(),
+                users_uri: format!("http://localhost:8080/api/v1/users?{text}"),
+            }),
             playground_href: Some(format!("/playground?{text}")),
             links: vec![(text.to_owned(), format!("/docs?{text}"))],
         }
@@ -309,6 +366,42 @@ mod tests {
     #[test]
     fn sec_x01_every_text_on_the_start_page_is_escaped() {
         assert_escaped(|text| home(&page(text)));
+    }
+
+    #[test]
+    fn what_a_server_without_demo_data_lacks_has_no_heading() {
+        let full = page("Acme");
+        let empty = HomePage {
+            single_page: None,
+            web: None,
+            service: None,
+            users: Vec::new(),
+            administrator: None,
+            ..full.clone()
+        };
+        for heading in ["Demo users and clients", "Configure your application"] {
+            assert!(home(&full).into_string().contains(heading), "{heading}");
+            assert!(!home(&empty).into_string().contains(heading), "{heading}");
+        }
+    }
+
+    /// The library authenticates with `client_secret_post` unless it is told otherwise; a client has the one method it
+    /// is registered with, which is `client_secret_basic` by default (RFC 7591 §2).
+    #[test]
+    fn the_snippet_of_a_web_application_authenticates_as_the_client_is_registered() {
+        let client = page("s").web.unwrap();
+        for issuer in ["http://localhost:8080", "https://id.example.com"] {
+            let code = openid_client(issuer, &client);
+            assert!(code.contains(r#""s", "s", client.ClientSecretBasic("s"),"#), "{code}");
+            assert_eq!(code.contains("allowInsecureRequests"), issuer.starts_with("http:"), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_was_changed_is_not_shown() {
+        let changed =
+            HomePage { users: vec![DemoUser { login: "demo".to_owned(), password: None }], ..page("Acme") };
+        assert!(home(&changed).into_string().contains(CHANGED));
     }
 
     #[test]

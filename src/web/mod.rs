@@ -154,6 +154,8 @@ pub mod id {
     pub const RECOVERY_LEAVE: &str = "recovery-leave";
     /// What leads on from there.
     pub const RECOVERY_NEXT: &str = "recovery-next";
+    /// Leads to where another message is asked for.
+    pub const RECOVERY_AGAIN: &str = "recovery-again";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

@@ -2,10 +2,12 @@
 
 use maud::{Markup, html};
 
+use crate::factor::question::MAX_ANSWER;
+
 use super::{
     factor::verify::ACTION_VERIFY,
     icon, id,
-    step::{Page, Stage, described, main_button, page},
+    step::{Page, Stage, described, main_button, notice, page},
 };
 
 /// The value of the field `action` that begins.
@@ -59,11 +61,14 @@ pub fn start(stage: &Stage, recovering: Recovering, typed: Option<&str>, channel
         Recovering::Lock => ("Unlock your account", "We send you a way to unlock it"),
     };
     let frame = Page { id: id::RECOVERY_PAGE, title, purpose: html! { (purpose) }, icon: icon::lock(28) };
+    if channels.is_empty() {
+        return notice(stage, &frame, &html! {});
+    }
     let (invalid, error) = described(stage);
     page(
         stage,
         &frame,
-        html! { @if !channels.is_empty() {
+        html! {
             div.field {
                 label for=(id::IDENTIFIER) { "Username" }
                 input type="text" id=(id::IDENTIFIER) name="identifier" value=[typed] required maxlength="320"
@@ -84,22 +89,25 @@ pub fn start(stage: &Stage, recovering: Recovering, typed: Option<&str>, channel
                 }
             }
             (main_button(ACTION_RECOVER, "Continue"))
-        } },
+        },
     )
 }
 
-/// The page after a mail was asked for: the same whether there is an account or not.
-pub fn sent(stage: &Stage) -> Markup {
+/// The page after a mail was asked for: the same whether there is an account or not. At `again` one asks once more.
+pub fn sent(stage: &Stage, again: &str) -> Markup {
     let frame = Page {
         id: id::RECOVERY_SENT_PAGE,
         title: "Check your mail",
         purpose: html! { "If there is an account of that name, a message with a link is on its way" },
         icon: icon::mail(24),
     };
-    page(
+    notice(
         stage,
         &frame,
-        html! { p.fine { "It can take a few minutes. Look among unwanted mail as well; the link works once, for a short time." } },
+        &html! {
+            p.fine { "It can take a few minutes. Look among unwanted mail as well; the link works once, for a short time." }
+            p.aside { a href=(again) id=(id::RECOVERY_AGAIN) { "Ask for another message" } }
+        },
     )
 }
 
@@ -133,7 +141,7 @@ pub fn question(stage: &Stage, question: &str) -> Markup {
         html! {
             div.field {
                 label for=(id::ANSWER) { (question) }
-                input type="password" id=(id::ANSWER) name="answer" required maxlength="255" autocomplete="off"
+                input type="password" id=(id::ANSWER) name="answer" required maxlength=(MAX_ANSWER) autocomplete="off"
                     aria-invalid=[invalid] aria-describedby=[error];
             }
             (main_button(ACTION_ANSWER, "Continue"))
@@ -175,8 +183,12 @@ pub enum Recovered {
     Unlocked,
     /// The sign-in that a link belongs to goes on where it was begun.
     LinkConfirmed,
-    /// The link was used before, or is too old.
+    /// Whoever set a password, or went through all of it, is signed in, and no application waits.
+    SignedIn,
+    /// The link was used before, or is too old; whoever it was for can ask for another one.
     LinkOver,
+    /// The same of an invitation, which an administrator sends.
+    InvitationOver,
     /// The account is locked, and its owner is told.
     LockedOut,
 }
@@ -184,14 +196,30 @@ pub enum Recovered {
 /// The last page; `next` leads on.
 pub fn done(stage: &Stage, recovered: Recovered, next: Option<(&str, &str)>) -> Markup {
     let (title, purpose) = match recovered {
+        Recovered::Password if next.is_none() => (
+            "Your password was changed",
+            "Go back to the application that you came from, and sign in with the new one",
+        ),
         Recovered::Password => ("Your password was changed", "Sign in with the new one"),
-        Recovered::Activated => ("Your account is ready", "Sign in with your new password"),
+        Recovered::Activated => {
+            ("Your account is ready", "Go to the application that you want to use, and sign in there")
+        }
+        Recovered::SignedIn => {
+            ("You are signed in", "Your account is ready. Go to the application that you want to use")
+        }
         Recovered::Cancelled => ("Nothing was changed", "You can close this page"),
+        Recovered::Unlocked if next.is_none() => {
+            ("Your account is unlocked", "Go back to the application that you came from, and sign in again")
+        }
         Recovered::Unlocked => ("Your account is unlocked", "You can sign in again"),
         Recovered::LinkConfirmed => ("Confirmed", "Go back to the window in which you are signing in"),
         Recovered::LinkOver => {
             ("This link no longer works", "It was used before, or is too old. Ask for a new one")
         }
+        Recovered::InvitationOver => (
+            "This link no longer works",
+            "It was used before, or is too old. If you have no password yet, ask your administrator for a new one",
+        ),
         Recovered::LockedOut => {
             ("Your account is locked", "Too many attempts failed. Wait a while, or ask your administrator")
         }
@@ -200,15 +228,16 @@ pub fn done(stage: &Stage, recovered: Recovered, next: Option<(&str, &str)>) -> 
         Recovered::Password
         | Recovered::Activated
         | Recovered::Cancelled
+        | Recovered::SignedIn
         | Recovered::Unlocked
         | Recovered::LinkConfirmed => icon::tick(28),
-        Recovered::LinkOver | Recovered::LockedOut => icon::warning(28),
+        Recovered::LinkOver | Recovered::InvitationOver | Recovered::LockedOut => icon::warning(28),
     };
     let frame = Page { id: id::RECOVERY_DONE_PAGE, title, purpose: html! { (purpose) }, icon: picture };
-    page(
+    notice(
         stage,
         &frame,
-        html! {
+        &html! {
             @if let Some((href, label)) = next { a.button.primary href=(href) id=(id::RECOVERY_NEXT) { (label) } }
         },
     )

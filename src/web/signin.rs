@@ -100,9 +100,12 @@ impl SignInError {
 pub struct DemoUser {
     /// The sign-in name.
     pub login: String,
-    /// The password, which is no secret there.
-    pub password: String,
+    /// The password, which is no secret there; absent: the user has changed it.
+    pub password: Option<String>,
 }
+
+/// What is shown in place of a password that is nobody's any more.
+pub(super) const CHANGED: &str = "the password that you chose";
 
 /// Renders the sign-in page.
 pub fn sign_in(page: &SignInPage) -> Markup {
@@ -191,7 +194,10 @@ fn demo(users: &[DemoUser]) -> Markup {
                 h2 { "Development server: sign in with" }
                 dl {
                     @for user in users {
-                        div { dt { code { (user.login) } } dd { code { (user.password) } } }
+                        div {
+                            dt { code { (user.login) } }
+                            dd { @match &user.password { Some(password) => code { (password) }, None => (CHANGED) } }
+                        }
                     }
                 }
             }
@@ -215,7 +221,7 @@ mod tests {
             forgot_href: Some(format!("/signin/forgot-password?flow={text}")),
             unlock_href: Some(format!("/signin/unlock-account?flow={text}")),
             cancel: Cancel::ToClient,
-            demo_users: vec![DemoUser { login: text.to_owned(), password: text.to_owned() }],
+            demo_users: vec![DemoUser { login: text.to_owned(), password: Some(text.to_owned()) }],
         }
     }
 

@@ -229,6 +229,9 @@ async fn events_are_filtered(app: TestApp) {
 
 async fn wrong_queries_are_refused(app: TestApp) {
     let token = app.api_token(Access::Read).await;
+    // Okta: a page of nothing.
+    let none = app.read(&format!("{LOGS}?limit=0&sortOrder=DESCENDING"), &token).await;
+    assert_eq!((none.status, none.json()), (200, json!([])));
     let next = link(&app.read(LOGS, &token).await, "next").unwrap();
     assert_eq!(app.read(&next, &token).await.status, 200);
     for (query, code) in [
@@ -237,7 +240,6 @@ async fn wrong_queries_are_refused(app: TestApp) {
         ("since=2000-01-01T00:00:00Z".to_owned(), "E0000053"),
         ("since=2030-01-01T00:00:00Z&until=2029-01-01T00:00:00Z".to_owned(), "E0000053"),
         ("limit=1001".to_owned(), "E0000029"),
-        ("limit=0".to_owned(), "E0000029"),
         ("after=x".to_owned(), "E0000029"),
         ("sortOrder=UP".to_owned(), "E0000001"),
         ("filter=nonsense".to_owned(), "E0000053"),

@@ -4,10 +4,11 @@ use std::{net::TcpListener, process::Command};
 
 use http::Method;
 
-use super::{KEY, Place, block_on, mode, printed};
+use super::{DevServer, KEY, Place, block_on, mode, printed};
 use crate::support::{
     Test,
     http::{Browser, Client},
+    op::answer,
     process::find,
 };
 
@@ -16,6 +17,9 @@ pub(super) fn trials() -> Vec<Test> {
         the_last_line_is_for_scripts_and_the_server_answers,
         keys_and_credentials_are_private_and_survive_a_restart,
         the_printed_curl_command_gets_a_token,
+        a_password_that_was_changed_is_shown_nowhere,
+        a_page_of_the_single_page_client_signs_in_without_leaving_it,
+        a_command_without_an_installation_names_the_folder_of_dev,
         a_taken_port_is_named_and_nothing_is_made,
         data_in_memory_leaves_nothing_behind,
         production_commands_refuse_the_development_database,
@@ -77,8 +81,16 @@ fn keys_and_credentials_are_private_and_survive_a_restart() {
 
     let again = place.dev(&[]);
     let second = again.running.out();
-    let credentials =
-        ["Demo user", "password", "API token", "Web client", "secret", "SPA client", "Service client"];
+    let credentials = [
+        "Demo user",
+        "password",
+        "Administrator",
+        "API token",
+        "Web client",
+        "secret",
+        "SPA client",
+        "Service client",
+    ];
     for name in credentials {
         assert_eq!(printed(&first, name), printed(&second, name), "{name}");
     }
@@ -121,6 +133,54 @@ fn the_printed_curl_command_gets_a_token() {
         })
     };
     assert_eq!(token["token_type"], "Bearer", "{command}\n{token}");
+}
+
+fn a_password_that_was_changed_is_shown_nowhere() {
+    let place = Place::new();
+    let dev = place.dev(&[]);
+    let password = printed(&dev.running.out(), "password").to_owned();
+    let shown = |dev: &DevServer| block_on(async { dev.client().get("/").await.body_contains(&password) });
+    assert!(shown(&dev));
+    let login = dev.ready("login").to_owned();
+    let set = ["user", "--data", "data", "set-password", &login, "--password-stdin"];
+    place.run_with(&set, "Correct-horse-7\n").succeeded();
+    assert!(!shown(&dev));
+    dev.running.stop();
+    let again = place.dev(&[]);
+    assert!(!shown(&again) && !again.running.out().contains(&password));
+    assert!(again.running.out().contains("changed by you"));
+}
+
+/// Okta's embedded sign-in: a page of a trusted origin gets a session token, which its client's next authorization request
+/// exchanges.
+fn a_page_of_the_single_page_client_signs_in_without_leaving_it() {
+    let place = Place::new();
+    let dev = place.dev(&[]);
+    let password = printed(&dev.running.out(), "password").to_owned();
+    block_on(async {
+        const ORIGIN: &str = "http://localhost:3000";
+        for path in ["/api/v1/authn", "/api/v1/sessions/me"] {
+            let preflight = dev.client().request(Method::OPTIONS, path).header("origin", ORIGIN);
+            let preflight = preflight.header("access-control-request-method", "POST");
+            let answer = preflight.header("access-control-request-headers", "content-type").send().await;
+            assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN), "{path}");
+        }
+        let body = serde_json::json!({"username": dev.ready("login"), "password": password});
+        let request = dev.client().request(Method::POST, "/api/v1/authn").header("origin", ORIGIN);
+        let done = request.json(&body).send().await;
+        let token =
+            done.json()["sessionToken"].as_str().unwrap_or_else(|| panic!("{}", done.text())).to_owned();
+        let mut browser = Browser::new();
+        let url = dev.authorize_url(dev.ready("spa_client_id"), "none");
+        browser.open(&format!("{url}&sessionToken={token}")).await;
+        assert!(answer(&browser).contains_key("code"), "{}", browser.url());
+    });
+}
+
+fn a_command_without_an_installation_names_the_folder_of_dev() {
+    let place = Place::new();
+    let error = place.run(&["api-token", "list"]).failed(2);
+    assert!(error.contains("--data") && error.contains("stepgate dev"), "{error}");
 }
 
 fn a_taken_port_is_named_and_nothing_is_made() {

@@ -1,5 +1,7 @@
 //! A sign-in of more than one step, on the pages, without a line of script.
 
+use serde_json::json;
+use stepgate::model::api_token::Access;
 use stepgate::model::policy_set::PasswordAction;
 use stepgate::model::{policy::PasswordRules, policy_set::SignOnAction};
 
@@ -7,7 +9,7 @@ use crate::support::{
     Test, TestApp,
     assurance::TWO_FACTORS,
     factor::{PHONE, wrong},
-    fixtures::{ALICE, PASSWORD, WEB},
+    fixtures::{ALICE, BOB, PASSWORD, WEB},
     http::{Browser, Response},
     op::{answer, claims, sign_in_on},
 };
@@ -26,6 +28,10 @@ pub(crate) fn trials() -> Vec<Test> {
             an_expired_password_is_changed_on_the_way,
             a_session_outlives_the_password_that_is_changed_in_it,
             a_step_is_cancelled_to_the_client,
+            who_is_invited_ends_on_a_page_of_ours,
+            the_last_pages_of_a_recovery_lead_on,
+            a_box_keeps_its_tick_after_a_wrong_code,
+            only_what_helps_is_offered_to_be_set_up,
             a_transaction_of_one_browser_is_nobody_s_in_another;
     ]
 }
@@ -272,6 +278,85 @@ async fn a_session_outlives_the_password_that_is_changed_in_it(app: TestApp) {
     let after = app.session(&mut browser).await.expect("a session");
     assert_eq!(before.id, after.id);
     assert!(app.session(&mut elsewhere).await.is_none());
+}
+
+/// No application waits for whoever accepts an invitation: the end is a page that says so, which can be loaded anew.
+async fn who_is_invited_ends_on_a_page_of_ours(app: TestApp) {
+    let token = app.api_token(Access::Manage).await;
+    let step = |step: &str| format!("/api/v1/users/{BOB}/lifecycle/{step}?sendEmail=false");
+    assert_eq!(app.post(&step("reset_password"), &token, &json!({})).await.status, 200);
+    let invited = app.post(&step("reactivate"), &token, &json!({})).await.json();
+    let link = app.url(&format!("/welcome?token={}", invited["activationToken"].as_str().unwrap()));
+    let mut browser = Browser::new();
+    let page = browser.open(&link).await;
+    let page = browser.submit(&page.form("step-form").press("continue")).await;
+    assert!(page.body_contains("password-page"), "{}", page.words());
+    assert!(!page.body_contains("Sign out everywhere else"), "{}", page.words());
+    let form = page.form("step-form").fill("newPassword", NEW).fill("repeatPassword", NEW);
+    let end = browser.submit(&form.press("reset_password")).await;
+    assert_eq!(end.status, 200, "{}", end.words());
+    assert!(end.body_contains("You are signed in"), "{}", end.words());
+    assert!(app.session(&mut browser).await.is_some());
+    let url = browser.url().to_string();
+    assert!(browser.open(&url).await.body_contains("You are signed in"));
+    // Nobody else is told so.
+    assert_eq!(Browser::new().open(&url).await.status, 400);
+    // The link was for once, and only an administrator has another.
+    let page = Browser::new().open(&app.url("/welcome")).await;
+    assert!(page.status == 400 && page.body_contains("ask your administrator"), "{}", page.words());
+}
+
+/// A page at which a recovery stops says how it goes on, and asks for nothing.
+async fn the_last_pages_of_a_recovery_lead_on(app: TestApp) {
+    let mut browser = Browser::new();
+    let page = browser.open(&app.authorize_url(WEB, &[])).await;
+    let page = browser.follow(&page, "Forgot your password?").await;
+    let sent = browser.submit(&page.form("step-form").fill("identifier", ALICE).press("recover")).await;
+    assert!(!sent.body_contains("<form"), "{}", sent.text());
+    let again = browser.follow(&sent, "Ask for another message").await;
+    assert!(again.body_contains("recovery-page"), "{}", again.words());
+    let over = browser.open(&app.url("/signin/reset-password?token=x")).await;
+    let over = browser.submit(&over.form("step-form").press("continue")).await;
+    assert!(over.status == 400 && over.body_contains("no longer works"), "{}", over.words());
+    let again = browser.follow(&over, "Ask for a new link").await;
+    assert!(again.body_contains("recovery-page"), "{}", again.words());
+}
+
+/// S9: whoever wants the browser remembered says so once.
+async fn a_box_keeps_its_tick_after_a_wrong_code(app: TestApp) {
+    let seed = app.enrol_totp().await;
+    let action = SignOnAction {
+        require_factor: true,
+        factor_prompt_mode: stepgate::model::policy::FactorPrompt::Device,
+        ..SignOnAction::default()
+    };
+    app.sign_on(action).await;
+    let mut browser = Browser::new();
+    let page = begin(&app, &mut browser, &[]).await;
+    let form = page.form("step-form");
+    assert_eq!(form.field("rememberDevice"), None);
+    let wrong = wrong(&app.totp(&seed));
+    let form = form.choose("rememberDevice", "true").fill("passCode", &wrong);
+    let page = browser.submit(&form.press("verify")).await;
+    assert_eq!(page.status, 400);
+    assert_eq!(page.form("step-form").field("rememberDevice"), Some("true"), "{}", page.text());
+}
+
+/// Who must prove two classes of factors is not sent through setting up a second thing to know.
+async fn only_what_helps_is_offered_to_be_set_up(app: TestApp) {
+    app.sign_on(SignOnAction::default()).await;
+    let mut browser = Browser::new();
+    let page = begin(&app, &mut browser, &[("acr_values", TWO_FACTORS)]).await;
+    assert!(page.body_contains("enroll-page"), "{}", page.words());
+    assert!(
+        page.body_contains("\"google_otp\"") && !page.body_contains("\"okta_question\""),
+        "{}",
+        page.text()
+    );
+    // Before anything is sent there is a way back.
+    let asked = browser.submit(&page.form("step-form").press("okta_email")).await;
+    let back = browser.submit(&asked.form("step-form").press("choices")).await;
+    assert!(back.body_contains("enroll-page"), "{}", back.words());
 }
 
 /// RFC 6749 §4.1.2.1: the client learns `access_denied`, and the transaction is over.

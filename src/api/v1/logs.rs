@@ -194,7 +194,7 @@ fn read(app: &App, parameters: &Parameters) -> Result<Query, Response> {
         filter: filter(parameters.text("filter"))?,
         keywords: keywords(parameters.text("q"))?,
         order,
-        limit: parameters.limit(LIMIT, 1..=MAX_LIMIT)?,
+        limit: parameters.limit(LIMIT, 0..=MAX_LIMIT)?,
     })
 }
 

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{name, picture};
 use crate::{
+    factor::question::MAX_ANSWER,
     model::{factor::FactorKind, policy::Requirement},
     web::{
         icon, id,
@@ -166,7 +167,7 @@ pub fn question(stage: &Stage, questions: &[(String, String)], chosen: Option<&s
             }
             div.field {
                 label for=(id::ANSWER) { "Answer" }
-                input type="text" id=(id::ANSWER) name="answer" required minlength="4" maxlength="255" autocomplete="off"
+                input type="text" id=(id::ANSWER) name="answer" required minlength="4" maxlength=(MAX_ANSWER) autocomplete="off"
                     aria-invalid=[invalid] aria-describedby=(described);
                 p.help id="answer-help" { "At least four characters; upper case doesn’t matter." }
             }

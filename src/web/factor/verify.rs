@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{name, picture};
 use crate::{
+    factor::question::MAX_ANSWER,
     model::factor::FactorKind,
     web::{
         icon, id,
@@ -109,7 +110,7 @@ fn answer(stage: &Stage, prove: &Prove) -> Markup {
     html! {
         div.field {
             label for=(id::ANSWER) { (prove.question.as_deref().unwrap_or("Your answer")) }
-            input type="password" id=(id::ANSWER) name="answer" required maxlength="255" autocomplete="off"
+            input type="password" id=(id::ANSWER) name="answer" required maxlength=(MAX_ANSWER) autocomplete="off"
                 aria-invalid=[invalid] aria-describedby=[error];
         }
     }

@@ -184,6 +184,9 @@ async fn answer(visit: Visit<'_>, server: &Arc<ServerState>, encoded: &str) -> R
     if in_link && client.is_okta_compat() {
         return exchange_session_token(visit, server, &request, encoded).await;
     }
+    if in_link {
+        tracing::info!(client.id = %client.id, "a session token was ignored: the client's profile is not okta_compat");
+    }
     let browser = visit.browser();
     let next = dispatch(app, server, &client, Journey::Fresh(Box::new(request)), &browser).await;
     step_for(visit, &client, next, &Method::GET).await

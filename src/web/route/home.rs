@@ -3,13 +3,16 @@
 use http::StatusCode;
 use poem::{Response, handler};
 
-use super::{failure_page, visit::Visit};
+use super::{answer::fault_page, failure_page, visit::Visit};
 use crate::{
     app::App,
+    fault::Fault,
     model::authorization_server::AuthorizationServer,
+    store,
+    user::login::LoginKey,
     web::{
         headers,
-        home::{DemoClient, HomePage, Issuer, ServiceClient, home},
+        home::{DemoAdministrator, DemoClient, HomePage, Issuer, ServiceClient, home},
         playground::{PlaygroundPage, playground},
         signin::DemoUser,
     },
@@ -32,13 +35,30 @@ fn issuers(app: &App) -> Vec<Issuer> {
     ]
 }
 
+/// The demo user, with its password as long as it is the one that was made with it.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn demo_users(app: &App) -> Result<Vec<DemoUser>, Fault> {
+    let Some(demo) = &app.settings.demo else { return Ok(Vec::new()) };
+    let key = LoginKey::normalize(&demo.login).map_err(Fault::stored)?;
+    let Some(user) = store::user::find_by_login(&app.db, key.as_str()).await? else { return Ok(Vec::new()) };
+    let unchanged = demo.password_since.is_some() && user.password_changed_at == demo.password_since;
+    let password = unchanged.then(|| demo.password.expose().clone());
+    Ok(vec![DemoUser { login: user.login, password }])
+}
+
 /// Shows what a developer needs to begin.
 #[handler]
-pub(crate) fn get(visit: Visit<'_>) -> Response {
+pub(crate) async fn get(visit: Visit<'_>) -> Response {
     let app = visit.app;
     if !app.settings.dev {
         return nothing_here(visit);
     }
+    let users = match demo_users(app).await {
+        Ok(users) => users,
+        Err(fault) => return fault_page(visit, &fault),
+    };
     let demo = app.settings.demo.as_ref();
     let base = &app.settings.issuer;
     let view = HomePage {
@@ -58,10 +78,14 @@ pub(crate) fn get(visit: Visit<'_>) -> Response {
             client_secret: demo.service_client_secret.expose().clone(),
             scope: "api".to_owned(),
         }),
-        users: demo
-            .iter()
-            .map(|demo| DemoUser { login: demo.login.clone(), password: demo.password.expose().clone() })
-            .collect(),
+        users,
+        administrator: demo.and_then(|demo| demo.administrator.as_ref()).map(|(login, token)| {
+            DemoAdministrator {
+                login: login.clone(),
+                api_token: token.expose().clone(),
+                users_uri: format!("{base}/api/v1/users"),
+            }
+        }),
         playground_href: app.settings.playground_client.as_ref().map(|_| "/playground".to_owned()),
         links: vec![
             ("Outbox".to_owned(), crate::web::outbox::PATH.to_owned()),

@@ -115,7 +115,8 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>, request: &
         Ok(Begin::Mailed | Begin::Token(_)) => {
             let mut stage = stage(&visit, &place, None, Vec::new());
             stage.beginning = place.beginning();
-            place.page(visit, StatusCode::OK, sent(&stage))
+            let again = place.at(path(recovering));
+            place.page(visit, StatusCode::OK, sent(&stage, &again))
         }
         Err(AuthnError::Recovery(RecoveryError::NotAllowed)) => {
             let refused = (StatusCode::FORBIDDEN, Some(login), Some(not_allowed()));
@@ -135,8 +136,8 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>, request: &
 pub(crate) fn get_link(visit: Visit<'_>, request: &Request) -> Response {
     let place = Place::alone(visit.app);
     let query = query(request);
-    let Some(token) = query.one("token") else { return ended(visit, &place, Recovered::LinkOver) };
     let path = request.uri().path();
+    let Some(token) = query.one("token") else { return link_over(visit, &place, path) };
     let mut stage = stage(&visit, &place, None, Vec::new());
     stage.form = visit.form(path, place.name());
     place.page(visit, StatusCode::OK, confirm_link(&stage, path, token))
@@ -144,15 +145,29 @@ pub(crate) fn get_link(visit: Visit<'_>, request: &Request) -> Response {
 
 /// Goes on with a link.
 #[handler]
-pub(crate) async fn post_link(Form(visit, place, params): Form<'_, Place>) -> Response {
+pub(crate) async fn post_link(Form(visit, place, params): Form<'_, Place>, request: &Request) -> Response {
     let token = params.one("token").unwrap_or_default();
     match recovery::with_token(visit.app, &visitor(&visit), token, start(&visit, &place)).await {
         Ok(reply) => took(visit, place, reply).await,
         Err(AuthnError::Fault(fault) | AuthnError::Recovery(RecoveryError::Fault(fault))) => {
             fault_page(visit, &fault)
         }
-        Err(_) => ended(visit, &place, Recovered::LinkOver),
+        Err(_) => link_over(visit, &place, request.uri().path()),
     }
+}
+
+/// The page of a link that leads nowhere, with the way to another one.
+fn link_over(visit: Visit<'_>, place: &Place, link: &str) -> Response {
+    let start = match link {
+        "/welcome" => return ended(visit, place, Recovered::InvitationOver),
+        "/signin/unlock" => path(Recovering::Lock),
+        // A mail that confirms a sign-in is asked for where that goes on.
+        "/signin/verify/email" => return ended(visit, place, Recovered::LinkOver),
+        _ => path(Recovering::Password),
+    };
+    let stage = stage(&visit, place, None, Vec::new());
+    let next = Some((start, "Ask for a new link"));
+    place.page(visit, StatusCode::BAD_REQUEST, done(&stage, Recovered::LinkOver, next))
 }
 
 /// Confirms a sign-in by the link in a mail.
@@ -173,6 +188,9 @@ pub(super) fn ended(visit: Visit<'_>, place: &Place, recovered: Recovered) -> Re
     let beginning = place.beginning();
     let label = if recovered == Recovered::LockedOut { "Back to sign in" } else { "Sign in" };
     let next = beginning.as_deref().map(|href| (href, label));
-    let status = if recovered == Recovered::LinkOver { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    // Without an application that waits there is the start page, where there is one.
+    let next = next.or_else(|| visit.app.settings.dev.then_some(("/", "Start page")));
+    let over = matches!(recovered, Recovered::LinkOver | Recovered::InvitationOver);
+    let status = if over { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     place.page(visit, status, done(&stage, recovered, next))
 }

@@ -6,6 +6,7 @@ use poem::{Response, handler};
 use super::{
     answer::{fault_page, flow_error},
     form::{Form, Link},
+    home::demo_users,
     transaction::{start, took, visitor},
     visit::Visit,
     waiting::{Place, Waiting},
@@ -23,7 +24,7 @@ use crate::{
     protocol::prompt::Prompt,
     secret::Secret,
     user::recovery::begin as recovery,
-    web::signin::{ACTION_CANCEL, Cancel, DemoUser, SignInError, SignInPage, SignInReason, sign_in},
+    web::signin::{ACTION_CANCEL, Cancel, SignInError, SignInPage, SignInReason, sign_in},
 };
 
 /// The longest identifier that is looked at.
@@ -43,6 +44,10 @@ async fn page(
 ) -> Response {
     let policies = match visit.app.policies.load(&visit.app.db).await {
         Ok(policies) => policies,
+        Err(fault) => return fault_page(visit, &fault),
+    };
+    let demo_users = match demo_users(visit.app).await {
+        Ok(users) => users,
         Err(fault) => return fault_page(visit, &fault),
     };
     let request = &waiting.flow.pending.request;
@@ -68,13 +73,7 @@ async fn page(
         forgot_href: is_open(RecoveryKind::Password).then(|| waiting.at("/signin/forgot-password")),
         unlock_href: is_open(RecoveryKind::Unlock).then(|| waiting.at("/signin/unlock-account")),
         cancel: Cancel::ToClient,
-        demo_users: visit
-            .app
-            .settings
-            .demo
-            .iter()
-            .map(|demo| DemoUser { login: demo.login.clone(), password: demo.password.expose().clone() })
-            .collect(),
+        demo_users,
     };
     waiting.page(visit, status, sign_in(&view))
 }

@@ -153,6 +153,14 @@ impl Place {
         }
     }
 
+    /// The address of another page about the same.
+    pub(super) fn at(&self, path: &str) -> String {
+        match self {
+            Self::Flow(waiting) => waiting.at(path),
+            Self::Alone(_) => path.to_owned(),
+        }
+    }
+
     /// Where its sign-in begins, if it is one.
     pub(super) fn beginning(&self) -> Option<String> {
         match self {

@@ -10,7 +10,7 @@ use poem::{Response, handler};
 
 use self::{
     act::act,
-    show::{backup_code, set_up, show},
+    show::{backup_code, set_up, show, show_again},
 };
 pub(super) use self::{problem::problem, show::stage};
 use super::{
@@ -106,6 +106,10 @@ pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
             Err(fault) => fault_page(visit, &fault),
         },
         Ok(reply) => took(visit, place, reply).await,
+        // It went through, and no application waits for it.
+        Err(AuthnError::Token) if matches!(place, Place::Alone(_)) && visit.session.is_some() => {
+            recovery::ended(visit, &place, Recovered::SignedIn)
+        }
         Err(error) => stopped(visit, place, error),
     }
 }
@@ -140,7 +144,7 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Respons
         Ok(Reply::Pending(still))
             if asked_for_link && matches!(still.transaction.position.state, State::MfaChallenge { .. }) =>
         {
-            show(visit, place, &still, (StatusCode::OK, Some(StepError::NotOpened)))
+            show_again(visit, place, &still, (StatusCode::OK, StepError::NotOpened), &params)
         }
         Ok(reply) => took(visit, place, reply).await,
         Err(error) => match factors::show_again(visit.app, &mut pending).await {
@@ -207,7 +211,8 @@ async fn entered(
     visit.open_session(opened.session, opened.cookie.expose());
     let mut waiting = match place {
         Place::Flow(waiting) => *waiting,
-        Place::Alone(_) => return visit.redirect("/"),
+        // A page of its own, which can be loaded anew.
+        Place::Alone(name) => return visit.redirect(&format!("/signin/step?flow={name}")),
     };
     let progress = &mut waiting.flow.pending.progress;
     if raised && !again {
@@ -261,5 +266,5 @@ fn again(
         let typed = params.one("phoneNumber").or(params.one("question"));
         return set_up(visit, place, before, (kind, typed, Some((status, problem))));
     }
-    show(visit, place, before, (status, Some(problem)))
+    show_again(visit, place, before, (status, problem), params)
 }

@@ -18,6 +18,7 @@ use crate::{
         policy::Requirement,
         user::User,
     },
+    protocol::params::Params,
     user::password_policy,
     web::{
         factor::{
@@ -77,7 +78,29 @@ pub(super) fn show(
     visit: Visit<'_>,
     place: Place,
     pending: &Pending,
+    outcome: (StatusCode, Option<StepError>),
+) -> Response {
+    page(visit, place, pending, outcome, None)
+}
+
+/// Shows it after a form that did not get further, with the box of that form as it was.
+pub(super) fn show_again(
+    visit: Visit<'_>,
+    place: Place,
+    pending: &Pending,
+    (status, error): (StatusCode, StepError),
+    params: &Params,
+) -> Response {
+    let ticked = if params.one("rememberDevice").is_some() { Remember::Ticked } else { Remember::Unticked };
+    page(visit, place, pending, (status, Some(error)), Some(ticked))
+}
+
+fn page(
+    visit: Visit<'_>,
+    place: Place,
+    pending: &Pending,
     (status, error): (StatusCode, Option<StepError>),
+    ticked: Option<Remember>,
 ) -> Response {
     let state = &pending.transaction.position.state;
     let kind = match state {
@@ -126,7 +149,7 @@ pub(super) fn show(
             (Some(only), _) if only.kind.is_sent() => {
                 verifying::send(&stage, only.kind, detail(only).as_deref())
             }
-            (Some(only), _) => verifying::verify(&stage, &prove(pending, only)),
+            (Some(only), _) => verifying::verify(&stage, &prove(pending, only, ticked)),
             (None, offered) => {
                 let choices: Vec<Choice> = offered
                     .into_iter()
@@ -142,7 +165,7 @@ pub(super) fn show(
             }
         },
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
-            Some(factor) => verifying::verify(&stage, &prove(pending, factor)),
+            Some(factor) => verifying::verify(&stage, &prove(pending, factor, ticked)),
             None => return stopped(visit, place, AuthnError::Token),
         },
         State::MfaEnroll => enrolling::choose(&stage, &offers(pending)),
@@ -219,13 +242,11 @@ fn detail(factor: &Factor) -> Option<String> {
     }
 }
 
-fn prove(pending: &Pending, factor: &Factor) -> Prove {
+fn prove(pending: &Pending, factor: &Factor, ticked: Option<Remember>) -> Prove {
     let session = &pending.facts.policies.session;
-    let remember = match (session.allows_remembering(), session.remember_device_by_default) {
-        (false, _) => Remember::Unavailable,
-        (true, false) => Remember::Unticked,
-        (true, true) => Remember::Ticked,
-    };
+    let by_default = if session.remember_device_by_default { Remember::Ticked } else { Remember::Unticked };
+    let remember =
+        if session.allows_remembering() { ticked.unwrap_or(by_default) } else { Remember::Unavailable };
     Prove {
         kind: factor.kind,
         destination: detail(factor).filter(|_| factor.kind.is_sent()),
@@ -241,7 +262,12 @@ fn offers(pending: &Pending) -> Vec<Offer> {
         requirement: Requirement::Optional,
         done: Done::Yes,
     });
-    let left = pending.facts.rules.offered(position).into_iter();
+    // What gets nobody further is left out, unless it must be set up as well.
+    let rules = &pending.facts.rules;
+    let useful = |(kind, requirement): &(FactorKind, Requirement)| {
+        *requirement == Requirement::Required || rules.enrolment_of_helps(*kind, position)
+    };
+    let left = rules.offered(position).into_iter().filter(useful);
     done.chain(left.map(|(kind, requirement)| Offer { kind, requirement, done: Done::No })).collect()
 }
 
