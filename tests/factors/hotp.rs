@@ -93,7 +93,7 @@ async fn a_clock_token_follows_its_profile(app: TestApp) {
         assert_eq!(alice.verify(&id, &of(-2)).await.status, 200, "{algorithm}");
         assert_eq!(alice.verify(&id, &of(0)).await.status, 200, "{algorithm}");
         assert_eq!(refusal(&alice.verify(&id, &of(-1)).await), (403, "E0000082".to_owned()), "{algorithm}");
-        assert_eq!(refusal(&alice.verify(&id, &of(5)).await), (403, "E0000083".to_owned()), "{algorithm}");
+        assert_eq!(refusal(&alice.verify(&id, &of(5)).await), (403, "E0000068".to_owned()), "{algorithm}");
         assert_eq!(alice.delete(&format!("/factors/{id}")).await.status, 204);
     }
 }
