@@ -242,27 +242,27 @@ async fn prepare(url: &str, port: u16) {
 async fn insert_people(app: &App, tx: &store::db::Tx) {
     let hash = app.passwords.hash(Secret::new(PASSWORD.to_owned())).await.expect("a hash");
     for number in 0..USERS {
-        insert_user(tx, &user(UserId::generate(&SystemRandom), login(number), &hash)).await;
+        insert_user(tx, &user(UserId::generate(&SystemRandom), &login(number), &hash)).await;
     }
     for number in 0..holders::HOLDERS {
-        insert_user(tx, &user(holders::user_id(number), holders::login(number), &hash)).await;
+        insert_user(tx, &user(holders::user_id(number), &holders::login(number), &hash)).await;
         holders::enrol(app, tx, number).await;
     }
-    let administrator = User { admin: true, ..user(UserId::new("00uroot"), "root".to_owned(), &hash) };
+    let administrator = User { admin: true, ..user(UserId::new("00uroot"), "root", &hash) };
     insert_user(tx, &administrator).await;
     let (value, caller) = (Secret::new(API_TOKEN.to_owned()), Caller::system("bench"));
     let token = ("bench", Access::Manage, &value);
     api_token::create(app, tx, &administrator, token, &caller).await.expect("an API token");
 }
 
-fn user(id: UserId, login: String, hash: &Secret<String>) -> User {
+fn user(id: UserId, login: &str, hash: &Secret<String>) -> User {
     let profile = json!({"firstName": "User", "lastName": id.as_str(), "email": login});
     let profile = Profile(profile.as_object().cloned().unwrap_or_default());
     let now = SystemClock.now();
     User {
         password_hash: Some(hash.clone()),
         password_changed_at: Some(now),
-        ..User::new(id, &login, profile, now)
+        ..User::new(id, login, profile, now)
     }
 }
 

@@ -61,7 +61,7 @@ impl Play<'_> {
     }
 
     /// Where a step sends a code, if it does.
-    pub(super) async fn sends(&self, step: &Step, how: How) -> Option<String> {
+    pub(super) fn sends(&self, step: &Step, how: How) -> Option<String> {
         let to = |id: &str| match &id[..3] {
             "mbl" | "clf" => Some(self.person.phone.clone()),
             "emf" => Some(self.person.login.clone()),

@@ -351,7 +351,7 @@ impl Play<'_> {
             assert_eq!(self.app.client().get(path).await.status, 200, "{path}");
             return;
         }
-        let sends = self.sends(step, how).await;
+        let sends = self.sends(step, how);
         let answer = self.call(step, how).await;
         match self.fate {
             Fate::Locked => return self.ended(&answer, (403, "E0000069")),
