@@ -296,9 +296,10 @@ async fn who_is_invited_ends_on_a_page_of_ours(app: TestApp) {
     let end = browser.submit(&form.press("reset_password")).await;
     assert_eq!(end.status, 200, "{}", end.words());
     assert!(end.body_contains("You are signed in"), "{}", end.words());
-    assert!(app.session(&mut browser).await.is_some());
     let url = browser.url().to_string();
-    assert!(browser.open(&url).await.body_contains("You are signed in"));
+    assert!(app.session(&mut browser).await.is_some());
+    let again = browser.open(&url).await;
+    assert!(again.body_contains("You are signed in"), "{url} {}", again.words());
     // Nobody else is told so.
     assert_eq!(Browser::new().open(&url).await.status, 400);
     // The link was for once, and only an administrator has another.
