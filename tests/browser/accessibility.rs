@@ -37,6 +37,7 @@ async fn every_page_can_be_read_aloud_and_walked_by_tab(app: TestApp, driver: We
     sign_in(&driver).await;
     assert_accessible(&driver, "consent-page").await;
     click(&driver, "#consent-accept").await;
+    until(&driver, "location.pathname === '/callback' && document.readyState === 'complete'").await;
     driver.goto(authorize(&[("prompt", "select_account")])).await.unwrap();
     assert_accessible(&driver, "accounts-page").await;
     driver.goto(authorize(&[("prompt", "login")])).await.unwrap();

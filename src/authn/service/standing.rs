@@ -30,7 +30,8 @@ pub(super) fn standing(app: &App, transaction: &Transaction, user: Option<&User>
             let locked = user.lock.locked_until.is_some_and(|until| until > app.now());
             if !(may_sign_in(user) || activates && user.status == UserStatus::Provisioned) {
                 Standing::Cut
-            } else if locked && context.browser == Browser::Unknown {
+            // What guesses lock is a password; who has an invitation is about to set the first.
+            } else if locked && !activates && context.browser == Browser::Unknown {
                 Standing::Locked
             } else {
                 Standing::Good

@@ -457,8 +457,12 @@ impl Play<'_> {
         }
         self.fate = match (ended, self.fate) {
             (Some(Fate::Dead), _) | (_, Fate::Dead) => Fate::Dead,
-            // A way back is not barred by a lock: it is there to lift it.
-            (Some(Fate::Locked), _) if matches!(self.aim, Aim::SignIn { .. }) => Fate::Locked,
+            // A way back is not barred by a lock: it is there to lift it. Nor is the first password.
+            (Some(Fate::Locked), _)
+                if matches!(self.aim, Aim::SignIn { .. }) && self.status() != "PASSWORD_RESET" =>
+            {
+                Fate::Locked
+            }
             (Some(Fate::Alive), Fate::Locked) if !self.is_locked().await => Fate::Alive,
             (_, fate) => fate,
         };
