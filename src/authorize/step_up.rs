@@ -15,7 +15,7 @@ use crate::{
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
-        factor::{Factor, FactorClass, FactorKind, FactorStatus},
+        factor::{Factor, FactorClass, FactorStatus},
         policy::{Access, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
         session::{Session, VerifiedFactor},
         user::Holder,
@@ -143,8 +143,7 @@ fn reach(factors: &[Factor], enroll: &MfaEnroll) -> Reach {
     }
     let may_enroll = enroll.prompt != EnrollPrompt::Never
         && enroll.factors.iter().any(|(kind, requirement)| {
-            // Custom tokens are handed out by administrators.
-            let own = kind.class() == FactorClass::Possession && *kind != FactorKind::HotpCustom;
+            let own = kind.class() == FactorClass::Possession && kind.is_enrolled_by_users();
             own && *requirement != Requirement::NotAllowed
         });
     let out_of_use = owned().any(|factor| factor.status == FactorStatus::Inactive);

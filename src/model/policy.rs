@@ -145,9 +145,8 @@ pub struct MfaEnroll {
 impl Default for MfaEnroll {
     fn default() -> Self {
         let factors = FactorKind::ALL.into_iter().map(|kind| {
-            // Custom tokens are handed out by administrators.
-            let given = kind == FactorKind::HotpCustom;
-            (kind, if given { Requirement::NotAllowed } else { Requirement::Optional })
+            let own = kind.is_enrolled_by_users();
+            (kind, if own { Requirement::Optional } else { Requirement::NotAllowed })
         });
         Self { factors: factors.collect(), prompt: EnrollPrompt::Challenge }
     }

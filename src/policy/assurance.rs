@@ -8,7 +8,7 @@ use crate::protocol::{acr::Acr, amr::Amr};
 
 /// What a sign-in with these methods is worth: the methods in order, by the first value of their `amr`; then `acr` and
 /// `amr` of its tokens. Further methods add their `amr`; two classes of evidence, knowledge and possession, make the level.
-pub const TRUTH_TABLE: [(&str, &str, &str); 19] = [
+pub const TRUTH_TABLE: [(&str, &str, &str); 27] = [
     ("password", "urn:okta:loa:1fa:pwd", "pwd"),
     ("question", "urn:okta:loa:1fa:any", "kba"),
     ("sms", "urn:okta:loa:1fa:any", "sms"),
@@ -18,6 +18,10 @@ pub const TRUTH_TABLE: [(&str, &str, &str); 19] = [
     ("token:software:totp GOOGLE", "urn:okta:loa:1fa:any", "google_otp"),
     ("token:hotp CUSTOM", "urn:okta:loa:1fa:any", "otp"),
     ("backup code", "urn:okta:loa:1fa:any", "otp"),
+    ("webauthn", "urn:okta:loa:1fa:any", "swk pop phr"),
+    ("u2f", "urn:okta:loa:1fa:any", "hwk pop phr"),
+    ("push", "urn:okta:loa:1fa:any", "okta_verify swk"),
+    ("token:hardware", "urn:okta:loa:1fa:any", "yubikey otp"),
     ("password, question", "urn:okta:loa:1fa:pwd", "pwd kba"),
     ("password, sms", "urn:okta:loa:2fa:any", "pwd sms mfa"),
     ("password, call", "urn:okta:loa:2fa:any", "pwd tel mfa"),
@@ -25,6 +29,10 @@ pub const TRUTH_TABLE: [(&str, &str, &str); 19] = [
     ("password, token:software:totp OKTA", "urn:okta:loa:2fa:any", "pwd okta_verify otp mfa"),
     ("password, token:software:totp GOOGLE", "urn:okta:loa:2fa:any", "pwd google_otp mfa"),
     ("password, token:hotp CUSTOM", "urn:okta:loa:2fa:any", "pwd otp mfa"),
+    ("password, webauthn", "urn:okta:loa:2fa:any", "pwd swk pop phr mfa"),
+    ("password, u2f", "urn:okta:loa:2fa:any", "pwd hwk pop phr mfa"),
+    ("password, push", "urn:okta:loa:2fa:any", "pwd okta_verify swk mfa"),
+    ("password, token:hardware", "urn:okta:loa:2fa:any", "pwd yubikey otp mfa"),
     ("password, backup code", "urn:okta:loa:2fa:any", "pwd otp mfa"),
     ("email, sms", "urn:okta:loa:1fa:any", "email sms"),
     ("sms, question", "urn:okta:loa:2fa:any", "sms kba mfa"),
@@ -141,6 +149,7 @@ mod tests {
                 kind,
                 status: FactorStatus::Active,
                 profile: serde_json::Map::new(),
+                name: None,
                 factor_profile_id: None,
                 created_at: at,
                 updated_at: at,

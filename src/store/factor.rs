@@ -31,6 +31,7 @@ fn model(row: factor::Model) -> Result<Stored, Fault> {
             kind: FactorKind::from_key(&row.kind).ok_or_else(|| Fault::stored("factor.kind"))?,
             status: FactorStatus::parse(&row.status).ok_or_else(|| Fault::stored("factor.status"))?,
             profile: serde_json::from_str(&row.profile)?,
+            name: row.name,
             factor_profile_id: row.factor_profile_id.map(FactorProfileId::new),
             created_at: instant(row.created_at)?,
             updated_at: instant(row.updated_at)?,
@@ -122,22 +123,28 @@ pub fn claim_insert(
             factor.factor_profile_id.as_ref().map(|id| id.as_str().to_owned()).into(),
             millis(factor.created_at).into(),
             millis(factor.updated_at).into(),
+            if factor.kind.limit() == 1 { ONLY } else { PENDING }.into(),
         ],
     ))
 }
+
+/// The slot of a kind of which a user has one.
+const ONLY: &str = "only";
+/// The slot of one that waits for activation among several; it has its own once it is active.
+const PENDING: &str = "pending";
 
 macro_rules! insert {
     ($condition:literal) => {
         concat!(
             r#"INSERT INTO "factor" ("id", "user_id", "kind", "status", "profile", "secret", "counter",
-                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at")
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-               ON CONFLICT ("user_id", "kind") DO UPDATE SET "id" = excluded."id", "status" = excluded."status",
+                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at", "slot")
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+               ON CONFLICT ("user_id", "kind", "slot") DO UPDATE SET "id" = excluded."id", "status" = excluded."status",
                  "profile" = excluded."profile", "secret" = excluded."secret", "counter" = excluded."counter",
                  "qr_token_hash" = excluded."qr_token_hash",
                  "factor_profile_id" = excluded."factor_profile_id", "created_at" = excluded."created_at",
                  "updated_at" = excluded."updated_at", "failures" = 0, "failures_this_hour" = 0,
-                 "hour_began_at" = NULL, "last_verified_at" = NULL"#,
+                 "hour_began_at" = NULL, "last_verified_at" = NULL, "name" = NULL"#,
             $condition
         )
     };
@@ -220,7 +227,7 @@ pub fn claim_step(id: &FactorId, step: u64, now: OffsetDateTime) -> Change {
 pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "factor" SET "status" = 'ACTIVE', "counter" = $3, "qr_token_hash" = NULL, "updated_at" = $2,
-             "last_verified_at" = $2 WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
+             "last_verified_at" = $2, "slot" = CASE WHEN "slot" = 'only' THEN 'only' ELSE "id" END WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
         vec![id.as_str().into(), millis(now).into(), counter(step).into()],
     )
 }

@@ -243,6 +243,8 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     id,
                     user_id: alice.clone(),
                     status: "PENDING_ACTIVATION".to_owned(),
+                    slot: "only".to_owned(),
+                    name: None,
                     profile: "{}".to_owned(),
                     secret: None,
                     counter: None,

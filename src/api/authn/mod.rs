@@ -289,13 +289,7 @@ fn sent_recently(kind: FactorKind) -> Envelope {
         FactorKind::Call => {
             envelope(429, "E0000133", "A call was made recently. Wait 30 seconds before trying again.")
         }
-        FactorKind::Email
-        | FactorKind::Question
-        | FactorKind::TotpOkta
-        | FactorKind::TotpGoogle
-        | FactorKind::HotpCustom => {
-            envelope(429, "E0000118", "A mail was sent recently. Wait 5 seconds before trying again.")
-        }
+        _ => envelope(429, "E0000118", "A mail was sent recently. Wait 5 seconds before trying again."),
     }
 }
 

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    api::v1::user_factors::view::activation_view,
     app::App,
     authn::{
         action::Action,
@@ -244,7 +245,10 @@ fn embedded(app: &App, pending: &Pending) -> Value {
         }
         State::MfaChallenge { factor: id, .. } => {
             if let Some(known) = facts.factor(id) {
-                add("factor", factor(known));
+                let mut told = factor(known);
+                let challenge = pending.challenge.as_ref().map(|shown| json!({ "challenge": shown }));
+                set(&mut told, "_embedded", challenge);
+                add("factor", told);
             }
             add("policy", mfa_policy(session));
         }
@@ -322,20 +326,8 @@ fn offered(app: &App, (kind, requirement): (FactorKind, Requirement), status: &s
 }
 
 fn activation(app: &App, factor: &Factor, activation: &Activation) -> Value {
-    let qr = format!(
-        "{}/api/v1/users/{}/factors/{}/qr/{}",
-        app.settings.issuer,
-        factor.user_id,
-        factor.id,
-        activation.qr_token.expose()
-    );
-    json!({
-        "timeStep": activation.time_step,
-        "sharedSecret": activation.shared_secret.expose(),
-        "encoding": "base32",
-        "keyLength": activation.key_length,
-        "_links": { "qrcode": { "href": qr, "type": "image/png" } },
-    })
+    let href = format!("{}/api/v1/users/{}/factors/{}", app.settings.issuer, factor.user_id, factor.id);
+    activation_view(&href, activation)
 }
 
 fn mfa_policy(session: &GlobalSession) -> Value {

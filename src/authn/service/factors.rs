@@ -7,7 +7,7 @@ use crate::{
     factor::{Activate, Answer, Enrolment, FactorError, Proof, Purpose, UpdatePhone, service},
     id::FactorId,
     model::{
-        factor::{Factor, FactorKind},
+        factor::{AnswerShape, Factor, FactorKind},
         session::VerifiedFactor,
     },
     secret::Secret,
@@ -32,15 +32,7 @@ impl Given {
             (Self::Nothing, _) => None,
             // Okta's clients know one field for what is typed, too.
             (Self::PassCode(text) | Self::Answer(text), FactorKind::Question) => Some(Answer::Text(text)),
-            (
-                Self::PassCode(code) | Self::Answer(code),
-                FactorKind::Sms
-                | FactorKind::Call
-                | FactorKind::Email
-                | FactorKind::TotpOkta
-                | FactorKind::TotpGoogle
-                | FactorKind::HotpCustom,
-            ) => Some(Answer::PassCode(code)),
+            (Self::PassCode(code) | Self::Answer(code), _) => Some(Answer::PassCode(code)),
         }
     }
 }
@@ -125,12 +117,20 @@ pub async fn resend(
 }
 
 /// Chooses a factor, and sends what it needs.
-async fn send(app: &App, visitor: &Visitor<'_>, step: Step, factor: &Factor) -> Result<Reply, AuthnError> {
-    let unit = if factor.kind.is_sent() {
-        let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
-        service::challenge(app, step.user()?, factor, purpose).await?
-    } else {
-        Unit::new()
+async fn send(
+    app: &App,
+    visitor: &Visitor<'_>,
+    mut step: Step,
+    factor: &Factor,
+) -> Result<Reply, AuthnError> {
+    let unit = match factor.kind.answer() {
+        AnswerShape::SentCode | AnswerShape::Signature | AnswerShape::Approval => {
+            let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+            let challenged = service::challenge(app, step.user()?, factor, purpose).await?;
+            step.challenge = challenged.shown;
+            challenged.unit
+        }
+        AnswerShape::Text | AnswerShape::OwnCode => Unit::new(),
     };
     let fact = Fact::FactorChosen { factor: factor.id.clone(), kind: factor.kind };
     let lost = FactorError::SentRecently(factor.kind).into();
@@ -218,7 +218,7 @@ pub async fn resend_activation(
     step.check(&Action::ResendActivation(factor.clone()))?;
     let factor = known(&step, factor)?;
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
-    let unit = service::challenge(app, step.user()?, &factor, purpose).await?;
+    let unit = service::challenge(app, step.user()?, &factor, purpose).await?.unit;
     let fact = Fact::EnrolmentBegun { factor: factor.id.clone(), kind: factor.kind };
     let lost = FactorError::SentRecently(factor.kind).into();
     settle(app, visitor, step, Effect { fact, unit, lost }).await

@@ -106,6 +106,8 @@ pub struct Pending {
     pub facts: Facts,
     /// What the user needs to activate the factor that was enrolled by this very step; shown once.
     pub activation: Option<Activation>,
+    /// What the client must be told to answer the challenge that was begun by this very step.
+    pub challenge: Option<serde_json::Value>,
 }
 
 impl Pending {
@@ -191,6 +193,7 @@ struct Step {
     transaction: Transaction,
     facts: Facts,
     activation: Option<Activation>,
+    challenge: Option<serde_json::Value>,
 }
 
 /// What a step has established, and what consumes it.
@@ -224,8 +227,8 @@ impl Step {
     }
 
     fn pending(self) -> Reply {
-        let Self { transaction, facts, activation } = self;
-        Reply::Pending(Box::new(Pending { transaction, facts, activation }))
+        let Self { transaction, facts, activation, challenge } = self;
+        Reply::Pending(Box::new(Pending { transaction, facts, activation, challenge }))
     }
 }
 
@@ -252,7 +255,7 @@ async fn step_of(
     user: User,
 ) -> Result<Step, AuthnError> {
     let facts = Facts::load(app, user, &transaction, (visitor.device, visitor.caller.ip)).await?;
-    Ok(Step { transaction, facts, activation: None })
+    Ok(Step { transaction, facts, activation: None, challenge: None })
 }
 
 /// Loads the transaction of a state token.
@@ -262,7 +265,7 @@ async fn load(app: &App, visitor: &Visitor<'_>, token: &str) -> Result<Step, Aut
     let stored = stored.ok_or(AuthnError::Token)?;
     let transaction = Transaction::open(&stored, token, now)?.ok_or(AuthnError::Token)?;
     let Some(id) = &transaction.position.user_id else {
-        return Ok(Step { transaction, facts: Facts::of_nobody(), activation: None });
+        return Ok(Step { transaction, facts: Facts::of_nobody(), activation: None, challenge: None });
     };
     let user = store::user::find(&app.db, id).await?;
     match standing(app, &transaction, user.as_ref()) {

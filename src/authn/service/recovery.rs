@@ -96,7 +96,7 @@ pub async fn start(
             let user_id = user.as_ref().map(|user| user.id.clone());
             let step = match user {
                 Some(user) => step_of(app, visitor, transaction, user).await?,
-                None => Step { transaction, facts: Facts::of_nobody(), activation: None },
+                None => Step { transaction, facts: Facts::of_nobody(), activation: None, challenge: None },
             };
             let fact = Fact::RecoveryStarted { user_id, kind, channel };
             let lost = RecoveryError::SentRecently(channel).into();

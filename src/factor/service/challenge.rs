@@ -6,7 +6,7 @@ use super::LINK;
 use crate::{
     app::App,
     factor::{
-        FactorError, Purpose, attempt, call, code, email,
+        Challenged, FactorError, Purpose, attempt, call, code, email,
         message_budget::{self, Sending},
         sms,
     },
@@ -36,7 +36,7 @@ pub async fn challenge(
     user: &User,
     factor: &Factor,
     (purpose, caller): (Purpose<'_>, &Caller),
-) -> Result<Unit, FactorError> {
+) -> Result<Challenged, FactorError> {
     challenge_for(app, user, (factor, code::LIFETIME), (purpose, caller)).await
 }
 
@@ -49,7 +49,7 @@ pub async fn challenge_for(
     user: &User,
     (factor, lifetime): (&Factor, Duration),
     (purpose, caller): (Purpose<'_>, &Caller),
-) -> Result<Unit, FactorError> {
+) -> Result<Challenged, FactorError> {
     if !factor.kind.is_sent() {
         return Err(FactorError::WrongStatus);
     }
@@ -63,7 +63,8 @@ pub async fn challenge_for(
         }
         FactorStatus::Active => {}
     }
-    send(app, Unit::new(), user, (factor, lifetime), (purpose, caller)).await
+    let unit = send(app, Unit::new(), user, (factor, lifetime), (purpose, caller)).await?;
+    Ok(Challenged { unit, shown: None })
 }
 
 pub(super) fn activations(user: &UserId) -> String {
@@ -118,11 +119,18 @@ pub(super) fn destination(factor: &Factor) -> Option<Destination> {
         FactorKind::Sms => sms::destination(factor),
         FactorKind::Call => call::destination(factor),
         FactorKind::Email => email::destination(factor),
-        FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+        FactorKind::Question
+        | FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => None,
     }
 }
 
-/// Whether the codes of a kind can reach anybody: where nothing carries them, the kind is not offered.
+/// Whether a kind can be enrolled here; one whose codes nothing carries is not offered.
 pub fn is_offered(app: &App, kind: FactorKind) -> bool {
     let nobody = String::new;
     match kind {
@@ -130,5 +138,6 @@ pub fn is_offered(app: &App, kind: FactorKind) -> bool {
         FactorKind::Call => message::can_send(app, &Destination::Call { number: nobody(), extension: None }),
         FactorKind::Email => message::can_send(app, &Destination::Email(nobody())),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
+        FactorKind::Webauthn | FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => false,
     }
 }

@@ -7,8 +7,8 @@ use super::{TIME_STEP, announced, challenge::send, is_phone, list, open, seal, s
 use crate::{
     app::App,
     factor::{
-        Activate, Activation, Enrolled, Enrolment, FactorError, Purpose, UpdatePhone, call, code, email,
-        hotp, qr, question, sms, totp,
+        Activate, Activation, Enrolled, Enrolment, FactorError, Purpose, TokenActivation, UpdatePhone, call,
+        code, email, hotp, qr, question, sms, totp,
     },
     fault::Fault,
     id::{FactorId, UserId, base62},
@@ -48,19 +48,18 @@ pub async fn enroll(
         UpdatePhone::Replace | UpdatePhone::Keep => Displaces::Pending,
     };
     let existing = list(app, &user.id).await?;
-    let same = existing.iter().find(|factor| factor.kind == enrolment.kind);
-    if displaces == Displaces::Pending
-        && same.is_some_and(|same| same.status != FactorStatus::PendingActivation)
-    {
+    let same = existing.iter().filter(|factor| factor.kind == enrolment.kind);
+    let kept = same.filter(|same| same.status != FactorStatus::PendingActivation).count();
+    if displaces == Displaces::Pending && kept >= enrolment.kind.limit() {
         return Err(FactorError::already_set_up());
     }
     let id = FactorId::new(format!("{}{}", enrolment.kind.id_prefix(), base62(app.random.as_ref(), 17)));
     let made = make(app, user, &enrolment, (&existing, &id)).await?;
     let now = app.now();
     let active = match enrolment.kind {
-        FactorKind::Question | FactorKind::HotpCustom => true,
+        FactorKind::Question | FactorKind::HotpCustom | FactorKind::Yubikey | FactorKind::U2f => true,
         FactorKind::Sms | FactorKind::Call | FactorKind::Email => vouched,
-        FactorKind::TotpOkta | FactorKind::TotpGoogle => false,
+        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::Webauthn | FactorKind::Push => false,
     };
     let factor = Factor {
         id,
@@ -68,13 +67,17 @@ pub async fn enroll(
         kind: enrolment.kind,
         status: if active { FactorStatus::Active } else { FactorStatus::PendingActivation },
         profile: made.profile,
+        name: None,
         factor_profile_id: enrolment.factor_profile_id.clone(),
         created_at: now,
         updated_at: now,
         last_verified_at: None,
     };
     let stored = Stored { factor, secret: made.secret, counter: None };
-    let qr_token = made.activation.as_ref().map(|activation| TokenHash::of(activation.qr_token.expose()));
+    let qr_token = match &made.activation {
+        Some(Activation::Token(token)) => Some(TokenHash::of(token.qr_token.expose())),
+        Some(Activation::Options(_)) | None => None,
+    };
     let mut unit = Unit::new().claim(store::factor::claim_insert(&stored, qr_token.as_ref(), displaces)?);
     let factor = stored.factor;
     if active {
@@ -114,14 +117,14 @@ async fn make(
         }
         FactorKind::TotpOkta | FactorKind::TotpGoogle => {
             let seed = totp::seed(app.random.as_ref());
-            let activation = Activation {
+            let activation = TokenActivation {
                 shared_secret: totp::base32(&seed),
                 time_step: TIME_STEP,
                 key_length: u32::from(TokenSettings::AUTHENTICATOR.digits),
                 qr_token: opaque_token(app.random.as_ref()),
             };
             let secret = Some(seal(app, id, seed.expose())?);
-            Ok(Made { profile: credential_id(user), secret, activation: Some(activation) })
+            Ok(Made { profile: credential_id(user), secret, activation: Some(Activation::Token(activation)) })
         }
         FactorKind::HotpCustom => {
             if enrolment.activate == Activate::ByUser {
@@ -133,6 +136,9 @@ async fn make(
             let seed = hotp::seed(text, settings.encoding)?;
             let secret = Some(seal(app, id, seed.expose())?);
             Ok(Made { profile: credential_id(user), secret, activation: None })
+        }
+        FactorKind::Webauthn | FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => {
+            Err(FactorError::NotAllowed)
         }
     }
 }

@@ -64,15 +64,14 @@ pub(super) async fn judge(
             }
         }
         (FactorKind::Question, Answer::Text(typed)) => judge_answer(app, stored, typed).await,
-        (FactorKind::Question, Answer::PassCode(_) | Answer::PassCodes(..))
-        | (FactorKind::HotpCustom, Answer::Text(_))
-        | (
-            FactorKind::Sms
-            | FactorKind::Call
-            | FactorKind::Email
-            | FactorKind::TotpOkta
-            | FactorKind::TotpGoogle,
-            Answer::Text(_) | Answer::PassCodes(..),
+        // What does not fit the kind is wrong.
+        (
+            _,
+            Answer::PassCode(_)
+            | Answer::PassCodes(..)
+            | Answer::Text(_)
+            | Answer::Attestation(_)
+            | Answer::Assertion(_),
         ) => Err(FactorError::Wrong),
     }
 }

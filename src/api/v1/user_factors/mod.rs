@@ -3,7 +3,7 @@
 mod asker;
 mod backup_codes;
 mod schema;
-mod view;
+pub(in crate::api) mod view;
 
 use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
@@ -334,8 +334,8 @@ impl UserFactors {
             return Err(refused(FactorError::WrongStatus));
         }
         let how = (asked.purpose(), &asked.caller);
-        let unit = service::challenge(app, &asked.user, &factor, how).await.map_err(refused)?;
-        commit(app, unit).await?;
+        let challenged = service::challenge(app, &asked.user, &factor, how).await.map_err(refused)?;
+        commit(app, challenged.unit).await?;
         Ok(json_response(StatusCode::OK, &view::factor(&place(app, &asked), &factor, None)))
     }
 
@@ -358,8 +358,8 @@ impl UserFactors {
                 return Err(refused(FactorError::WrongStatus));
             }
             let lifetime = lifetime(&RequestQuery::of(request)?)?.unwrap_or(code::LIFETIME);
-            let unit = service::challenge_for(app, &asked.user, (&factor, lifetime), how).await;
-            commit(app, unit.map_err(refused)?).await?;
+            let challenged = service::challenge_for(app, &asked.user, (&factor, lifetime), how).await;
+            commit(app, challenged.map_err(refused)?.unit).await?;
             return Ok(json_response(StatusCode::OK, &view::challenged(&place(app, &asked), &factor)));
         };
         let proof = service::verify(app, &asked.user, &factor, &answer, how).await.map_err(refused)?;

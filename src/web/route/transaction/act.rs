@@ -14,7 +14,7 @@ use crate::{
     },
     factor::UpdatePhone,
     id::FactorId,
-    model::factor::FactorKind,
+    model::factor::{AnswerShape, FactorKind},
     protocol::params::Params,
     secret::Secret,
     user::password::RevokeSessions,
@@ -64,14 +64,10 @@ pub(super) async fn act(
         }
         (Some(verifying::ACTION_VERIFY), _) => {
             let factor = only_factor(pending).ok_or(AuthnError::NotAllowed)?;
-            let given = match factor.kind {
-                FactorKind::Question => Given::Answer(text("answer")),
-                FactorKind::Sms
-                | FactorKind::Call
-                | FactorKind::Email
-                | FactorKind::TotpOkta
-                | FactorKind::TotpGoogle
-                | FactorKind::HotpCustom => Given::PassCode(text("passCode")),
+            let given = match factor.kind.answer() {
+                AnswerShape::Text => Given::Answer(text("answer")),
+                AnswerShape::SentCode | AnswerShape::OwnCode => Given::PassCode(text("passCode")),
+                AnswerShape::Signature | AnswerShape::Approval => Given::Nothing,
             };
             factors::verify(app, visitor, token, (&factor.id, given), remember).await
         }
@@ -102,7 +98,14 @@ fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
         FactorKind::Question => &["question", "answer"],
         FactorKind::Sms => &["phoneNumber"],
         FactorKind::Call => &["phoneNumber", "phoneExtension"],
-        FactorKind::Email | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => &[],
+        FactorKind::Email
+        | FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => &[],
     };
     let member = |name: &&str| {
         let text = params.one(name).map(str::trim).filter(|text| !text.is_empty())?;

@@ -11,7 +11,7 @@ use crate::{
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
     },
-    factor::{Activation, question::QUESTIONS},
+    factor::{Activation, TokenActivation, question::QUESTIONS},
     id::FactorId,
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
@@ -143,13 +143,15 @@ pub(super) fn show(
         State::MfaEnroll => enrolling::choose(&stage, &offers(pending)),
         State::MfaEnrollActivate { factor, kind } => {
             let factor = pending.facts.factor(factor);
+            let token = match &pending.activation {
+                Some(Activation::Token(token)) => Some(token),
+                Some(Activation::Options(_)) | None => None,
+            };
             let activate = Activate {
                 kind: *kind,
                 destination: factor.and_then(detail).filter(|_| kind.is_sent()),
-                digits: pending.activation.as_ref().map_or(6, |activation| activation.key_length),
-                seed: factor
-                    .zip(pending.activation.as_ref())
-                    .map(|(factor, activation)| seed(factor, activation)),
+                digits: token.map_or(6, |token| token.key_length),
+                seed: factor.zip(token).map(|(factor, token)| seed(factor, token)),
             };
             activating::activate(&stage, &activate)
         }
@@ -193,9 +195,13 @@ pub(super) fn set_up(
         FactorKind::Email => enrolling::email(&stage, address.as_deref()),
         FactorKind::Question => enrolling::question(&stage, &questions()),
         // Nothing has to be said of these.
-        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
-            enrolling::choose(&stage, &offers(pending))
-        }
+        FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => enrolling::choose(&stage, &offers(pending)),
     };
     place.page(visit, status, markup)
 }
@@ -210,7 +216,13 @@ fn detail(factor: &Factor) -> Option<String> {
         FactorKind::Sms | FactorKind::Call => factor.profile_text("phoneNumber").map(masked_phone),
         FactorKind::Email => factor.profile_text("email").map(masked_email),
         FactorKind::Question => factor.profile_text("questionText").map(ToOwned::to_owned),
-        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+        FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => None,
     }
 }
 
@@ -241,7 +253,7 @@ fn offers(pending: &Pending) -> Vec<Offer> {
     done.chain(left.map(|(kind, requirement)| Offer { kind, requirement, done: Done::No })).collect()
 }
 
-fn seed(factor: &Factor, activation: &Activation) -> Seed {
+fn seed(factor: &Factor, activation: &TokenActivation) -> Seed {
     Seed {
         qr_href: format!(
             "/api/v1/users/{}/factors/{}/qr/{}",
