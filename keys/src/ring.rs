@@ -21,6 +21,25 @@ pub enum KeyState {
     Gone,
 }
 
+impl KeyState {
+    const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Retired, Self::Gone];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retired => "retired",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
 /// One key of a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {

@@ -12,15 +12,22 @@ pub mod v1;
 
 use std::sync::Arc;
 
+use http::header::AsHeaderName;
+use poem::Request;
 use poem_openapi::OpenApiService;
 
 pub use served::Served;
 
 use crate::app::App;
 
+/// One header as text.
+fn header_text(request: &Request, name: impl AsHeaderName) -> Option<&str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
 /// The service of the OAuth and OpenID Connect endpoints.
 pub fn service(app: Arc<App>) -> OpenApiService<oidc::Endpoints, ()> {
-    OpenApiService::new(oidc::Endpoints::new(app), "Stepgate", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(oidc::Endpoints(Served::new(app)), "Stepgate", env!("CARGO_PKG_VERSION"))
 }
 
 /// The parts of Okta's management API.
@@ -60,6 +67,6 @@ pub fn authentication(app: Arc<App>) -> OpenApiService<authn::Endpoints, ()> {
 /// The OpenAPI document of everything that is served.
 pub fn openapi() -> String {
     let served = Served::detached();
-    let all = (oidc::Endpoints::detached(), management_of(&served), authn::endpoints(&served));
+    let all = (oidc::Endpoints(served.clone()), management_of(&served), authn::endpoints(&served));
     OpenApiService::new(all, "Stepgate", env!("CARGO_PKG_VERSION")).spec()
 }

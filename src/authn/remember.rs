@@ -79,30 +79,12 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{
-        id::UserId,
-        model::user::{PasswordLock, Profile, UserStatus},
-    };
+    use crate::{id::UserId, model::user::Profile};
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);
 
     fn user() -> User {
-        User {
-            id: UserId::new("00u1"),
-            status: UserStatus::Active,
-            login: "a@example.com".to_owned(),
-            profile: Profile::default(),
-            password_hash: None,
-            password_changed_at: None,
-            lock: PasswordLock::default(),
-            admin: false,
-            not_before: OffsetDateTime::UNIX_EPOCH,
-            created_at: NOW,
-            activated_at: None,
-            status_changed_at: NOW,
-            last_login_at: None,
-            updated_at: NOW,
-        }
+        User::new(UserId::new("00u1"), "a@example.com", Profile::default(), NOW)
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod redis;
 pub mod remote_jwks;
 pub mod request_objects;
 pub mod servers;
+pub mod snapshot;
 
 /// Counts hits per key in fixed windows that start at multiples of the window since the epoch.
 pub trait Counter: Send + Sync {

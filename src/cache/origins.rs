@@ -1,15 +1,8 @@
 //! Origins that browsers may call from: those of registered redirect URIs and trusted origins.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::HashSet, sync::Arc};
 
-use arc_swap::ArcSwapOption;
-
+use super::snapshot::Snapshot;
 use crate::{
     fault::Fault,
     model::{Status, client::Client},
@@ -53,11 +46,7 @@ impl OriginSet {
 
 /// The cache of origins.
 #[derive(Default)]
-pub struct Origins {
-    known: ArcSwapOption<OriginSet>,
-    /// Clearing wins over a load that began before it.
-    cleared: AtomicU64,
-}
+pub struct Origins(Snapshot<OriginSet>);
 
 impl Origins {
     /// The current set.
@@ -65,37 +54,32 @@ impl Origins {
     /// # Errors
     /// The database failed.
     pub async fn load(&self, db: &store::Database) -> Result<Arc<OriginSet>, Fault> {
-        if let Some(set) = self.known.load_full() {
-            return Ok(set);
-        }
-        let before = self.cleared.load(Ordering::SeqCst);
-        let origins = store::trusted_origin::list(db).await?;
-        let with = |wanted: &str| {
-            origins
-                .iter()
-                .filter(|origin| origin.status == Status::Active)
-                .filter(|origin| origin.scopes.iter().any(|scope| scope == wanted))
-                .map(|origin| origin.origin.clone())
-                .collect()
-        };
-        let (trusted, redirect) = (with("CORS"), with("REDIRECT"));
-        let registered = store::client::list(db)
-            .await?
-            .iter()
-            .filter(|client| client.is_active())
-            .flat_map(|client| &client.metadata.redirect_uris)
-            .filter_map(|uri| origin_of(uri))
-            .collect();
-        let set = Arc::new(OriginSet { trusted, registered, redirect });
-        if self.cleared.load(Ordering::SeqCst) == before {
-            self.known.store(Some(Arc::clone(&set)));
-        }
-        Ok(set)
+        self.0.load(async || read(db).await).await
     }
 
     /// Forgets all.
     pub fn clear(&self) {
-        self.cleared.fetch_add(1, Ordering::SeqCst);
-        self.known.store(None);
+        self.0.clear();
     }
+}
+
+async fn read(db: &store::Database) -> Result<OriginSet, Fault> {
+    let origins = store::trusted_origin::list(db).await?;
+    let with = |wanted: &str| {
+        origins
+            .iter()
+            .filter(|origin| origin.status == Status::Active)
+            .filter(|origin| origin.scopes.iter().any(|scope| scope == wanted))
+            .map(|origin| origin.origin.clone())
+            .collect()
+    };
+    let (trusted, redirect) = (with("CORS"), with("REDIRECT"));
+    let registered = store::client::list(db)
+        .await?
+        .iter()
+        .filter(|client| client.is_active())
+        .flat_map(|client| &client.metadata.redirect_uris)
+        .filter_map(|uri| origin_of(uri))
+        .collect();
+    Ok(OriginSet { trusted, registered, redirect })
 }

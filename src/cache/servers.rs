@@ -28,6 +28,7 @@ use crate::{
         response_mode::ResponseMode,
         response_type::RESPONSE_TYPES,
         scope::{ADDRESS, DEVICE_SSO, EMAIL, OFFLINE_ACCESS, OPENID, PHONE, PROFILE},
+        scope_claims::{CLAIM_SCOPES, claims_of},
     },
     store::signing_key::StoredKey,
 };
@@ -399,8 +400,9 @@ fn offer_certificates(metadata: &mut Metadata, base: &str, mtls: &str) {
     }
 }
 
+/// Claims about tokens and sign-ins, and those that a scope stands for (OpenID Connect Core §2, §5.4).
 fn claims_supported() -> Vec<String> {
-    [
+    const OF_TOKENS: [&str; 13] = [
         "iss",
         "sub",
         "aud",
@@ -414,29 +416,9 @@ fn claims_supported() -> Vec<String> {
         "at_hash",
         "c_hash",
         "sid",
-        "name",
-        "given_name",
-        "family_name",
-        "middle_name",
-        "nickname",
-        "preferred_username",
-        "profile",
-        "picture",
-        "website",
-        "gender",
-        "birthdate",
-        "zoneinfo",
-        "locale",
-        "updated_at",
-        "email",
-        "email_verified",
-        "address",
-        "phone_number",
-        "phone_number_verified",
-    ]
-    .iter()
-    .map(|&claim| claim.to_owned())
-    .collect()
+    ];
+    let of_scopes = CLAIM_SCOPES.iter().flat_map(|scope| claims_of(scope));
+    OF_TOKENS.iter().chain(of_scopes).map(|&claim| claim.to_owned()).collect()
 }
 
 /// The cache of authorization servers.

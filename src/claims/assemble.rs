@@ -13,13 +13,16 @@
 
 use serde_json::{Map, Value};
 
-use super::{by_scope, custom, groups, standard};
+use super::{custom, groups, standard};
 use crate::{
     model::{
         authorization_server::{Claim, ClaimType, ServerConfig},
         user::Holder,
     },
-    protocol::claims_request::Requested,
+    protocol::{
+        claims_request::Requested,
+        scope_claims::{CLAIM_SCOPES, claims_of, thin_claims_of},
+    },
 };
 
 /// What the claims are for.
@@ -115,12 +118,12 @@ fn scope_claims(target: Target, facts: &Facts<'_>) -> Result<Map<String, Value>,
     let Some(user) = facts.user else { return Ok(claims) };
     let thin = facts.thin_okta && facts.server.server.is_org();
     let claims_of: fn(&str) -> &'static [&'static str] = match target {
-        Target::IdToken { with_access_token: false } | Target::Userinfo => by_scope::claims_of,
-        Target::IdToken { with_access_token: true } if thin => by_scope::thin_claims_of,
+        Target::IdToken { with_access_token: false } | Target::Userinfo => claims_of,
+        Target::IdToken { with_access_token: true } if thin => thin_claims_of,
         Target::IdToken { with_access_token: true } => |_| &[],
         Target::AccessToken => return Ok(claims),
     };
-    let wanted: Vec<&str> = by_scope::CLAIM_SCOPES
+    let wanted: Vec<&str> = CLAIM_SCOPES
         .into_iter()
         .filter(|scope| facts.has_scope(scope))
         .flat_map(claims_of)

@@ -4,7 +4,6 @@
 //! protocol (`iss`, `sub`, `exp` …): those are set by `token`. Only [`subject`], which says what `sub` is, reads storage.
 
 pub mod assemble;
-pub mod by_scope;
 pub mod custom;
 pub mod groups;
 pub mod standard;

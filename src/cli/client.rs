@@ -163,17 +163,7 @@ async fn add(app: &App, action: Add) -> Result<(), CliError> {
     let secret =
         if needs_secret(&metadata) { Some(new_secret(app, &metadata, action.secret).await?) } else { None };
     let now = app.now();
-    let client = Client {
-        id,
-        status: Status::Active,
-        metadata,
-        assignment: None,
-        secrets: Vec::new(),
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        updated_at: now,
-        registered_by: RegisteredBy::Administrator,
-    };
+    let client = Client::new(id, metadata, RegisteredBy::Administrator, now);
     let tx = app.db.begin_write().await?;
     if store::client::find_in(&tx, &client.id).await?.is_some() {
         return Err(CliError::Usage(format!("the client id \"{}\" is taken", client.id)));

@@ -16,10 +16,9 @@ use crate::{
     fault::Fault,
     id::{ClientId, UserId, base62},
     model::{
-        Status,
         api_token::Access,
         client::{Client, RegisteredBy},
-        user::{PasswordLock, Profile, User, UserStatus},
+        user::{Profile, User},
     },
     protocol::{
         client_metadata::{ApplicationType, ClientMetadata, Introspect},
@@ -178,20 +177,9 @@ async fn insert_user(
 ) -> Result<(), CliError> {
     let key = LoginKey::normalize(login).map_err(Fault::stored)?;
     let user = User {
-        id: UserId::generate(app.random.as_ref()),
-        status: UserStatus::Active,
-        login: login.to_owned(),
-        profile: profile(),
         password_hash: Some(hash),
         password_changed_at: Some(now),
-        lock: PasswordLock::default(),
-        admin: false,
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        activated_at: Some(now),
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        ..User::new(UserId::generate(app.random.as_ref()), login, profile(), now)
     };
     store::user::insert(tx, &user, key.as_str()).await?;
     let event = Event::new(EventType::UserCreate).user(&user.id);
@@ -203,20 +191,13 @@ async fn insert_administrator(app: &App, tx: &Tx, value: &Secret<String>) -> Res
     let now = app.now();
     let profile = json!({ "firstName": "Ada", "lastName": "Admin", "email": ADMINISTRATOR });
     let admin = User {
-        id: UserId::generate(app.random.as_ref()),
-        status: UserStatus::Active,
-        login: ADMINISTRATOR.to_owned(),
-        profile: Profile(profile.as_object().cloned().unwrap_or_default()),
-        password_hash: None,
-        password_changed_at: None,
-        lock: PasswordLock::default(),
         admin: true,
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        activated_at: Some(now),
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        ..User::new(
+            UserId::generate(app.random.as_ref()),
+            ADMINISTRATOR,
+            Profile(profile.as_object().cloned().unwrap_or_default()),
+            now,
+        )
     };
     let key = LoginKey::normalize(ADMINISTRATOR).map_err(Fault::stored)?;
     store::user::insert(tx, &admin, key.as_str()).await?;
@@ -267,17 +248,7 @@ async fn insert_client(
 ) -> Result<(), CliError> {
     let metadata = metadata.with_defaults();
     metadata.validate()?;
-    let client = Client {
-        id: id.clone(),
-        status: Status::Active,
-        metadata,
-        assignment: None,
-        secrets: Vec::new(),
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        updated_at: now,
-        registered_by: RegisteredBy::Administrator,
-    };
+    let client = Client::new(id.clone(), metadata, RegisteredBy::Administrator, now);
     store::client::insert(tx, &client).await?;
     if let Some(secret) = secret {
         let stored = secret_for(app, &client, secret, now)?;

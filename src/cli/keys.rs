@@ -1,6 +1,6 @@
 //! `stepgate keys`: signing keys.
 
-use ::keys::{Algorithm, KeyState, Timing};
+use ::keys::{Algorithm, Timing};
 use clap::Subcommand;
 
 use super::{CliError, connect::Target, output};
@@ -88,7 +88,7 @@ async fn list(app: &App, wanted: &Server) -> Result<(), CliError> {
             rows.push(vec![
                 server.id.to_string(),
                 record.algorithm.as_str().to_owned(),
-                state(record.state).to_owned(),
+                record.state.as_str().to_owned(),
                 output::time(record.published_at),
                 time(record.activated_at.or(record.activate_at)),
                 time(record.remove_at),
@@ -98,15 +98,6 @@ async fn list(app: &App, wanted: &Server) -> Result<(), CliError> {
     }
     output::table(&["SERVER", "ALG", "STATE", "PUBLISHED", "ACTIVE FROM", "REMOVED AT", "KID"], &rows);
     Ok(())
-}
-
-fn state(state: KeyState) -> &'static str {
-    match state {
-        KeyState::Next => "next",
-        KeyState::Active => "active",
-        KeyState::Retired => "retired",
-        KeyState::Gone => "gone",
-    }
 }
 
 async fn rotate(app: &App, action: Rotate) -> Result<(), CliError> {

@@ -144,17 +144,7 @@ pub async fn register(request: &Request<'_>, document: Document) -> Result<Regis
     metadata.validate()?;
     check_sector(app, &metadata).await?;
     let now = app.now();
-    let client = Client {
-        id: ClientId::generate(app.random.as_ref()),
-        status: Status::Active,
-        metadata,
-        assignment: None,
-        secrets: Vec::new(),
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        updated_at: now,
-        registered_by,
-    };
+    let client = Client::new(ClientId::generate(app.random.as_ref()), metadata, registered_by, now);
     let token = opaque_token(app.random.as_ref());
     let secret = secret::is_needed(client.metadata.auth_method()).then(|| secret::generate(app));
     let tx = app.db.begin_write().await?;

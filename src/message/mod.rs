@@ -8,18 +8,18 @@
 pub mod deliver;
 pub mod dev_outbox;
 pub mod render;
+pub mod sealed;
 
 mod gsm;
 mod language;
 
 use serde::{Deserialize, Serialize};
 use time::Duration;
-use zeroize::Zeroizing;
 
 use crate::{
     app::App,
     fault::Fault,
-    id::{MessageId, UserId},
+    id::UserId,
     model::user::User,
     store::{outbox, unit::Row},
 };
@@ -210,7 +210,6 @@ pub fn message(app: &App, user: &User, to: Destination, content: Content) -> Res
     if content.link(&to).is_some_and(|link| !leads_to(&app.settings.issuer, link)) {
         return Err(Fault::stored("a message with a link that does not lead to the issuer"));
     }
-    let now = app.now();
     let text = |name: &str| user.profile.text(name).map(ToOwned::to_owned);
     let envelope = Envelope {
         to,
@@ -222,17 +221,7 @@ pub fn message(app: &App, user: &User, to: Destination, content: Content) -> Res
         first_name: text("firstName"),
         last_name: text("lastName"),
     };
-    let id = MessageId::generate(app.random.as_ref());
-    let payload = Zeroizing::new(serde_json::to_vec(&envelope)?);
-    let payload = app.master.seal(&place(&id), &payload).map_err(|error| Fault::Crypto(error.to_string()))?;
-    Ok(outbox::Message {
-        id,
-        kind: USER_MESSAGE.to_owned(),
-        payload,
-        attempts: 0,
-        created_at: now,
-        next_attempt_at: now,
-    })
+    sealed::seal(app, USER_MESSAGE, &envelope, app.now())
 }
 
 fn leads_to(issuer: &str, link: &str) -> bool {
@@ -246,15 +235,7 @@ fn leads_to(issuer: &str, link: &str) -> bool {
 /// # Errors
 /// Another master key sealed it, or it was tampered with.
 pub fn open(app: &App, message: &outbox::Message) -> Result<Envelope, Fault> {
-    let plain = app
-        .master
-        .open(&place(&message.id), &message.payload)
-        .map_err(|error| Fault::Crypto(error.to_string()))?;
-    Ok(serde_json::from_slice(&plain)?)
-}
-
-fn place(id: &MessageId) -> keys::Aad<'_> {
-    keys::Aad { table: "outbox", column: "payload", row: id.as_str() }
+    sealed::open(app, message)
 }
 
 #[cfg(test)]

@@ -83,6 +83,26 @@ pub struct Client {
 }
 
 impl Client {
+    /// An active client without secrets, for everybody.
+    pub fn new(
+        id: ClientId,
+        metadata: ClientMetadata,
+        registered_by: RegisteredBy,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            id,
+            status: Status::Active,
+            metadata,
+            assignment: None,
+            secrets: Vec::new(),
+            not_before: OffsetDateTime::UNIX_EPOCH,
+            created_at: now,
+            updated_at: now,
+            registered_by,
+        }
+    }
+
     /// The name that people see.
     pub fn name(&self) -> &str {
         self.name_for(&[])

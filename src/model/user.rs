@@ -183,6 +183,26 @@ impl From<User> for Holder {
 }
 
 impl User {
+    /// An active user without a password.
+    pub fn new(id: UserId, login: &str, profile: Profile, now: OffsetDateTime) -> Self {
+        Self {
+            id,
+            status: UserStatus::Active,
+            login: login.to_owned(),
+            profile,
+            password_hash: None,
+            password_changed_at: None,
+            lock: PasswordLock::default(),
+            admin: false,
+            not_before: OffsetDateTime::UNIX_EPOCH,
+            created_at: now,
+            activated_at: Some(now),
+            status_changed_at: now,
+            last_login_at: None,
+            updated_at: now,
+        }
+    }
+
     /// The status as callers see it: a temporary lock shows as `LOCKED_OUT`.
     pub fn status_at(&self, now: OffsetDateTime) -> UserStatus {
         if self.status == UserStatus::Active && self.lock.locked_until.is_some_and(|until| until > now) {

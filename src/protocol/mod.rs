@@ -40,6 +40,7 @@ pub mod response_type;
 pub mod revocation;
 pub mod scim_filter;
 pub mod scope;
+pub mod scope_claims;
 pub mod timestamp;
 pub mod token_exchange;
 pub mod token_request;

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use keys::Aad;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -11,7 +10,8 @@ use crate::{
     app::App,
     cache::servers::ServerState,
     fault::Fault,
-    id::{AuthorizationServerId, ClientId, MessageId, SessionId, UserId},
+    id::{AuthorizationServerId, ClientId, SessionId, UserId},
+    message::sealed,
     model::{client::Client, session::Session},
     store::{self, db::Tx, outbox::Message, session::LoggedIn, unit::Unit},
 };
@@ -123,7 +123,7 @@ pub async fn end_sessions(
             .change(store::user::revoke_grants(user, reason, now)),
         Ending::AllBut(kept) => {
             parties.retain(|party| party.session_id != *kept);
-            unit.change(store::user::end_sessions_but(user, kept, now))
+            unit.change(store::session::end_others(user, kept, now))
                 .change(store::user::revoke_grants_but(user, kept, reason, now))
         }
     };
@@ -169,13 +169,7 @@ fn messages(
             user_id: user.clone(),
             session_id: party.session_id.clone(),
         };
-        let id = MessageId::generate(app.random.as_ref());
-        let payload = app
-            .master
-            .seal(&place(&id), &serde_json::to_vec(&notice)?)
-            .map_err(|error| Fault::Crypto(error.to_string()))?;
-        let kind = BACKCHANNEL_LOGOUT.to_owned();
-        Ok(Message { id, kind, payload, attempts: 0, created_at: now, next_attempt_at: now })
+        sealed::seal(app, BACKCHANNEL_LOGOUT, &notice, now)
     })
     .collect()
 }
@@ -185,13 +179,5 @@ fn messages(
 /// # Errors
 /// Another master key sealed it, or it was tampered with.
 pub fn open(app: &App, message: &Message) -> Result<Notice, Fault> {
-    let plain = app
-        .master
-        .open(&place(&message.id), &message.payload)
-        .map_err(|error| Fault::Crypto(error.to_string()))?;
-    Ok(serde_json::from_slice(&plain)?)
-}
-
-fn place(id: &MessageId) -> Aad<'_> {
-    Aad { table: "outbox", column: "payload", row: id.as_str() }
+    sealed::open(app, message)
 }

@@ -191,6 +191,14 @@ pub(super) async fn query_one(
     Ok(row)
 }
 
+/// How many rows `selected` finds, a statement after its `SELECT` that says itself where counting stops.
+pub(super) async fn count_up_to(db: &Database, selected: &str, values: Vec<Value>) -> Result<u64, Fault> {
+    let sql = format!(r#"SELECT COUNT(*) AS "found" FROM (SELECT 1 {selected}) AS "some""#);
+    let row = query_one(db, &sql, values).await?;
+    let found: i64 = row.map_or(Ok(0), |row| row.try_get("", "found"))?;
+    Ok(u64::try_from(found).unwrap_or(0))
+}
+
 /// The row that a query by a unique key finds. Without the `LIMIT` of sea-orm's own `one`: that is a value to bind, and
 /// SQLite plans a statement anew whenever such a value is bound.
 pub(super) async fn find_one<E: EntityTrait>(

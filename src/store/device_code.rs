@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     Database,
-    db::{find_one, query_one},
+    db::{count_up_to, find_one},
     instant, instant_opt, millis,
     unit::Change,
 };
@@ -126,11 +126,9 @@ pub async fn pending_from(
     now: OffsetDateTime,
     most: u32,
 ) -> Result<u64, Fault> {
-    let sql = r#"SELECT COUNT(*) AS "pending" FROM (SELECT 1 FROM "device_code"
-                 WHERE "client_ip" = $1 AND "expires_at" > $2 AND "decided_at" IS NULL LIMIT $3) AS "some""#;
-    let row = query_one(db, sql, vec![client_ip.into(), millis(now).into(), i64::from(most).into()]).await?;
-    let pending: i64 = row.map_or(Ok(0), |row| row.try_get("", "pending"))?;
-    Ok(u64::try_from(pending).unwrap_or(0))
+    let selected = r#"FROM "device_code"
+           WHERE "client_ip" = $1 AND "expires_at" > $2 AND "decided_at" IS NULL LIMIT $3"#;
+    count_up_to(db, selected, vec![client_ip.into(), millis(now).into(), i64::from(most).into()]).await
 }
 
 /// The secrets of a new request, as they are kept.

@@ -27,23 +27,8 @@ pub struct StoredKey {
     pub public: Value,
 }
 
-fn state_word(state: KeyState) -> &'static str {
-    match state {
-        KeyState::Next => "next",
-        KeyState::Active => "active",
-        KeyState::Retired => "retired",
-        KeyState::Gone => "gone",
-    }
-}
-
 fn model(row: signing_key::Model) -> Result<StoredKey, Fault> {
-    let state = match row.state.as_str() {
-        "next" => KeyState::Next,
-        "active" => KeyState::Active,
-        "retired" => KeyState::Retired,
-        "gone" => KeyState::Gone,
-        _ => return Err(Fault::stored("signing_key.state")),
-    };
+    let state = KeyState::parse(&row.state).ok_or_else(|| Fault::stored("signing_key.state"))?;
     Ok(StoredKey {
         server_id: AuthorizationServerId::new(row.server_id),
         record: KeyRecord {
@@ -110,7 +95,7 @@ pub async fn insert(tx: &Tx, key: &StoredKey) -> Result<(), Fault> {
         kid: key.record.kid.clone(),
         server_id: key.server_id.to_string(),
         algorithm: key.record.algorithm.as_str().to_owned(),
-        state: state_word(key.record.state).to_owned(),
+        state: key.record.state.as_str().to_owned(),
         private_key: key.sealed_private.clone(),
         public_key: key.public.to_string(),
         created_at: millis(key.record.created_at),
@@ -138,13 +123,13 @@ pub async fn transition(tx: &Tx, from: KeyState, record: &KeyRecord) -> Result<b
              "remove_at" = $5, "private_key" = CASE WHEN $1 = 'gone' THEN '' ELSE "private_key" END
            WHERE "kid" = $6 AND "state" = $7"#,
         vec![
-            state_word(record.state).into(),
+            record.state.as_str().into(),
             record.activate_at.map(millis).into(),
             record.activated_at.map(millis).into(),
             record.retired_at.map(millis).into(),
             record.remove_at.map(millis).into(),
             record.kid.as_str().into(),
-            state_word(from).into(),
+            from.as_str().into(),
         ],
     )
     .await?;

@@ -294,14 +294,6 @@ pub fn cut(id: &UserId, now: OffsetDateTime) -> Change {
     )
 }
 
-/// Ends all sessions of a user but one.
-pub fn end_sessions_but(id: &UserId, kept: &SessionId, now: OffsetDateTime) -> Change {
-    Change::new(
-        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
-        vec![millis(now).into(), id.as_str().into(), kept.as_str().into()],
-    )
-}
-
 /// Revokes all grants of a user but those made in one session.
 pub fn revoke_grants_but(id: &UserId, kept: &SessionId, reason: &str, now: OffsetDateTime) -> Change {
     Change::new(

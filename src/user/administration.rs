@@ -18,7 +18,7 @@ use crate::{
     model::{
         policy::PasswordRules,
         policy_set::Subject,
-        user::{PasswordLock, Profile, User, UserStatus},
+        user::{Profile, User, UserStatus},
     },
     session::farewell,
     store::{
@@ -130,20 +130,11 @@ pub fn draft(app: &App, new: NewUser) -> Draft {
     let mut attributes = new.profile;
     attributes.retain(|name, value| name != "login" && !value.is_null());
     let user = User {
-        id: UserId::generate(app.random.as_ref()),
         status,
-        login: new.login,
-        profile: Profile(attributes),
         password_changed_at: (new.password == PasswordPresence::Set).then_some(now),
-        password_hash: None,
-        lock: PasswordLock::default(),
         admin: new.rank == Rank::Administrator,
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
         activated_at: (status != UserStatus::Staged).then_some(now),
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        ..User::new(UserId::generate(app.random.as_ref()), &new.login, Profile(attributes), now)
     };
     Draft { user, groups: new.groups }
 }

@@ -387,29 +387,16 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{
-        id::UserId,
-        model::user::{PasswordLock, Profile},
-    };
+    use crate::{id::UserId, model::user::Profile};
 
     const SET: OffsetDateTime = datetime!(2026-01-01 12:00:00 UTC);
 
     fn user(status: UserStatus, password: Option<&str>) -> User {
         User {
-            id: UserId::new("00u1"),
             status,
-            login: "a@example.com".to_owned(),
-            profile: Profile::default(),
             password_hash: password.map(|hash| Secret::new(hash.to_owned())),
             password_changed_at: Some(SET),
-            lock: PasswordLock::default(),
-            admin: false,
-            not_before: OffsetDateTime::UNIX_EPOCH,
-            created_at: SET,
-            activated_at: None,
-            status_changed_at: SET,
-            last_login_at: None,
-            updated_at: SET,
+            ..User::new(UserId::new("00u1"), "a@example.com", Profile::default(), SET)
         }
     }
 

@@ -29,7 +29,7 @@ pub fn in_words(claim: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::claims::by_scope::{CLAIM_SCOPES, claims_of};
+    use crate::protocol::scope_claims::{CLAIM_SCOPES, claims_of};
 
     #[test]
     fn every_claim_that_a_scope_stands_for_has_words_of_its_own() {

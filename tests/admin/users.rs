@@ -6,7 +6,7 @@ use stepgate::model::api_token::Access;
 
 use crate::support::{
     Test, TestApp,
-    api_token::ADMIN,
+    api_token::{ADMIN, assert_error},
     fixtures::{ALICE, BOB, PASSWORD, WEB},
     http::{Browser, Response},
 };
@@ -31,16 +31,6 @@ const USERS: &str = "/api/v1/users";
 
 fn profile(login: &str) -> Value {
     json!({"firstName": "Isaac", "lastName": "Brock", "email": login, "login": login})
-}
-
-#[track_caller]
-fn assert_error(response: &Response, status: u16, code: &str) {
-    assert_eq!(
-        (response.status, &response.json()["errorCode"]),
-        (status, &json!(code)),
-        "{}",
-        response.text()
-    );
 }
 
 fn causes(response: &Response) -> Vec<String> {

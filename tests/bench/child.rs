@@ -17,10 +17,9 @@ use stepgate::{
     id::{AuthorizationServerId, ClientId, ScopeId, UserId},
     limit::rate::Rates,
     model::{
-        Status,
         authorization_server::{Scope, ScopeConsent, ServerSettings},
         client::{Client, RegisteredBy},
-        user::{PasswordLock, Profile, User, UserStatus},
+        user::{Profile, User},
     },
     ports::{clock::SystemClock, fetch::FakeFetch, random::SystemRandom},
     protocol::client_metadata::ClientMetadata,
@@ -174,20 +173,14 @@ async fn prepare(url: &str, port: u16) {
         let login = login(number);
         let profile = json!({"firstName": "User", "lastName": number.to_string(), "email": login});
         let user = User {
-            id: UserId::generate(&SystemRandom),
-            status: UserStatus::Active,
-            login: login.clone(),
-            profile: Profile(profile.as_object().cloned().unwrap_or_default()),
             password_hash: Some(hash.clone()),
             password_changed_at: Some(now),
-            lock: PasswordLock::default(),
-            admin: false,
-            not_before: time::OffsetDateTime::UNIX_EPOCH,
-            created_at: now,
-            activated_at: Some(now),
-            status_changed_at: now,
-            last_login_at: None,
-            updated_at: now,
+            ..User::new(
+                UserId::generate(&SystemRandom),
+                &login,
+                Profile(profile.as_object().cloned().unwrap_or_default()),
+                now,
+            )
         };
         let key = LoginKey::normalize(&login).expect("a login");
         store::user::insert(&tx, &user, key.as_str()).await.expect("a user");
@@ -277,17 +270,7 @@ async fn insert_client(app: &App, tx: &store::db::Tx, id: &str, metadata: Value)
     let metadata = metadata.with_defaults();
     metadata.validate().expect("valid client metadata");
     let method = metadata.auth_method();
-    let new = Client {
-        id: ClientId::new(id),
-        status: Status::Active,
-        metadata,
-        assignment: None,
-        secrets: Vec::new(),
-        not_before: time::OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        updated_at: now,
-        registered_by: RegisteredBy::Administrator,
-    };
+    let new = Client::new(ClientId::new(id), metadata, RegisteredBy::Administrator, now);
     store::client::insert(tx, &new).await.expect("a client");
     let stored = client::secret::store(app, &new.id, method, &Secret::new(SECRET.to_owned()), now);
     store::client::insert_secret(tx, &new.id, &stored.expect("a secret")).await.expect("a stored secret");

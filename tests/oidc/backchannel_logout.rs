@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 use stepgate::{jobs::deliver::deliver_due, session::farewell, store};
-use url::Url;
 
 use crate::support::{
     Test, TestApp,
-    fixtures::{ALICE, BOB, OTHER, POST_LOGOUT_REDIRECT_URI, WEB, WEB_POST},
+    fixtures::{ALICE, BOB, OTHER, WEB, WEB_POST},
     http::Browser,
-    op::claims,
+    op::{claims, code_form},
     relying_party::{backchannel_logout_uri, configure, listen, told},
 };
 
@@ -34,15 +33,6 @@ async fn tokens_in(app: &TestApp, browser: &mut Browser, client: &str, scope: &s
     let response = app.redeem(client, &code).await;
     assert_eq!(response.status, 200, "{}", response.text());
     response.json()
-}
-
-async fn log_out(app: &TestApp, browser: &mut Browser, tokens: &Value) {
-    let mut url = Url::parse(&app.url("/oauth2/default/v1/logout")).unwrap();
-    url.query_pairs_mut()
-        .append_pair("id_token_hint", tokens["id_token"].as_str().unwrap())
-        .append_pair("post_logout_redirect_uri", POST_LOGOUT_REDIRECT_URI);
-    browser.open(url.as_str()).await;
-    assert_eq!(browser.url().as_str(), POST_LOGOUT_REDIRECT_URI);
 }
 
 /// §2.1: discovery says so, with `sid`.
@@ -76,7 +66,7 @@ async fn oidc_l6_every_client_of_the_session_is_told_once(app: TestApp) {
     let mut elsewhere = Browser::new();
     tokens_in(&app, &mut elsewhere, WEB_POST, "openid").await;
     assert_eq!(told(&app, WEB).await.len(), 0, "nothing has ended yet");
-    log_out(&app, &mut browser, &tokens).await;
+    app.log_out(&mut browser, &tokens).await;
     assert!(app.fetch.posted().is_empty(), "the browser waited for a client");
     for _ in 0..2 {
         assert_eq!(told(&app, WEB).await.len(), 1);
@@ -96,7 +86,7 @@ async fn oidc_l6_of_two_nodes_one_delivers(app: TestApp) {
     let mut browser = Browser::new();
     let tokens = tokens_in(&app, &mut browser, WEB, "openid").await;
     tokens_in(&app, &mut browser, OTHER, "openid").await;
-    log_out(&app, &mut browser, &tokens).await;
+    app.log_out(&mut browser, &tokens).await;
     let nodes = [&app.app, &node.app, &app.app, &node.app];
     let rounds = nodes.map(|app| deliver_due(app));
     for round in futures_util::future::join_all(rounds).await {
@@ -111,12 +101,7 @@ async fn oidc_l6_the_logout_token_says_what_the_id_token_said(app: TestApp) {
     for server in ["default", "org"] {
         let mut browser = Browser::new();
         let code = app.code_in(&mut browser, server, WEB, &[], ALICE).await;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", crate::support::fixtures::REDIRECT_URI),
-            ("code_verifier", crate::support::op::VERIFIER),
-        ];
+        let form = code_form(&code);
         let tokens = app.token_at(server, WEB, &form).await.json();
         log_out_at(&app, server, &mut browser, &tokens).await;
         let id_token = claims(tokens["id_token"].as_str().unwrap());
@@ -178,7 +163,7 @@ async fn oidc_l6_clients_without_openid_or_without_a_back_channel_are_not_told(a
     let mut browser = Browser::new();
     let tokens = tokens_in(&app, &mut browser, WEB, "openid").await;
     tokens_in(&app, &mut browser, OTHER, "car:drive").await;
-    log_out(&app, &mut browser, &tokens).await;
+    app.log_out(&mut browser, &tokens).await;
     assert_eq!(deliver_due(&app.app).await.unwrap(), 0);
     assert!(app.fetch.posted().is_empty());
 }
@@ -191,7 +176,7 @@ async fn oidc_l6_a_running_node_delivers_at_once(app: TestApp) {
     let mut browser = Browser::new();
     let tokens = tokens_in(&app, &mut browser, WEB, "openid").await;
     let began = std::time::Instant::now();
-    log_out(&app, &mut browser, &tokens).await;
+    app.log_out(&mut browser, &tokens).await;
     while app.fetch.posted().is_empty() {
         assert!(began.elapsed() < std::time::Duration::from_secs(2), "it waits for its round");
         tokio::task::yield_now().await;

@@ -1,13 +1,13 @@
 //! DPoP as clients meet it (RFC 9449).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     Test, TestApp,
     dpop::{ProofKey, TOKEN, USERINFO},
     fixtures::{ALICE, MACHINE, OKTA, REDIRECT_URI, SECRET, SPA, WEB},
-    http::{Browser, Response},
-    op::{VERIFIER, claims},
+    http::{Browser, ok},
+    op::{claims, code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -20,21 +20,6 @@ pub(crate) fn trials() -> Vec<Test> {
         the_algorithms_of_proofs_are_published,
         browsers_may_read_the_nonce,
     ]
-}
-
-fn code_form(code: &str) -> [(&str, &str); 4] {
-    [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ]
-}
-
-#[track_caller]
-fn ok(response: &Response) -> Value {
-    assert_eq!(response.status, 200, "{}", response.text());
-    response.json()
 }
 
 /// RFC 9449 §4.3, §5, §6.1

@@ -10,8 +10,8 @@ use crate::support::{
     certificate::{Authority, Issued},
     dpop::{ProofKey, TOKEN},
     fixtures::{self, ALICE, REDIRECT_URI},
-    http::{Browser, Client, Response, Tls},
-    op::{VERIFIER, answer, claims},
+    http::{Browser, Client, Tls, ok},
+    op::{answer, claims, code_form},
     par::request_uri,
 };
 
@@ -38,12 +38,6 @@ fn metadata(more: &Value) -> Value {
     metadata
 }
 
-#[track_caller]
-fn ok(response: &Response) -> Value {
-    assert_eq!(response.status, 200, "{}", response.text());
-    response.json()
-}
-
 /// FAPI 2.0 Security Profile §5.3.2.1: code, refresh and client credentials; no bearer tokens.
 async fn oidc_v1_every_grant_needs_a_sender_constrained_token(app: TestApp) {
     let (key, proofs) = (SigningKey::generate(Algorithm::Es256).unwrap(), ProofKey::new());
@@ -68,12 +62,7 @@ async fn oidc_v1_every_grant_needs_a_sender_constrained_token(app: TestApp) {
     let mut browser = Browser::new();
     app.sign_in(&mut browser, &app.pushed_url(FAPI, &request_uri(&pushed)), ALICE).await;
     let code = answer(&browser)["code"].clone();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     refused(&form).await;
     let tokens = granted(&form).await;
     let form =

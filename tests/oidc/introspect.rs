@@ -14,7 +14,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, BOB, MACHINE, OKTA, OTHER, REDIRECT_URI, SECRET, SERVICE, SPA, WEB, WEB_POST},
     http::{Browser, Response},
-    op::{VERIFIER, claims},
+    op::{claims, code_form, public_code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -279,13 +279,7 @@ async fn sec_k02_a_public_client_sees_its_own_tokens_only(app: TestApp) {
     });
     fixtures::client(&app.app, SPA, metadata, None).await;
     let code = app.code(SPA, "openid", ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", SPA),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = public_code_form(SPA, &code);
     let own = app.client().post_form("/oauth2/default/v1/token", &form).await.json();
     let own = own["access_token"].as_str().unwrap();
     let other = app.tokens(WEB, "openid", ALICE).await;
@@ -343,12 +337,7 @@ async fn sec_k02_tokens_die_with_their_client(app: TestApp) {
 async fn sec_k06_tokens_of_another_authorization_server_are_inactive(app: TestApp) {
     let mut browser = Browser::new();
     let code = app.code_in(&mut browser, "org", WEB, &[("scope", "openid offline_access")], ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     let org = app.token_at("org", WEB, &form).await.json();
     let custom = app.tokens(WEB, "openid offline_access", ALICE).await;
     for (endpoint, own, foreign) in

@@ -20,6 +20,7 @@ use tokio::sync::Barrier;
 
 use crate::support::{
     Test, TestApp,
+    assertion::changed,
     fixtures::{self, ALICE, SECRET, WEB},
     http::Response,
     op::claims,
@@ -65,7 +66,7 @@ async fn trust(app: &TestApp, subject: TrustedSubject) -> SigningKey {
 
 fn assertion(app: &TestApp, changes: &Value) -> Value {
     let now = app.app.now().unix_timestamp();
-    let mut claims = json!({
+    let claims = json!({
         "iss": ISSUER,
         "sub": ALICE,
         "aud": app.url("/oauth2/default"),
@@ -73,15 +74,7 @@ fn assertion(app: &TestApp, changes: &Value) -> Value {
         "exp": now + 300,
         "jti": opaque_token(&SystemRandom).expose(),
     });
-    let members = claims.as_object_mut().unwrap();
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            members.shift_remove(name);
-        } else {
-            members.insert(name.clone(), value.clone());
-        }
-    }
-    claims
+    changed(claims, changes)
 }
 
 async fn present(app: &TestApp, assertion: &str, scope: &str) -> Response {

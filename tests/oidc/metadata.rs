@@ -8,7 +8,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{ALICE, WEB},
     http::Browser,
-    op::{answer, claims},
+    op::{answer, claims, code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -112,12 +112,7 @@ async fn oidc_d1_every_iss_is_the_issuer(app: TestApp) {
         let mut browser = Browser::new();
         let code = app.code_in(&mut browser, server, WEB, &[], ALICE).await;
         assert_eq!(answer(&browser)["iss"], issuer.as_str().unwrap());
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", crate::support::fixtures::REDIRECT_URI),
-            ("code_verifier", crate::support::op::VERIFIER),
-        ];
+        let form = code_form(&code);
         let tokens = app.token_at(server, WEB, &form).await.json();
         for token in ["id_token", "access_token"] {
             assert_eq!(claims(tokens[token].as_str().unwrap())["iss"], issuer, "{server} {token}");

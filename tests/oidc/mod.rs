@@ -37,9 +37,7 @@ mod token;
 mod transport;
 mod userinfo;
 
-use std::collections::BTreeSet;
-
-use crate::support::Test;
+use crate::support::{Test, checklist::tested};
 
 pub(crate) fn trials() -> Vec<Test> {
     [
@@ -113,23 +111,7 @@ const NOT_OFFERED: [&str; 5] = ["v4", "c1", "c2", "c3", "c4"];
 
 /// A test `oidc_a7_…` or `oidc_a07_…` proves line A7.
 fn every_line_of_the_checklist_has_a_test() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("tests"), root.join("keys/src")];
-    let mut tested = BTreeSet::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(path).unwrap();
-                tested.extend(text.split("fn oidc_").skip(1).filter_map(|name| {
-                    let (group, number) = name.split('_').next()?.split_at_checked(1)?;
-                    Some(format!("{group}{}", number.parse::<u8>().ok()?))
-                }));
-            }
-        }
-    }
+    let tested = tested("oidc_");
     let lines =
         LINES.iter().flat_map(|(group, last)| (1..=*last).map(move |number| format!("{group}{number}")));
     let missing: Vec<String> =

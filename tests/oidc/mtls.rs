@@ -1,16 +1,15 @@
 //! Client certificates as clients meet them (RFC 8705), over real TLS.
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     Test, TestApp,
-    app::Node,
-    certificate::{Authority, Issued},
+    certificate::{Authority, Issued, client},
     dpop::{TOKEN, USERINFO},
     fixtures::{self, ALICE, REDIRECT_URI, SECRET},
-    http::{Client, Response, Tls},
-    op::{VERIFIER, claims},
+    http::ok,
+    op::{claims, code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -25,18 +24,6 @@ pub(crate) fn trials() -> Vec<Test> {
 }
 
 const MACHINE_GRANT: [(&str, &str); 2] = [("grant_type", "client_credentials"), ("scope", "api")];
-
-/// A client of a node that asks for certificates.
-fn client(node: &Node, authority: &Authority, own: Option<&Issued>) -> Client {
-    let tls = Tls { authority: Some(authority.pem()), identity: own.map(Issued::identity) };
-    Client::with_tls(&format!("https://localhost:{}", node.address.port()), &tls)
-}
-
-#[track_caller]
-fn ok(response: &Response) -> Value {
-    assert_eq!(response.status, 200, "{}", response.text());
-    response.json()
-}
 
 /// RFC 8705 §2.1: `client_id` and a certificate with the registered attribute.
 async fn oidc_m1_a_certificate_of_an_authority_authenticates(app: TestApp) {
@@ -125,12 +112,7 @@ async fn oidc_m2_tokens_are_bound_to_the_certificate(app: TestApp) {
     fixtures::client(&app.app, "bound", metadata, Some(SECRET)).await;
     let (own, other) = (Issued::by_itself("own"), Issued::by_itself("other"));
     let code = app.code("bound", "openid email", ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     let redeem = async |own: Option<&Issued>| {
         let request = client(&node, &authority, own).request(Method::POST, TOKEN);
         request.basic("bound", SECRET).form(&form).send().await

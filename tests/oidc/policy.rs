@@ -19,9 +19,9 @@ use stepgate::{
 use crate::support::{
     Test, TestApp,
     app::Change,
-    fixtures::{ALICE, BOB, OTHER, REDIRECT_URI, SERVICE, WEB},
+    fixtures::{ALICE, BOB, OTHER, SERVICE, WEB},
     http::{Browser, Response},
-    op::{VERIFIER, answer, claims},
+    op::{answer, claims, code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -471,12 +471,7 @@ async fn the_org_server_tells_groups_by_scope(app: TestApp) {
     join(&app, ALICE, &texts(&["Admins", "Sales"])).await;
     let userinfo = async |scope: &str| {
         let code = app.code_in(&mut Browser::new(), "org", WEB, &[("scope", scope)], ALICE).await;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ];
+        let form = code_form(&code);
         let tokens = app.token_at("org", WEB, &form).await.json();
         let request = app.client().request(http::Method::GET, "/oauth2/v1/userinfo");
         request.bearer(tokens["access_token"].as_str().unwrap()).send().await.json()

@@ -15,7 +15,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, REDIRECT_URI, SECRET, WEB},
     http::{Browser, Response},
-    op::{VERIFIER, answer, claims, error_code, sign_in_on},
+    op::{VERIFIER, answer, claims, code_form, error_code, sign_in_on},
     registration::{ADMIN, CLIENTS, INITIAL, open, restricted, web},
 };
 
@@ -93,12 +93,7 @@ async fn oidc_g1_a_client_registers_and_is_told_everything(app: TestApp) {
     let consent = sign_in_on(&mut browser, &page, ALICE, fixtures::PASSWORD).await;
     browser.submit(&consent.form("consent-form").press("accept")).await;
     let code = answer(&browser)["code"].clone();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     let token = app.client().request(Method::POST, "/oauth2/default/v1/token");
     let tokens = token.basic(id, told["client_secret"].as_str().unwrap()).form(&form).send().await;
     assert_eq!(tokens.status, 200, "{}", tokens.text());

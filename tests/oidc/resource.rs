@@ -7,9 +7,9 @@ use crate::{
     security::assert_refused,
     support::{
         Test, TestApp,
-        fixtures::{self, ALICE, MACHINE, REDIRECT_URI, WEB},
+        fixtures::{self, ALICE, MACHINE, WEB},
         http::Browser,
-        op::{VERIFIER, answer, claims},
+        op::{answer, claims, code_form},
     },
 };
 
@@ -52,12 +52,7 @@ async fn authorize(app: &TestApp, resources: &[&str]) -> std::collections::BTree
 }
 
 async fn redeem(app: &TestApp, code: &str, resources: &[&str]) -> crate::support::http::Response {
-    let mut form = vec![
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let mut form = code_form(code).to_vec();
     form.extend(resources.iter().map(|&resource| ("resource", resource)));
     app.token(WEB, &form).await
 }

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::support::{
     Test, TestApp,
-    fixtures::{ALICE, MACHINE, OTHER, REDIRECT_URI, SECRET, SPA, WEB},
+    fixtures::{ALICE, MACHINE, OTHER, SECRET, SPA, WEB},
     http::{Browser, Response},
-    op::VERIFIER,
+    op::{code_form, public_code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -163,13 +163,7 @@ async fn a_client_that_does_not_authenticate_revokes_nothing(app: TestApp) {
 /// RFC 7009 §5: a public client names itself; the token that it holds is its proof.
 async fn a_public_client_revokes_its_own_tokens(app: TestApp) {
     let code = app.code(SPA, "openid offline_access", ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", SPA),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = public_code_form(SPA, &code);
     let own = app.client().post_form("/oauth2/default/v1/token", &form).await.json();
     let other = app.tokens(WEB, "openid offline_access", ALICE).await;
     for token in [&own["refresh_token"], &other["refresh_token"]] {
@@ -184,12 +178,7 @@ async fn a_public_client_revokes_its_own_tokens(app: TestApp) {
 async fn sec_k06_another_authorization_server_revokes_nothing(app: TestApp) {
     let mut browser = Browser::new();
     let code = app.code_in(&mut browser, "org", WEB, &[("scope", "openid offline_access")], ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     let tokens = app.token_at("org", WEB, &form).await.json();
     for token in ["access_token", "refresh_token"] {
         assert_eq!(revoke(&app, WEB, tokens[token].as_str().unwrap()).await.status, 200);

@@ -84,13 +84,6 @@ password_policies: [{name: All, min_length: 12, rules: [{name: All, self_service
     assert_eq!(rest.id, first.authentication[1].id);
 }
 
-async fn web_wants(app: &TestApp, rule: &str) {
-    app.seed(&format!(
-        "authentication_policies:\n  - {{name: Web, clients: [web], rules: [{{name: All, {rule}}}]}}\n"
-    ))
-    .await;
-}
-
 #[track_caller]
 fn assert_asked(page: &Response) {
     assert!(page.url.path().starts_with("/signin"), "{}", page.url);
@@ -98,7 +91,7 @@ fn assert_asked(page: &Response) {
 
 /// Every time means for every request, and once for each.
 async fn a_proof_made_on_the_way_counts_once(app: TestApp) {
-    web_wants(&app, "factor_mode: 1FA, reauthenticate_in_minutes: 0").await;
+    app.policy_of_web("factor_mode: 1FA, reauthenticate_in_minutes: 0").await;
     let mut browser = Browser::new();
     for _ in 0..2 {
         let page = browser.open(&app.authorize_url(WEB, &[])).await;
@@ -246,13 +239,9 @@ async fn the_password_grant_takes_no_second_factor(app: TestApp) {
     assert!(app.logged("app.oauth2.as.token.grant", Some("mfa_required")).await);
 }
 
-async fn sessions_are(app: &TestApp, rule: &str) {
-    app.seed(&format!("global_session_policies:\n  - {{name: All, rules: [{{name: All, {rule}}}]}}\n")).await;
-}
-
 /// Idle and absolute end are those of the policy that the session began under.
 async fn sessions_live_as_long_as_their_policy_says(app: TestApp) {
-    sessions_are(&app, "max_session_idle_minutes: 5, max_session_lifetime_minutes: 12").await;
+    app.policy_of_all("max_session_idle_minutes: 5, max_session_lifetime_minutes: 12").await;
     let mut browser = Browser::new();
     app.sign_in(&mut browser, &app.authorize_url(WEB, &[]), ALICE).await;
     let silently = app.authorize_url(WEB, &[("prompt", "none")]);
@@ -270,7 +259,7 @@ async fn sessions_live_as_long_as_their_policy_says(app: TestApp) {
     browser.open(&silently).await;
     assert_eq!(answer(&browser)["error"], "login_required");
     // Longer than the installation says, where policy says so.
-    sessions_are(&app, "max_session_idle_minutes: 1440, max_session_lifetime_minutes: 2880").await;
+    app.policy_of_all("max_session_idle_minutes: 1440, max_session_lifetime_minutes: 2880").await;
     app.sign_in(&mut browser, &app.authorize_url(WEB, &[]), ALICE).await;
     app.clock.advance(23 * 3600);
     browser.open(&silently).await;
@@ -282,7 +271,7 @@ async fn a_persistent_session_outlives_the_browser(app: TestApp) {
     let name = format!("sid_{}", app.app.settings.port());
     for (rule, persistent) in [("use_persistent_cookie: false", false), ("use_persistent_cookie: true", true)]
     {
-        sessions_are(&app, rule).await;
+        app.policy_of_all(rule).await;
         let mut browser = Browser::new();
         app.sign_in(&mut browser, &app.authorize_url(WEB, &[]), ALICE).await;
         browser.open(&app.url("/")).await;

@@ -18,8 +18,8 @@ use crate::support::{
     fixtures::{
         self, ALICE, ASKING, MACHINE, OKTA, OTHER, REDIRECT_URI, SECRET, SERVICE, SPA, WEB, WEB_JWT, WEB_POST,
     },
-    http::{Browser, Response},
-    op::{VERIFIER, answer, base, claims},
+    http::{Browser, Response, ok},
+    op::{answer, base, claims, code_form},
     par::request_uri,
 };
 
@@ -72,12 +72,6 @@ fn assert_error(response: &Response, status: u16, error: &str) {
 }
 
 #[track_caller]
-fn ok(response: &Response) -> Value {
-    assert_eq!(response.status, 200, "{}", response.text());
-    response.json()
-}
-
-#[track_caller]
 fn text<'a>(json: &'a Value, name: &str) -> &'a str {
     json[name].as_str().unwrap_or_else(|| panic!("no `{name}` in {json}"))
 }
@@ -94,15 +88,6 @@ async fn verified(app: &TestApp, server: &str, token: &str, algorithm: Algorithm
         keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == *parsed.header().kid().unwrap());
     let key = VerifyingKey::from_jwk(key.expect("the key is published"), algorithm).unwrap();
     key.verify(&parsed).unwrap().into_map()
-}
-
-fn redemption(code: &str) -> [(&str, &str); 4] {
-    [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ]
 }
 
 /// A form with one value replaced; `-` takes the field out.
@@ -136,7 +121,7 @@ async fn oidc_e1_every_method_of_authentication_gets_tokens(app: TestApp) {
         ok(&present(&http, TOKEN, &key.sign_jwt(None, &claims).unwrap(), &MACHINE_GRANT).await);
     }
     let code = app.code(SPA, "openid", ALICE).await;
-    ok(&http.post_form(TOKEN, &[&redemption(&code)[..], &[("client_id", SPA)]].concat()).await);
+    ok(&http.post_form(TOKEN, &[&code_form(&code)[..], &[("client_id", SPA)]].concat()).await);
 }
 
 /// RFC 6749 §5.2: `invalid_client` is 401 and challenges where the header was used; all other errors are exactly 400.
@@ -224,7 +209,7 @@ async fn oidc_e2_a_client_assertion_needs_key_subject_and_time(app: TestApp) {
 /// RFC 6749 §4.1.3, §5.2; RFC 7636 §4.6: `invalid_grant`, and the code stays good for whom it is meant.
 async fn oidc_e3_a_code_is_for_its_client_redirect_uri_and_verifier(app: TestApp) {
     let code = app.code(WEB, "openid", ALICE).await;
-    let form = redemption(&code);
+    let form = code_form(&code);
     assert_error(&app.token(OTHER, &form).await, 400, "invalid_grant");
     assert_error(&app.token_at("org", WEB, &form).await, 400, "invalid_grant");
     for uri in ["https://app.example.com/callback/", "https://app.example.com/other", "-"] {
@@ -255,7 +240,7 @@ async fn oidc_e3_guessing_verifiers_burns_the_code(app: TestApp) {
     for guess in ["a", "b", "c"] {
         let guess = guess.repeat(43);
         assert_error(
-            &app.token(WEB, &with(&redemption(&code), "code_verifier", &guess)).await,
+            &app.token(WEB, &with(&code_form(&code), "code_verifier", &guess)).await,
             400,
             "invalid_grant",
         );
@@ -289,7 +274,7 @@ async fn oidc_e4_a_verifier_without_a_challenge_is_a_downgrade(app: TestApp) {
     let code = app.code_in(&mut Browser::new(), "default", WEB, &without, ALICE).await;
     assert_error(&app.redeem(WEB, &code).await, 400, "invalid_grant");
     let code = app.code_in(&mut Browser::new(), "default", WEB, &without, ALICE).await;
-    ok(&app.token(WEB, &with(&redemption(&code), "code_verifier", "-")).await);
+    ok(&app.token(WEB, &with(&code_form(&code), "code_verifier", "-")).await);
 }
 
 /// RFC 6749 §5.1: token, type, lifetime in seconds, the scope.
@@ -373,7 +358,7 @@ async fn oidc_e7_refreshing_outlives_the_clients_own_key_change(app: TestApp) {
         let claims = app.assertion_claims("rotating", app.url("/oauth2/default"));
         ok(&present(&app.client(), TOKEN, &key.sign_jwt(None, &claims).unwrap(), form).await)
     };
-    let tokens = ask(&old, &redemption(&answer(&browser)["code"])).await;
+    let tokens = ask(&old, &code_form(&answer(&browser)["code"])).await;
     publish(&new);
     app.clock.advance(61);
     let form = [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token"))];
@@ -407,7 +392,7 @@ async fn oidc_e8_refresh_tokens_of_confidential_fapi2_clients_do_not_rotate(app:
     let mut browser = Browser::new();
     app.sign_in(&mut browser, &app.pushed_url("fapi", &pushed), ALICE).await;
     let code = answer(&browser)["code"].clone();
-    let tokens = ask(&redemption(&code)).await;
+    let tokens = ask(&code_form(&code)).await;
     let form = [("grant_type", "refresh_token"), ("refresh_token", text(&tokens, "refresh_token"))];
     for _ in 0..3 {
         app.clock.advance(120);
@@ -420,7 +405,7 @@ async fn oidc_i1_the_id_token_says_who_where_and_when(app: TestApp) {
     for (server, issuer) in [("default", app.url("/oauth2/default")), ("org", app.issuer.clone())] {
         let mut browser = Browser::new();
         let code = app.code_in(&mut browser, server, WEB, &[("nonce", "n-0S6_WzA2Mj")], ALICE).await;
-        let tokens = ok(&app.token_at(server, WEB, &redemption(&code)).await);
+        let tokens = ok(&app.token_at(server, WEB, &code_form(&code)).await);
         let id_token = verified(&app, server, text(&tokens, "id_token"), Algorithm::Rs256).await;
         let now = app.app.now().unix_timestamp();
         assert_eq!(id_token["iss"], issuer);
@@ -437,7 +422,7 @@ async fn oidc_i1_the_id_token_says_who_where_and_when(app: TestApp) {
         assert_eq!(id_token["at_hash"], expected);
         // No nonce was asked for, none is made up.
         let code = app.code_in(&mut browser, server, WEB, &[("nonce", "-")], ALICE).await;
-        let tokens = ok(&app.token_at(server, WEB, &redemption(&code)).await);
+        let tokens = ok(&app.token_at(server, WEB, &code_form(&code)).await);
         assert!(claims(text(&tokens, "id_token")).get("nonce").is_none());
     }
 }
@@ -484,7 +469,7 @@ async fn oidc_i4_scopes_bring_no_claims_into_an_id_token_beside_an_access_token(
     assert_eq!(userinfo.json(), json!({"sub": claims(text(&tokens, "id_token"))["sub"]}));
     // Okta's thin set.
     let code = app.code_in(&mut Browser::new(), "org", OKTA, &[("scope", scope)], ALICE).await;
-    let id_token = claims(text(&ok(&app.token_at("org", OKTA, &redemption(&code)).await), "id_token"));
+    let id_token = claims(text(&ok(&app.token_at("org", OKTA, &code_form(&code)).await), "id_token"));
     assert_eq!(id_token["name"], "Alice Adams");
     assert_eq!(id_token["preferred_username"], ALICE);
     assert_eq!(id_token["email"], ALICE);

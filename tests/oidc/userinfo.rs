@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Test, TestApp,
-    fixtures::{ALICE, BOB, MACHINE, REDIRECT_URI, SECRET, WEB},
+    fixtures::{ALICE, BOB, MACHINE, SECRET, WEB},
     http::{Browser, Response},
-    op::{VERIFIER, claims},
+    op::{claims, code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -280,12 +280,7 @@ async fn sec_k01_an_expired_token_is_refused(app: TestApp) {
 async fn sec_k06_a_token_of_another_authorization_server_is_refused(app: TestApp) {
     let custom = app.tokens(WEB, "openid", ALICE).await;
     let code = app.code_in(&mut Browser::new(), "org", WEB, &[], ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     let org = app.token_at("org", WEB, &form).await.json();
     for (path, tokens, status) in [
         ("/oauth2/v1/userinfo", &org, 200),

@@ -54,19 +54,6 @@ async fn id_token(app: &TestApp, client: &str, browser: &Browser) -> Value {
     claims(tokens.json()["id_token"].as_str().unwrap())
 }
 
-/// The authentication policy of the client `web`, of one rule.
-async fn policy_of_web(app: &TestApp, rule: &str) {
-    app.seed(&format!(
-        "authentication_policies:\n  - {{name: Web, clients: [web], rules: [{{name: All, {rule}}}]}}\n"
-    ))
-    .await;
-}
-
-/// The global session policy, of one rule.
-async fn policy_of_all(app: &TestApp, rule: &str) {
-    app.seed(&format!("global_session_policies:\n  - {{name: All, rules: [{{name: All, {rule}}}]}}\n")).await;
-}
-
 async fn nobody_enrols(app: &TestApp) {
     app.seed("mfa_enroll_policies: [{name: None, factors: {}, rules: [{name: All, enroll: NEVER}]}]\n").await;
 }
@@ -162,13 +149,13 @@ async fn sec_t02_what_the_user_has_decides_what_is_gone_for(app: TestApp) {
     app.has_factor(BOB, FactorKind::Call, FactorStatus::Inactive).await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[TWO]).await, "unmet_authentication_requirements");
     assert_eq!(outcome(&app, &mut browser, WEB, &[IF_POSSIBLE]).await, "code");
-    policy_of_web(&app, "factor_mode: 2FA").await;
+    app.policy_of_web("factor_mode: 2FA").await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "access_denied");
 }
 
 /// Policy wants two factors: a session that shows one opens nothing, anywhere (CVE-2025-64103 was such a hole).
 async fn sec_t03_a_session_of_one_factor_is_worth_nothing_where_two_are_wanted(app: TestApp) {
-    policy_of_all(&app, "require_factor: true").await;
+    app.policy_of_all("require_factor: true").await;
     let mut browser = Browser::new();
     app.sign_in_by(&mut browser, ALICE, &["pwd"]).await;
     for client in [WEB, OTHER] {
@@ -224,7 +211,7 @@ async fn sec_t05_the_next_user_of_the_browser_inherits_nothing(app: TestApp) {
 /// T5: an authentication policy says how long proofs count; afterwards all of them are asked for again. Applications that
 /// want less are not concerned.
 async fn sec_t05_a_step_up_expires_as_policy_says(app: TestApp) {
-    policy_of_web(&app, "factor_mode: 2FA, reauthenticate_in_minutes: 30").await;
+    app.policy_of_web("factor_mode: 2FA, reauthenticate_in_minutes: 30").await;
     let mut browser = Browser::new();
     app.sign_in_by(&mut browser, ALICE, &["pwd"]).await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "asked");
@@ -258,20 +245,20 @@ async fn sec_t09_a_stricter_policy_meets_live_sessions(app: TestApp) {
     let mut browser = Browser::new();
     app.sign_in_by(&mut browser, ALICE, &["pwd"]).await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[NONE]).await, "code");
-    policy_of_web(&app, "factor_mode: 2FA").await;
+    app.policy_of_web("factor_mode: 2FA").await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[NONE]).await, "interaction_required");
     assert_eq!(outcome(&app, &mut browser, OTHER, &[NONE]).await, "code");
-    policy_of_all(&app, "require_factor: true").await;
+    app.policy_of_all("require_factor: true").await;
     assert_eq!(outcome(&app, &mut browser, OTHER, &[NONE]).await, "interaction_required");
-    policy_of_all(&app, "access: DENY").await;
+    app.policy_of_all("access: DENY").await;
     assert_eq!(outcome(&app, &mut browser, OTHER, &[NONE]).await, "access_denied");
     assert_eq!(outcome(&app, &mut browser, OTHER, &[]).await, "access_denied");
-    policy_of_all(&app, "access: ALLOW").await;
+    app.policy_of_all("access: ALLOW").await;
     assert_eq!(outcome(&app, &mut browser, OTHER, &[NONE]).await, "code");
-    policy_of_web(&app, "access: DENY").await;
+    app.policy_of_web("access: DENY").await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "access_denied");
     // Where policy wants what nobody can have, nobody is sent to a page.
-    policy_of_web(&app, "factor_mode: 2FA").await;
+    app.policy_of_web("factor_mode: 2FA").await;
     nobody_enrols(&app).await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "access_denied");
 }
@@ -279,7 +266,7 @@ async fn sec_t09_a_stricter_policy_meets_live_sessions(app: TestApp) {
 /// T9, RFC 9470 §3: refreshing asks again if policy says so; the refusal tells why and spends nothing.
 async fn sec_t09_a_stricter_policy_meets_refresh_tokens_where_it_says_so(app: TestApp) {
     let tokens = app.tokens(WEB, "openid offline_access", ALICE).await;
-    policy_of_web(&app, "factor_mode: 2FA").await;
+    app.policy_of_web("factor_mode: 2FA").await;
     let response = app.refresh(WEB, tokens["refresh_token"].as_str().unwrap()).await;
     assert_eq!(response.status, 200, "{}", response.text());
     let refresh_token = response.json()["refresh_token"].as_str().unwrap().to_owned();
@@ -288,7 +275,7 @@ async fn sec_t09_a_stricter_policy_meets_refresh_tokens_where_it_says_so(app: Te
         "access: DENY, on_refresh: true",
         "reauthenticate_in_minutes: 0, on_refresh: true",
     ] {
-        policy_of_web(&app, rule).await;
+        app.policy_of_web(rule).await;
         app.clock.advance(1);
         let response = app.refresh(WEB, &refresh_token).await;
         assert_refused(&response, 400, "invalid_grant");
@@ -296,7 +283,7 @@ async fn sec_t09_a_stricter_policy_meets_refresh_tokens_where_it_says_so(app: Te
         assert!(description.contains("sign in again"), "{rule}: {description}");
     }
     assert!(app.logged("app.oauth2.as.token.grant", Some("mfa_required")).await);
-    policy_of_web(&app, "factor_mode: 1FA, reauthenticate_in_minutes: 60, on_refresh: true").await;
+    app.policy_of_web("factor_mode: 1FA, reauthenticate_in_minutes: 60, on_refresh: true").await;
     let response = app.refresh(WEB, &refresh_token).await;
     assert_eq!(response.status, 200, "{}", response.text());
     app.clock.advance(3600);
@@ -313,7 +300,7 @@ async fn sec_t09_a_remembered_browser_stands_for_the_policy_it_was_remembered_un
         store::{self, unit::Unit},
         syslog::Caller,
     };
-    policy_of_all(&app, "require_factor: true, factor_prompt_mode: DEVICE").await;
+    app.policy_of_all("require_factor: true, factor_prompt_mode: DEVICE").await;
     let mut browser = Browser::new();
     browser.open(&app.url("/")).await;
     let user = store::user::find_by_login(&app.app.db, ALICE).await.unwrap().unwrap();
@@ -334,10 +321,10 @@ async fn sec_t09_a_remembered_browser_stands_for_the_policy_it_was_remembered_un
     assert_eq!(id_token(&app, WEB, &browser).await["amr"], json!(["pwd"]));
     assert_eq!(outcome(&app, &mut browser, WEB, &[TWO]).await, "asked");
     // Applied again it is the same policy; changed, it is another.
-    policy_of_all(&app, "require_factor: true, factor_prompt_mode: DEVICE").await;
+    app.policy_of_all("require_factor: true, factor_prompt_mode: DEVICE").await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "code");
     app.clock.advance(1);
-    policy_of_all(&app, "require_factor: true, factor_prompt_mode: SESSION").await;
+    app.policy_of_all("require_factor: true, factor_prompt_mode: SESSION").await;
     assert_eq!(outcome(&app, &mut browser, WEB, &[]).await, "asked");
 }
 
@@ -349,7 +336,7 @@ async fn sec_t09_another_node_sees_the_policy(app: TestApp) {
         stepgate::user::policies::of_user(&node.app, &user, None).await.unwrap().session.require_factor
     };
     assert!(!of_node().await);
-    policy_of_all(&app, "require_factor: true").await;
+    app.policy_of_all("require_factor: true").await;
     // What the job of the node does when it sees the new generation.
     let generation = stepgate::store::installation::generation(&node.app.db).await.unwrap();
     assert!(generation > 0);

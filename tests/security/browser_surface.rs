@@ -17,7 +17,7 @@ use crate::support::{
     fixtures::{self, ALICE, ASKING, BOB, OTHER, PASSWORD, REDIRECT_URI, SECRET, SPA, WEB},
     html::Form,
     http::{Browser, Cookie, Response},
-    op::{CHALLENGE, VERIFIER, answer, claims, error_code, sign_in_on},
+    op::{CHALLENGE, answer, claims, error_code, public_code_form, sign_in_on},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -579,13 +579,7 @@ async fn sec_l06_endpoints_are_for_the_origins_of_the_client(app: TestApp) {
             .client()
             .request(Method::POST, "/oauth2/default/v1/token")
             .header("origin", origin)
-            .form(&[
-                ("grant_type", "authorization_code"),
-                ("client_id", SPA),
-                ("code", &code),
-                ("redirect_uri", REDIRECT_URI),
-                ("code_verifier", VERIFIER),
-            ])
+            .form(&public_code_form(SPA, &code))
             .send()
             .await;
         let allowed = response.header("access-control-allow-origin");
@@ -663,20 +657,8 @@ async fn sec_l06_preflights_list_exactly_what_is_allowed(app: TestApp) {
 async fn sec_l06_strange_origins_get_no_headers_and_no_error(app: TestApp) {
     let long = format!("https://{}.example", "a".repeat(4000));
     let code = app.code(SPA, "openid", ALICE).await;
-    let tokens = app
-        .client()
-        .post_form(
-            "/oauth2/default/v1/token",
-            &[
-                ("grant_type", "authorization_code"),
-                ("client_id", SPA),
-                ("code", &code),
-                ("redirect_uri", REDIRECT_URI),
-                ("code_verifier", VERIFIER),
-            ],
-        )
-        .await
-        .json();
+    let tokens =
+        app.client().post_form("/oauth2/default/v1/token", &public_code_form(SPA, &code)).await.json();
     let token = tokens["access_token"].as_str().unwrap();
     for origin in ["ü", "https://ü.example", "", "file://", "https://a b", long.as_str()] {
         let response = app

@@ -8,11 +8,11 @@ use stepgate::{protocol::client_certificate::CertificateEncoding, server::Certif
 use crate::support::{
     Test, TestApp,
     app::Node,
-    certificate::{Authority, Issued},
+    certificate::{Authority, Issued, client},
     dpop::{TOKEN, USERINFO},
     fixtures::{self, ALICE, MACHINE, REDIRECT_URI, SECRET, WEB},
-    http::{Client, Response, Tls},
-    op::{VERIFIER, claims},
+    http::{Client, Response, ok},
+    op::{claims, code_form},
 };
 
 use super::assert_refused;
@@ -41,19 +41,8 @@ async fn register(app: &TestApp, method: &str, more: Value) {
     fixtures::client(&app.app, TLS, metadata, None).await;
 }
 
-fn client(node: &Node, authority: &Authority, own: Option<&Issued>) -> Client {
-    let tls = Tls { authority: Some(authority.pem()), identity: own.map(Issued::identity) };
-    Client::with_tls(&format!("https://localhost:{}", node.address.port()), &tls)
-}
-
 async fn token(node: &Node, authority: &Authority, own: &Issued) -> Response {
     client(node, authority, Some(own)).post_form(TOKEN, &FORM).await
-}
-
-#[track_caller]
-fn ok(response: &Response) -> Value {
-    assert_eq!(response.status, 200, "{}", response.text());
-    response.json()
 }
 
 /// RFC 8705 §4: refresh tokens of public clients are bound to the certificate.
@@ -75,12 +64,7 @@ async fn sec_d11_a_refresh_token_bound_to_a_certificate_is_not_spent_without_it(
         client(&node, &authority, own).post_form(TOKEN, &form).await
     };
     let code = app.code("installed", "openid offline_access", ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     assert_refused(&ask(None, &form).await, 400, "invalid_grant");
     let tokens = ok(&ask(Some(&own), &form).await);
     let form =
@@ -330,12 +314,7 @@ async fn sec_i04_a_bound_token_needs_its_certificate(app: TestApp) {
         request.basic("bound", SECRET).form(form).send().await
     };
     let code = app.code("bound", "openid offline_access", ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     assert_refused(&ask(None, &form).await, 400, "invalid_grant");
     let tokens = ok(&ask(Some(&own), &form).await);
     let token = tokens["access_token"].as_str().unwrap();

@@ -24,12 +24,12 @@ use stepgate::{
 use crate::support::{
     Test, TestApp,
     app::{Change, Node},
-    assertion::present,
+    assertion::{changed, present},
     fixtures::{
         self, ALICE, MACHINE, NATIVE, OTHER, REDIRECT_URI, SECRET, SERVICE, SPA, WEB, WEB_JWT, WEB_POST,
     },
     http::{Client, Response},
-    op::VERIFIER,
+    op::code_form,
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -114,16 +114,7 @@ async fn signer(app: &TestApp) -> SigningKey {
 
 /// A fresh assertion of [`SIGNER`] for the `default` server, with some claims replaced (`null` takes one out).
 fn claims_with(app: &TestApp, client: &str, changes: &Value) -> Value {
-    let mut claims = app.assertion_claims(client, app.url("/oauth2/default"));
-    let members = claims.as_object_mut().unwrap();
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            members.shift_remove(name);
-        } else {
-            members.insert(name.clone(), value.clone());
-        }
-    }
-    claims
+    changed(app.assertion_claims(client, app.url("/oauth2/default")), changes)
 }
 
 fn fresh(app: &TestApp, key: &SigningKey) -> String {
@@ -274,15 +265,7 @@ async fn sec_e02_two_methods_at_once_are_refused(app: TestApp) {
 async fn sec_e03_a_secret_neither_appears_nor_disappears(app: TestApp) {
     let http = app.client();
     let code = app.code(SPA, "openid", ALICE).await;
-    let redemption = |code| {
-        [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ]
-    };
-    let redemption = redemption(code.as_str());
+    let redemption = code_form(&code);
     for client in [SPA, NATIVE] {
         let with_secret = [&redemption[..], &[("client_id", client), ("client_secret", SECRET)]].concat();
         assert_refused(&http.post_form(TOKEN, &with_secret).await);

@@ -20,7 +20,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, OTHER, PASSWORD, REDIRECT_URI, SECRET, SPA, WEB},
     http::{Browser, Client, Response},
-    op::{VERIFIER, answer},
+    op::{VERIFIER, answer, code_form, public_code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -93,12 +93,7 @@ async fn race(app: &TestApp, clients: &[Client], code: &str) -> Vec<Response> {
                 .request(Method::POST, "/oauth2/default/v1/token")
                 .header("host", &host)
                 .basic(WEB, SECRET)
-                .form(&[
-                    ("grant_type", "authorization_code"),
-                    ("code", code),
-                    ("redirect_uri", REDIRECT_URI),
-                    ("code_verifier", VERIFIER),
-                ]);
+                .form(&code_form(code));
             let barrier = Arc::clone(&barrier);
             tokio::spawn(async move {
                 barrier.wait().await;
@@ -152,13 +147,7 @@ async fn sec_c02_two_nodes_redeem_a_code_once(app: TestApp) {
 async fn sec_c03_a_code_of_another_client_buys_nothing(app: TestApp) {
     let code = app.code(WEB, "openid offline_access", ALICE).await;
     assert_refused(&app.redeem(OTHER, &code).await, 400, "invalid_grant");
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", SPA),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = public_code_form(SPA, &code);
     let response = app.client().post_form("/oauth2/default/v1/token", &form).await;
     assert_refused(&response, 400, "invalid_grant");
     // Naming the owner without being it is worse.
@@ -388,12 +377,7 @@ async fn sec_c07_a_code_belongs_to_its_authorization_server(app: TestApp) {
     let mut browser = Browser::new();
     for home in servers {
         let code = app.code_in(&mut browser, home, WEB, &[], ALICE).await;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", &code),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ];
+        let form = code_form(&code);
         for other in servers.iter().filter(|other| **other != home) {
             assert_refused(&app.token_at(other, WEB, &form).await, 400, "invalid_grant");
         }
@@ -408,12 +392,7 @@ async fn sec_c07_a_code_belongs_to_its_authorization_server(app: TestApp) {
 async fn sec_c08_a_token_request_is_a_form_in_a_post(app: TestApp) {
     let code = app.code(WEB, "openid", ALICE).await;
     let path = "/oauth2/default/v1/token";
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let fields = code_form(&code);
     let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let request = |method: Method, path: &str| app.client().request(method, path).basic(WEB, SECRET);
     for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
@@ -458,12 +437,7 @@ async fn sec_c08_a_token_request_is_a_form_in_a_post(app: TestApp) {
 async fn sec_c09_a_replay_by_somebody_else_revokes_nothing(app: TestApp) {
     let code = app.code(WEB, "openid offline_access", ALICE).await;
     let tokens = app.redeem(WEB, &code).await.json();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&code);
     let request = || app.client().request(Method::POST, "/oauth2/default/v1/token");
     assert_refused(
         &request().basic(WEB, "a-wrong-secret-of-more-than-thirty-two").form(&form).send().await,

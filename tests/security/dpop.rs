@@ -9,8 +9,8 @@ use crate::support::{
     Test, TestApp,
     dpop::{ProofKey, TOKEN, USERINFO, proof_claims, prove},
     fixtures::{self, ALICE, MACHINE, OKTA, REDIRECT_URI, SECRET, SERVICE, SPA, WEB},
-    http::{Browser, Client, Response},
-    op::{VERIFIER, claims},
+    http::{Browser, Client, ok},
+    op::{claims, code_form},
 };
 
 use super::assert_refused;
@@ -47,21 +47,6 @@ const BOUND: &str = "bound";
 
 fn refresh_form(token: &str) -> [(&str, &str); 2] {
     [("grant_type", "refresh_token"), ("refresh_token", token)]
-}
-
-fn code_form(code: &str) -> [(&str, &str); 4] {
-    [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ]
-}
-
-#[track_caller]
-fn ok(response: &Response) -> Value {
-    assert_eq!(response.status, 200, "{}", response.text());
-    response.json()
 }
 
 fn text<'a>(tokens: &'a Value, name: &str) -> &'a str {

@@ -26,7 +26,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, PASSWORD, REDIRECT_URI, SECRET, SERVICE, WEB, WEB_JWT},
     http::{Browser, Response},
-    op::{VERIFIER, answer, sign_in_on},
+    op::{answer, code_form, sign_in_on},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -291,12 +291,7 @@ async fn sec_x02_line_ends_in_a_token_request_are_text(app: TestApp) {
     for name in
         ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "client_id", "x"]
     {
-        let mut form = vec![
-            ("grant_type", "authorization_code"),
-            ("code", "c"),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ];
+        let mut form = code_form("c").to_vec();
         form.retain(|(known, _)| *known != name);
         form.push((name, text));
         let response = app.token(WEB, &form).await;

@@ -7,7 +7,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{ALICE, ASKING, WEB},
     http::Browser,
-    op::{answer, base, claims},
+    op::{answer, base, claims, code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -142,12 +142,7 @@ async fn sec_g03_tokens_name_the_issuer_of_the_metadata(app: TestApp) {
     let mut browser = Browser::new();
     for (server, issuer, _) in servers(&app) {
         let code = app.code_in(&mut browser, server, WEB, &[], ALICE).await;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", crate::support::fixtures::REDIRECT_URI),
-            ("code_verifier", crate::support::op::VERIFIER),
-        ];
+        let form = code_form(&code);
         let tokens: Value = app.token_at(server, WEB, &form).await.json();
         for name in ["id_token", "access_token"] {
             assert_eq!(claims(tokens[name].as_str().unwrap())["iss"], issuer, "{server} {name}");

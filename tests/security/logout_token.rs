@@ -3,11 +3,10 @@
 use keys::{Limits, parse};
 use serde_json::Value;
 use stepgate::{jobs::deliver::deliver_due, ports::fetch::FetchError};
-use url::Url;
 
 use crate::support::{
     Test, TestApp,
-    fixtures::{ALICE, BOB, OTHER, POST_LOGOUT_REDIRECT_URI, WEB},
+    fixtures::{ALICE, BOB, OTHER, WEB},
     http::Browser,
     op::claims,
     relying_party::{answer_with, backchannel_logout_uri, listen, told},
@@ -25,22 +24,12 @@ pub(crate) fn trials() -> Vec<Test> {
     ]
 }
 
-/// Ends the session that the tokens are from.
-async fn log_out(app: &TestApp, browser: &mut Browser, tokens: &Value) {
-    let mut url = Url::parse(&app.url("/oauth2/default/v1/logout")).unwrap();
-    url.query_pairs_mut()
-        .append_pair("id_token_hint", tokens["id_token"].as_str().unwrap())
-        .append_pair("post_logout_redirect_uri", POST_LOGOUT_REDIRECT_URI);
-    browser.open(url.as_str()).await;
-    assert_eq!(browser.url().as_str(), POST_LOGOUT_REDIRECT_URI);
-}
-
 /// A session with tokens for [`WEB`] that was ended.
 async fn ended(app: &TestApp, login: &str) -> Value {
     let mut browser = Browser::new();
     let code = app.code_in(&mut browser, "default", WEB, &[], login).await;
     let tokens = app.redeem(WEB, &code).await.json();
-    log_out(app, &mut browser, &tokens).await;
+    app.log_out(&mut browser, &tokens).await;
     tokens
 }
 
@@ -126,7 +115,7 @@ async fn sec_u04_a_client_that_is_down_delays_nobody(app: TestApp) {
         let code = app.code_in(&mut browser, "default", WEB, &[], ALICE).await;
         let tokens = app.redeem(WEB, &code).await.json();
         let before = told(&app, OTHER).await.len();
-        log_out(&app, &mut browser, &tokens).await;
+        app.log_out(&mut browser, &tokens).await;
         assert_eq!(told(&app, OTHER).await.len(), before + 1);
     }
 }

@@ -6,8 +6,9 @@ use stepgate::model::api_token::Access;
 
 use crate::support::{
     Test, TestApp,
+    api_token::assert_error,
     fixtures::{self, ALICE, BOB, MACHINE, SECRET, WEB},
-    http::{Browser, Response},
+    http::Browser,
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -25,16 +26,6 @@ pub(crate) fn trials() -> Vec<Test> {
 }
 
 const USERS: &str = "/api/v1/users";
-
-#[track_caller]
-fn assert_error(response: &Response, status: u16, code: &str) {
-    assert_eq!(
-        (response.status, &response.json()["errorCode"]),
-        (status, &json!(code)),
-        "{}",
-        response.text()
-    );
-}
 
 /// Every operation of administrators that changes something, with a body that would be accepted.
 fn changes() -> Vec<(Method, String, Value)> {

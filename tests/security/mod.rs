@@ -38,7 +38,7 @@ mod wildcard_redirect;
 
 use std::collections::BTreeSet;
 
-use crate::support::{Test, TestApp, http::Response};
+use crate::support::{Test, TestApp, checklist::tested, http::Response};
 
 pub(crate) fn trials() -> Vec<Test> {
     [
@@ -153,28 +153,7 @@ fn is_id(id: &str) -> bool {
 
 /// The ids that functions of this repository are named after.
 fn tested_ids() -> BTreeSet<String> {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src"), root.join("tests"), root.join("keys/src")];
-    let mut ids = BTreeSet::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(path).unwrap();
-                ids.extend(text.split("fn sec_").skip(1).filter_map(id_of));
-            }
-        }
-    }
-    ids
-}
-
-/// `c02_a_code…` is of C2.
-fn id_of(name: &str) -> Option<String> {
-    let id = name.split('_').next()?.to_ascii_uppercase();
-    let (group, number) = id.split_at_checked(1)?;
-    Some(format!("{group}{}", number.parse::<u8>().ok()?))
+    tested("sec_").into_iter().map(|id| id.to_ascii_uppercase()).collect()
 }
 
 /// A page of ours that tells what was wrong and sends the browser nowhere (RFC 6749 §4.1.2.1).

@@ -8,7 +8,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, NATIVE, REDIRECT_URI, SECRET, SPA, WEB},
     http::{Browser, Response},
-    op::{CHALLENGE, VERIFIER, answer},
+    op::{CHALLENGE, VERIFIER, answer, public_code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -60,13 +60,7 @@ async fn sec_b01_a_public_client_sends_a_challenge(app: TestApp) {
     assert_eq!(answer(&browser)["error"], "invalid_request");
     // The good case, with the public client's token request.
     let code = app.code(SPA, "openid", ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", SPA),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = public_code_form(SPA, &code);
     let response = app.client().post_form("/oauth2/default/v1/token", &form).await;
     assert_eq!(response.status, 200, "{}", response.text());
 }

@@ -22,7 +22,7 @@ use crate::support::{
     app::{Change, Node},
     fixtures::{self, ALICE, OKTA, OTHER, REDIRECT_URI, SECRET, SERVICE, SPA, WEB},
     http::{self as web, Response},
-    op::{VERIFIER, claims},
+    op::{claims, public_code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -359,13 +359,7 @@ async fn sec_d05_another_client_neither_uses_nor_spends_a_token(app: TestApp) {
 async fn sec_d05_a_public_client_names_itself(app: TestApp) {
     let code = app.code(SPA, SCOPE, ALICE).await;
     let http = app.client();
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("client_id", SPA),
-        ("code", &code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = public_code_form(SPA, &code);
     let tokens = http.post_form("/oauth2/default/v1/token", &form).await.json();
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token(&tokens))];
     let anonymous = http.post_form("/oauth2/default/v1/token", &form).await;

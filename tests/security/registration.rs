@@ -8,7 +8,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, MACHINE, REDIRECT_URI, SECRET, WEB},
     http::{Browser, Response},
-    op::answer,
+    op::{answer, code_form},
     registration::{ADMIN, CLIENTS, INITIAL, open, restricted, web},
 };
 
@@ -476,12 +476,7 @@ async fn sec_y06_no_user_s_token_administers_clients(app: TestApp) {
     let mut browser = Browser::new();
     let more = [("scope", "openid okta.clients.manage")];
     let code = app.code_in(&mut browser, "org", WEB, &more, ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", crate::support::op::VERIFIER),
-    ];
+    let form = code_form(&code);
     let tokens = app.token_at("org", WEB, &form).await.json();
     assert!(!tokens["scope"].as_str().unwrap().contains("okta"), "{tokens}");
     let elsewhere =

@@ -12,7 +12,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, ASKING, BOB, OTHER, PASSWORD, WEB},
     http::{Browser, Response},
-    op::{answer, claims, sign_in_on},
+    op::{answer, claims, code_form, sign_in_on},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -309,19 +309,7 @@ async fn sec_t07_only_an_id_token_of_ours_for_this_client_is_a_hint(app: TestApp
     let altered = URL_SAFE_NO_PAD.encode(altered.to_string());
     let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#);
     let code = app.code_in(&mut browser, "org", WEB, &[], ALICE).await;
-    let org = app
-        .token_at(
-            "org",
-            WEB,
-            &[
-                ("grant_type", "authorization_code"),
-                ("code", &code),
-                ("redirect_uri", fixtures::REDIRECT_URI),
-                ("code_verifier", crate::support::op::VERIFIER),
-            ],
-        )
-        .await
-        .json();
+    let org = app.token_at("org", WEB, &code_form(&code)).await.json();
     for (what, hint) in [
         ("altered", format!("{header}.{altered}.{signature}")),
         ("unsigned", format!("{none}.{payload}.")),

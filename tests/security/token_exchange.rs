@@ -23,7 +23,7 @@ use crate::support::{
     Test, TestApp,
     fixtures::{self, ALICE, BOB, SECRET, WEB},
     http::{Browser, Response},
-    op::{VERIFIER, answer, claims},
+    op::{VERIFIER, answer, claims, code_form},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -125,12 +125,7 @@ async fn sec_k05_only_a_live_access_token_of_this_server_is_a_subject(app: TestA
     let machine = access(&machine.await);
     let mut browser = Browser::new();
     let org = app.code_in(&mut browser, "org", WEB, &[("scope", "openid")], ALICE).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", org.as_str()),
-        ("redirect_uri", fixtures::REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
+    let form = code_form(&org);
     let org = access(&app.token_at("org", WEB, &form).await);
     let good = text("access_token");
     let (head, signature) = good.rsplit_once('.').unwrap();

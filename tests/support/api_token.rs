@@ -53,3 +53,10 @@ impl TestApp {
         self.ssws(Method::POST, path, token).json(document).send().await
     }
 }
+
+/// Okta's error of this code.
+#[track_caller]
+pub(crate) fn assert_error(response: &Response, status: u16, code: &str) {
+    let told = response.json()["errorCode"].clone();
+    assert_eq!((response.status, told.as_str()), (status, Some(code)), "{}", response.text());
+}

@@ -33,6 +33,19 @@ impl TestApp {
     }
 }
 
+/// Claims with some replaced; `null` takes one out.
+pub(crate) fn changed(mut claims: Value, changes: &Value) -> Value {
+    let members = claims.as_object_mut().unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            members.shift_remove(name);
+        } else {
+            members.insert(name.clone(), value.clone());
+        }
+    }
+    claims
+}
+
 /// Posts a form together with a client assertion.
 pub(crate) async fn present(client: &Client, path: &str, assertion: &str, form: &[(&str, &str)]) -> Response {
     let credentials = [("client_assertion_type", JWT_BEARER), ("client_assertion", assertion)];

@@ -30,6 +30,19 @@ fn proof(app: &TestApp, method: &str) -> VerifiedFactor {
 }
 
 impl TestApp {
+    /// Sets the authentication policy of the client `web`, of one rule.
+    pub(crate) async fn policy_of_web(&self, rule: &str) {
+        let rules = format!("[{{name: All, {rule}}}]");
+        self.seed(&format!("authentication_policies: [{{name: Web, clients: [web], rules: {rules}}}]\n"))
+            .await;
+    }
+
+    /// Sets the global session policy, of one rule.
+    pub(crate) async fn policy_of_all(&self, rule: &str) {
+        let rules = format!("[{{name: All, {rule}}}]");
+        self.seed(&format!("global_session_policies: [{{name: All, rules: {rules}}}]\n")).await;
+    }
+
     /// Applies the text of a seed file.
     pub(crate) async fn seed(&self, text: &str) {
         let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,11 @@ use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::{
+    app::Node,
+    http::{Client, Tls},
+};
+
 /// An authority that nobody trusts unless told to.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -92,4 +97,10 @@ impl Issued {
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
         Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap())
     }
+}
+
+/// A client of a node that asks for certificates.
+pub(crate) fn client(node: &Node, authority: &Authority, own: Option<&Issued>) -> Client {
+    let tls = Tls { authority: Some(authority.pem()), identity: own.map(Issued::identity) };
+    Client::with_tls(&format!("https://localhost:{}", node.address.port()), &tls)
 }

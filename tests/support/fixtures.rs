@@ -8,10 +8,9 @@ use stepgate::{
     client::secret,
     id::{ClientId, UserId},
     model::{
-        Status,
         authorization_server::{Scope, ScopeConsent, ServerSettings},
         client::{Client, RegisteredBy},
-        user::{PasswordLock, Profile, User, UserStatus},
+        user::{Profile, User},
     },
     protocol::client_metadata::ClientMetadata,
     secret::Secret,
@@ -159,20 +158,14 @@ pub(crate) async fn write(app: &App) {
 /// A user as it is stored.
 pub(crate) fn user(login: &str, profile: &Value, hash: Secret<String>, now: OffsetDateTime) -> User {
     User {
-        id: UserId::generate(&stepgate::ports::random::SystemRandom),
-        status: UserStatus::Active,
-        login: login.to_owned(),
-        profile: Profile(profile.as_object().unwrap().clone()),
         password_hash: Some(hash),
         password_changed_at: Some(now),
-        lock: PasswordLock::default(),
-        admin: false,
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        activated_at: Some(now),
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        ..User::new(
+            UserId::generate(&stepgate::ports::random::SystemRandom),
+            login,
+            Profile(profile.as_object().unwrap().clone()),
+            now,
+        )
     }
 }
 
@@ -185,17 +178,7 @@ pub(crate) async fn client(app: &App, id: &str, metadata: Value, secret: Option<
     metadata.validate().unwrap();
     let public = metadata.is_public();
     let method = metadata.auth_method();
-    let new = Client {
-        id: ClientId::new(id),
-        status: Status::Active,
-        metadata,
-        assignment: None,
-        secrets: Vec::new(),
-        not_before: OffsetDateTime::UNIX_EPOCH,
-        created_at: now,
-        updated_at: now,
-        registered_by: RegisteredBy::Administrator,
-    };
+    let new = Client::new(ClientId::new(id), metadata, RegisteredBy::Administrator, now);
     let tx = app.db.begin_write().await.unwrap();
     if store::client::find_in(&tx, &new.id).await.unwrap().is_some() {
         store::client::update(&tx, &new).await.unwrap();

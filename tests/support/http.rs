@@ -50,6 +50,13 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
 }
 
+/// The document of an answer that must be good.
+#[track_caller]
+pub(crate) fn ok(response: &Response) -> Value {
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
+}
+
 impl Response {
     /// The body as text.
     pub(crate) fn text(&self) -> &str {

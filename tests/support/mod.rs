@@ -13,6 +13,7 @@ pub(crate) mod assurance;
 pub(crate) mod authn;
 pub(crate) mod browser;
 pub(crate) mod certificate;
+pub(crate) mod checklist;
 pub(crate) mod database;
 pub(crate) mod device;
 pub(crate) mod dpop;

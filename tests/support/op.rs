@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{
     app::TestApp,
-    fixtures::{PASSWORD, REDIRECT_URI, SECRET},
+    fixtures::{PASSWORD, POST_LOGOUT_REDIRECT_URI, REDIRECT_URI, SECRET},
     http::{Browser, Response},
 };
 
@@ -13,6 +13,22 @@ use super::{
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// The challenge of [`VERIFIER`].
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// The form that redeems a code of [`TestApp::code`] (RFC 6749 §4.1.3).
+pub(crate) fn code_form(code: &str) -> [(&str, &str); 4] {
+    [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", REDIRECT_URI),
+        ("code_verifier", VERIFIER),
+    ]
+}
+
+/// The same from a client that has nothing but its name.
+pub(crate) fn public_code_form<'a>(client: &'a str, code: &'a str) -> [(&'a str, &'a str); 5] {
+    let [grant_type, code, redirect_uri, code_verifier] = code_form(code);
+    [grant_type, ("client_id", client), code, redirect_uri, code_verifier]
+}
 
 /// The path of an authorization server: the org server, or a custom one.
 pub(crate) fn base(server: &str) -> String {
@@ -105,16 +121,17 @@ impl TestApp {
 
     /// Redeems a code of [`Self::code`].
     pub(crate) async fn redeem(&self, client: &str, code: &str) -> Response {
-        self.token(
-            client,
-            &[
-                ("grant_type", "authorization_code"),
-                ("code", code),
-                ("redirect_uri", REDIRECT_URI),
-                ("code_verifier", VERIFIER),
-            ],
-        )
-        .await
+        self.token(client, &code_form(code)).await
+    }
+
+    /// Ends the session that the tokens are from.
+    pub(crate) async fn log_out(&self, browser: &mut Browser, tokens: &Value) {
+        let mut url = Url::parse(&self.url("/oauth2/default/v1/logout")).unwrap();
+        url.query_pairs_mut()
+            .append_pair("id_token_hint", tokens["id_token"].as_str().unwrap())
+            .append_pair("post_logout_redirect_uri", POST_LOGOUT_REDIRECT_URI);
+        browser.open(url.as_str()).await;
+        assert_eq!(browser.url().as_str(), POST_LOGOUT_REDIRECT_URI);
     }
 
     /// Uses a refresh token.

@@ -13,7 +13,7 @@ pub mod recovery;
 mod schema;
 mod view;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use poem_openapi::types::{Any, Type};
 use serde_json::{Map, Value};
@@ -25,6 +25,7 @@ use crate::{
             oauth::json_response,
             okta::{Envelope, failed, rate_limit_headers},
         },
+        header_text,
         json_body::JsonBody,
         payload::documented,
         v1::administrator::trusted_application,
@@ -119,7 +120,7 @@ impl<'a> Asked<'a> {
         let members = body.members().map_err(|_| Envelope::malformed().respond())?;
         let query = crate::protocol::params::Params::parse_query(request.uri().query().unwrap_or_default())
             .map_err(|_| Envelope::invalid(StatusCode::BAD_REQUEST, "query").respond())?;
-        let origin = text_header(request.headers(), &header::ORIGIN);
+        let origin = header_text(request, header::ORIGIN);
         let bound_to = match (&trusted, origin) {
             (Some(_), _) => BoundTo::TrustedApplication,
             (None, Some(origin)) => BoundTo::Origin(origin.to_owned()),
@@ -228,10 +229,6 @@ impl<'a> Asked<'a> {
         }
         Ok(response)
     }
-}
-
-fn text_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// E0000001 about one member.

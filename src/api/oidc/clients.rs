@@ -1,12 +1,13 @@
 //! Client registration and management (RFC 7591; RFC 7592), which is Okta's `/oauth2/v1/clients` as well.
 
-use std::sync::Arc;
-
 use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response, error::ResponseError};
 use serde_json::Value;
 
-use super::administrator::{bearer_token, missing_scope};
+use super::{
+    Server,
+    administrator::{bearer_token, missing_scope},
+};
 use crate::{
     api::error::{
         bearer,
@@ -32,8 +33,6 @@ const LIMIT: u64 = 20;
 /// How many it has at most (Okta).
 const MAX_LIMIT: u64 = 200;
 
-type Server<'a> = Result<(&'a App, Arc<ServerState>), Response>;
-
 /// What is asked of one client.
 pub(super) enum Action {
     /// RFC 7592 §2.1
@@ -51,20 +50,12 @@ pub(super) async fn register(
     request: &Request,
     caller: &Caller,
     document: Document,
-) -> Response {
-    let (app, org) = match server {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let registrar = match identify(app, &org, request).await {
-        Ok(registrar) => registrar,
-        Err(answer) => return answer,
-    };
+) -> Result<Response, Response> {
+    let (app, org) = server?;
+    let registrar = identify(app, &org, request).await?;
     let request = registration::Request { app, org: &org, registrar: &registrar, caller };
-    match registration::register(&request, document).await {
-        Ok(registered) => told(app, StatusCode::CREATED, &registered),
-        Err(error) => refusal(error, ""),
-    }
+    let registered = registration::register(&request, document).await.map_err(|error| refusal(error, ""))?;
+    told(app, StatusCode::CREATED, &registered)
 }
 
 pub(super) async fn one(
@@ -72,15 +63,9 @@ pub(super) async fn one(
     request: &Request,
     caller: &Caller,
     (id, action): (&str, Action),
-) -> Response {
-    let (app, org) = match server {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let registrar = match identify(app, &org, request).await {
-        Ok(registrar) => registrar,
-        Err(answer) => return answer,
-    };
+) -> Result<Response, Response> {
+    let (app, org) = server?;
+    let registrar = identify(app, &org, request).await?;
     let request = registration::Request { app, org: &org, registrar: &registrar, caller };
     let client = ClientId::new(id);
     let outcome = match action {
@@ -88,25 +73,20 @@ pub(super) async fn one(
         Action::Replace(document) => registration::replace(&request, &client, document).await,
         Action::NewSecret => registration::new_secret(&request, &client).await,
         Action::Delete => match registration::delete(&request, &client).await {
-            Ok(()) => return StatusCode::NO_CONTENT.into(),
+            Ok(()) => return Ok(StatusCode::NO_CONTENT.into()),
             Err(error) => Err(error),
         },
     };
-    match outcome {
-        Ok(registered) => told(app, StatusCode::OK, &registered),
-        Err(error) => refusal(error, id),
-    }
+    told(app, StatusCode::OK, &outcome.map_err(|error| refusal(error, id))?)
 }
 
-pub(super) async fn list(server: Server<'_>, request: &Request, caller: &Caller) -> Response {
-    let (app, org) = match server {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let registrar = match identify(app, &org, request).await {
-        Ok(registrar) => registrar,
-        Err(answer) => return answer,
-    };
+pub(super) async fn list(
+    server: Server<'_>,
+    request: &Request,
+    caller: &Caller,
+) -> Result<Response, Response> {
+    let (app, org) = server?;
+    let registrar = identify(app, &org, request).await?;
     // `identify` has read the query before.
     let query = Params::parse_query(request.uri().query().unwrap_or_default()).unwrap_or_default();
     let limit = match query.one("limit").map(|limit| (limit, limit.parse())) {
@@ -116,25 +96,22 @@ pub(super) async fn list(server: Server<'_>, request: &Request, caller: &Caller)
         {
             limit
         }
-        Some(_) => return Envelope::paging("limit: a number from 1 to 200").respond(),
+        Some(_) => return Err(Envelope::paging("limit: a number from 1 to 200").respond()),
     };
     let page = Page { name_prefix: query.one("q"), after: query.one("after"), limit };
     let request = registration::Request { app, org: &org, registrar: &registrar, caller };
-    match registration::list(&request, &page).await {
-        Ok((clients, more)) => page_of(app, &clients, (&page, more)),
-        Err(error) => refusal(error, ""),
-    }
+    let listed = registration::list(&request, &page).await;
+    let (clients, more) = listed.map_err(|error| refusal(error, ""))?;
+    page_of(app, &clients, (&page, more))
 }
 
 /// A page of the list with its `Link` headers (RFC 8288).
-fn page_of(app: &App, clients: &[Registered], (page, more): (&Page<'_>, More)) -> Response {
+fn page_of(app: &App, clients: &[Registered], (page, more): (&Page<'_>, More)) -> Result<Response, Response> {
     let issuer = &app.settings.issuer;
     let documents: Result<Vec<Value>, _> =
         clients.iter().map(|client| client.document(issuer).map(Value::Object)).collect();
-    let mut response = match documents {
-        Ok(documents) => json_response(StatusCode::OK, &documents),
-        Err(fault) => return OAuthFailure::from(fault).as_response(),
-    };
+    let documents = documents.map_err(|fault| OAuthFailure::from(fault).as_response())?;
+    let mut response = json_response(StatusCode::OK, &documents);
     let link = |after: Option<&str>, relation: &str| {
         let mut url = format!("{issuer}/oauth2/v1/clients?limit={}", page.limit);
         for (name, value) in [("q", page.name_prefix), ("after", after)] {
@@ -151,7 +128,7 @@ fn page_of(app: &App, clients: &[Registered], (page, more): (&Page<'_>, More)) -
             response.headers_mut().append(header::LINK, value);
         }
     }
-    response
+    Ok(response)
 }
 
 /// Reads the bearer token, if there is one, and finds out whose it is.
@@ -161,11 +138,9 @@ async fn identify(app: &App, org: &ServerState, request: &Request) -> Result<Reg
 }
 
 /// The client information response (RFC 7591 §3.2.1).
-fn told(app: &App, status: StatusCode, registered: &Registered) -> Response {
-    match registered.document(&app.settings.issuer) {
-        Ok(document) => json_response(status, &document),
-        Err(fault) => OAuthFailure::from(fault).as_response(),
-    }
+fn told(app: &App, status: StatusCode, registered: &Registered) -> Result<Response, Response> {
+    let document = registered.document(&app.settings.issuer);
+    Ok(json_response(status, &document.map_err(|fault| OAuthFailure::from(fault).as_response())?))
 }
 
 fn refusal(error: RegistrationError, id: &str) -> Response {

@@ -1,12 +1,11 @@
 //! Universal Logout (Okta): a machine of the org server ends everything that a user has.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use poem::{Request, Response};
 use serde_json::{Map, Value};
 
 use super::{
+    Server,
     administrator::{bearer_token, missing_scope},
     schema::GlobalTokenRevocation,
 };
@@ -29,29 +28,20 @@ use crate::{
 };
 
 pub(super) async fn global_token_revocation(
-    server: Result<(&App, Arc<ServerState>), Response>,
+    server: Server<'_>,
     request: &Request,
     caller: &Caller,
     body: &JsonBody<GlobalTokenRevocation>,
-) -> Response {
-    let (app, server) = match server {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
-    let client = match authorized(app, &server, request).await {
-        Ok(client) => client,
-        Err(answer) => return answer,
-    };
-    let Ok(document) = body.members() else { return Envelope::malformed().respond() };
-    let user = match subject(app, &document).await {
-        Ok(Some(user)) => user,
-        Ok(None) => return Envelope::invalid(StatusCode::BAD_REQUEST, "sub_id").respond(),
-        Err(fault) => return failed(fault),
-    };
-    match universal::log_out(app, &user, &client, caller).await {
-        Ok(true) => StatusCode::NO_CONTENT.into(),
-        Ok(false) => Envelope::not_found(user.as_str(), "User").respond(),
-        Err(fault) => failed(fault),
+) -> Result<Response, Response> {
+    let (app, server) = server?;
+    let client = authorized(app, &server, request).await?;
+    let document = body.members().map_err(|_| Envelope::malformed().respond())?;
+    let user = subject(app, &document).await.map_err(failed)?;
+    let user = user.ok_or_else(|| Envelope::invalid(StatusCode::BAD_REQUEST, "sub_id").respond())?;
+    if universal::log_out(app, &user, &client, caller).await.map_err(failed)? {
+        Ok(StatusCode::NO_CONTENT.into())
+    } else {
+        Err(Envelope::not_found(user.as_str(), "User").respond())
     }
 }
 

@@ -1,18 +1,14 @@
 //! The introspection endpoint (RFC 7662).
 
-use std::sync::Arc;
-
 use http::{StatusCode, header};
 use poem::{Request, Response};
 
 use super::{
-    header_text,
+    Server, header_text,
     token::{answered, authenticated},
 };
 use crate::{
     api::error::oauth::{OAuthFailure, json_response, jwt_response},
-    app::App,
-    cache::servers::ServerState,
     client::authenticate::Endpoint,
     model::client::Client,
     protocol::{introspection::IntrospectionRequest, params::Params},
@@ -21,16 +17,13 @@ use crate::{
 };
 
 pub(super) async fn introspect(
-    server: Result<(&App, Arc<ServerState>), Response>,
+    server: Server<'_>,
     request: &Request,
     caller: &Caller,
     params: &Params,
-) -> Response {
+) -> Result<Response, Response> {
     let endpoint = (Endpoint::Introspect, params);
-    let (app, server, client) = match authenticated(server, request, caller, endpoint).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
+    let (app, server, client) = authenticated(server, request, caller, endpoint).await?;
     let answer = async {
         let asked = IntrospectionRequest::from_params(params)?;
         let active = token::introspect::introspect(app, &server, &client, asked.token.expose()).await?;
@@ -43,7 +36,7 @@ pub(super) async fn introspect(
         };
         Ok::<_, OAuthFailure>(response)
     };
-    answered(answer.await, client)
+    Ok(answered(answer.await, client))
 }
 
 /// RFC 9701 §4, §5.

@@ -1,18 +1,11 @@
 //! The JWK Set, prebuilt; it may be kept until the next planned change.
 
-use std::sync::Arc;
-
 use poem::{Request, Response};
 
-use super::document;
-use crate::{app::App, cache::servers::ServerState};
+use super::{Server, document};
 
-pub(super) fn keys(server: Result<(&App, Arc<ServerState>), Response>, request: &Request) -> Response {
-    match server {
-        Ok((app, server)) => {
-            let seconds = server.jwks_max_age(&app.settings.keys.rotation, app.now());
-            document(&server.jwks, &format!("max-age={seconds}, must-revalidate"), request)
-        }
-        Err(answer) => answer,
-    }
+pub(super) fn keys(server: Server<'_>, request: &Request) -> Result<Response, Response> {
+    let (app, server) = server?;
+    let seconds = server.jwks_max_age(&app.settings.keys.rotation, app.now());
+    Ok(document(&server.jwks, &format!("max-age={seconds}, must-revalidate"), request))
 }

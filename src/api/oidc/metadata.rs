@@ -1,25 +1,16 @@
 //! Discovery documents, prebuilt.
 
-use std::sync::Arc;
-
 use poem::{Request, Response};
 
-use super::document;
-use crate::{app::App, cache::servers::ServerState};
+use super::{Server, document};
 
 /// How long clients may keep metadata.
 const CACHE_CONTROL: &str = "max-age=3600, must-revalidate";
 
-pub(super) fn openid(server: Result<(&App, Arc<ServerState>), Response>, request: &Request) -> Response {
-    match server {
-        Ok((_, server)) => document(&server.openid_configuration, CACHE_CONTROL, request),
-        Err(answer) => answer,
-    }
+pub(super) fn openid(server: Server<'_>, request: &Request) -> Result<Response, Response> {
+    Ok(document(&server?.1.openid_configuration, CACHE_CONTROL, request))
 }
 
-pub(super) fn oauth(server: Result<(&App, Arc<ServerState>), Response>, request: &Request) -> Response {
-    match server {
-        Ok((_, server)) => document(&server.oauth_metadata, CACHE_CONTROL, request),
-        Err(answer) => answer,
-    }
+pub(super) fn oauth(server: Server<'_>, request: &Request) -> Result<Response, Response> {
+    Ok(document(&server?.1.oauth_metadata, CACHE_CONTROL, request))
 }

@@ -19,7 +19,7 @@ mod userinfo;
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
-use poem::{Request, Response, web::Data};
+use poem::{Request, Response, error::ResponseError, web::Data};
 use poem_openapi::{OpenApi, param::Path};
 
 use self::client_schema::{ClientDoc, ClientForm, ClientsDoc, DeletedDoc, RegisterDoc};
@@ -30,7 +30,9 @@ use self::schema::{
 };
 use self::sender::sender;
 use super::{
+    Served,
     error::{oauth::OAuthFailure, okta::Envelope},
+    header_text,
     json_body::JsonBody,
     payload::{Answer, OAuthForm},
 };
@@ -42,36 +44,23 @@ use crate::{
 };
 
 /// The endpoints.
-pub struct Endpoints {
-    app: Option<Arc<App>>,
-}
+pub struct Endpoints(pub(super) Served);
+
+/// The application and the server that a path names, or the answer that there is none.
+type Server<'a> = Result<(&'a App, Arc<ServerState>), Response>;
 
 impl Endpoints {
-    /// Endpoints that serve an application.
-    pub fn new(app: Arc<App>) -> Self {
-        Self { app: Some(app) }
-    }
-
-    /// Endpoints that only document themselves.
-    pub fn detached() -> Self {
-        Self { app: None }
-    }
-
-    /// The server that a path names, or the answer that there is none.
-    async fn server(&self, id: &str) -> Result<(&App, Arc<ServerState>), Response> {
-        let Some(app) = self.app.as_deref() else { return Err(Envelope::internal().respond()) };
+    async fn server(&self, id: &str) -> Server<'_> {
+        let app = self.0.app()?;
         match app.server(id).await {
             Ok(Some(server)) => Ok((app, server)),
             Ok(None) => Err(Envelope::not_found(id, "AuthorizationServer").respond()),
-            Err(fault) => {
-                use poem::error::ResponseError;
-                Err(OAuthFailure::from(fault).as_response())
-            }
+            Err(fault) => Err(OAuthFailure::from(fault).as_response()),
         }
     }
 
     /// The custom server that a path names: the org server has paths of its own.
-    async fn custom(&self, id: &str) -> Result<(&App, Arc<ServerState>), Response> {
+    async fn custom(&self, id: &str) -> Server<'_> {
         if id == AuthorizationServer::ORG {
             return Err(Envelope::not_found(id, "AuthorizationServer").respond());
         }
@@ -86,13 +75,13 @@ impl Endpoints {
     /// Metadata of the org authorization server (OpenID Connect Discovery §4)
     #[oai(path = "/.well-known/openid-configuration", method = "get", operation_id = "openidConfiguration")]
     async fn openid_configuration(&self, request: &Request) -> Answer<MetadataDoc> {
-        Answer::new(metadata::openid(self.server(ORG).await, request))
+        Answer::of(metadata::openid(self.server(ORG).await, request))
     }
 
     /// Metadata of the org authorization server (RFC 8414)
     #[oai(path = "/.well-known/oauth-authorization-server", method = "get", operation_id = "oauthMetadata")]
     async fn oauth_metadata(&self, request: &Request) -> Answer<MetadataDoc> {
-        Answer::new(metadata::oauth(self.server(ORG).await, request))
+        Answer::of(metadata::oauth(self.server(ORG).await, request))
     }
 
     /// Metadata of a custom authorization server (OpenID Connect Discovery §4)
@@ -106,7 +95,7 @@ impl Endpoints {
         authorization_server_id: Path<String>,
         request: &Request,
     ) -> Answer<MetadataDoc> {
-        Answer::new(metadata::openid(self.custom(&authorization_server_id).await, request))
+        Answer::of(metadata::openid(self.custom(&authorization_server_id).await, request))
     }
 
     /// Metadata of a custom authorization server (RFC 8414, appended form)
@@ -120,7 +109,7 @@ impl Endpoints {
         authorization_server_id: Path<String>,
         request: &Request,
     ) -> Answer<MetadataDoc> {
-        Answer::new(metadata::oauth(self.custom(&authorization_server_id).await, request))
+        Answer::of(metadata::oauth(self.custom(&authorization_server_id).await, request))
     }
 
     /// Metadata of a custom authorization server (RFC 8414 §3.1, inserted form)
@@ -134,7 +123,7 @@ impl Endpoints {
         authorization_server_id: Path<String>,
         request: &Request,
     ) -> Answer<MetadataDoc> {
-        Answer::new(metadata::oauth(self.custom(&authorization_server_id).await, request))
+        Answer::of(metadata::oauth(self.custom(&authorization_server_id).await, request))
     }
 
     /// Metadata of a custom authorization server (RFC 8414 §5, inserted form of OpenID Connect's)
@@ -148,25 +137,25 @@ impl Endpoints {
         authorization_server_id: Path<String>,
         request: &Request,
     ) -> Answer<MetadataDoc> {
-        Answer::new(metadata::openid(self.custom(&authorization_server_id).await, request))
+        Answer::of(metadata::openid(self.custom(&authorization_server_id).await, request))
     }
 
     /// Keys of the org authorization server (RFC 7517)
     #[oai(path = "/oauth2/v1/keys", method = "get", operation_id = "keys")]
     async fn keys(&self, request: &Request) -> Answer<KeysDoc> {
-        Answer::new(keys::keys(self.server(ORG).await, request))
+        Answer::of(keys::keys(self.server(ORG).await, request))
     }
 
     /// Keys of the org authorization server, where Okta's verifier looks for them
     #[oai(path = "/v1/keys", method = "get", operation_id = "keysAlias")]
     async fn keys_alias(&self, request: &Request) -> Answer<KeysDoc> {
-        Answer::new(keys::keys(self.server(ORG).await, request))
+        Answer::of(keys::keys(self.server(ORG).await, request))
     }
 
     /// Keys of a custom authorization server (RFC 7517)
     #[oai(path = "/oauth2/:authorization_server_id/v1/keys", method = "get", operation_id = "keysCustom")]
     async fn keys_custom(&self, authorization_server_id: Path<String>, request: &Request) -> Answer<KeysDoc> {
-        Answer::new(keys::keys(self.custom(&authorization_server_id).await, request))
+        Answer::of(keys::keys(self.custom(&authorization_server_id).await, request))
     }
 
     /// Tokens of the org authorization server (RFC 6749 §3.2)
@@ -177,7 +166,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<TokenForm>,
     ) -> Answer<TokenDoc> {
-        Answer::new(token::token(self.server(ORG).await, request, &caller, &form.params).await)
+        Answer::of(token::token(self.server(ORG).await, request, &caller, &form.params).await)
     }
 
     /// Tokens of a custom authorization server (RFC 6749 §3.2)
@@ -189,7 +178,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<TokenForm>,
     ) -> Answer<TokenDoc> {
-        Answer::new(
+        Answer::of(
             token::token(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
     }
@@ -202,7 +191,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<IntrospectForm>,
     ) -> Answer<IntrospectDoc> {
-        Answer::new(introspect::introspect(self.server(ORG).await, request, &caller, &form.params).await)
+        Answer::of(introspect::introspect(self.server(ORG).await, request, &caller, &form.params).await)
     }
 
     /// Introspection at a custom authorization server (RFC 7662)
@@ -219,7 +208,7 @@ impl Endpoints {
         form: OAuthForm<IntrospectForm>,
     ) -> Answer<IntrospectDoc> {
         let server = self.custom(&authorization_server_id).await;
-        Answer::new(introspect::introspect(server, request, &caller, &form.params).await)
+        Answer::of(introspect::introspect(server, request, &caller, &form.params).await)
     }
 
     /// Revocation at the org authorization server (RFC 7009)
@@ -230,7 +219,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<RevokeForm>,
     ) -> Answer<RevokeDoc> {
-        Answer::new(revoke::revoke(self.server(ORG).await, request, &caller, &form.params).await)
+        Answer::of(revoke::revoke(self.server(ORG).await, request, &caller, &form.params).await)
     }
 
     /// Revocation at a custom authorization server (RFC 7009)
@@ -246,7 +235,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<RevokeForm>,
     ) -> Answer<RevokeDoc> {
-        Answer::new(
+        Answer::of(
             revoke::revoke(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
     }
@@ -264,7 +253,7 @@ impl Endpoints {
         body: JsonBody<GlobalTokenRevocation>,
     ) -> Answer<GlobalTokenRevocationDoc> {
         let server = self.server(ORG).await;
-        Answer::new(global_token_revocation::global_token_revocation(server, request, &caller, &body).await)
+        Answer::of(global_token_revocation::global_token_revocation(server, request, &caller, &body).await)
     }
 
     /// Device authorization at the org authorization server (RFC 8628 §3.1)
@@ -275,7 +264,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<DeviceForm>,
     ) -> Answer<DeviceDoc> {
-        Answer::new(device::authorize(self.server(ORG).await, request, &caller, &form.params).await)
+        Answer::of(device::authorize(self.server(ORG).await, request, &caller, &form.params).await)
     }
 
     /// Device authorization at a custom authorization server (RFC 8628 §3.1)
@@ -292,7 +281,7 @@ impl Endpoints {
         form: OAuthForm<DeviceForm>,
     ) -> Answer<DeviceDoc> {
         let server = self.custom(&authorization_server_id).await;
-        Answer::new(device::authorize(server, request, &caller, &form.params).await)
+        Answer::of(device::authorize(server, request, &caller, &form.params).await)
     }
 
     /// Pushed authorization requests of the org authorization server (RFC 9126)
@@ -303,7 +292,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<ParForm>,
     ) -> Answer<ParDoc> {
-        Answer::new(par::par(self.server(ORG).await, request, &caller, &form.params).await)
+        Answer::of(par::par(self.server(ORG).await, request, &caller, &form.params).await)
     }
 
     /// Pushed authorization requests of a custom authorization server (RFC 9126)
@@ -315,7 +304,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         form: OAuthForm<ParForm>,
     ) -> Answer<ParDoc> {
-        Answer::new(
+        Answer::of(
             par::par(self.custom(&authorization_server_id).await, request, &caller, &form.params).await,
         )
     }
@@ -323,13 +312,13 @@ impl Endpoints {
     /// Userinfo at the org authorization server (OpenID Connect Core §5.3)
     #[oai(path = "/oauth2/v1/userinfo", method = "get", operation_id = "userinfo")]
     async fn userinfo(&self, request: &Request) -> Answer<UserinfoDoc> {
-        Answer::new(userinfo::userinfo(self.server(ORG).await, request, None).await)
+        Answer::of(userinfo::userinfo(self.server(ORG).await, request, None).await)
     }
 
     /// Userinfo at the org authorization server, by POST (OpenID Connect Core §5.3.1)
     #[oai(path = "/oauth2/v1/userinfo", method = "post", operation_id = "userinfoPost")]
     async fn userinfo_post(&self, request: &Request, body: poem::Body) -> Answer<UserinfoDoc> {
-        Answer::new(userinfo::userinfo(self.server(ORG).await, request, Some(body)).await)
+        Answer::of(userinfo::userinfo(self.server(ORG).await, request, Some(body)).await)
     }
 
     /// Userinfo at a custom authorization server (OpenID Connect Core §5.3)
@@ -343,7 +332,7 @@ impl Endpoints {
         authorization_server_id: Path<String>,
         request: &Request,
     ) -> Answer<UserinfoDoc> {
-        Answer::new(userinfo::userinfo(self.custom(&authorization_server_id).await, request, None).await)
+        Answer::of(userinfo::userinfo(self.custom(&authorization_server_id).await, request, None).await)
     }
 
     /// Userinfo at a custom authorization server, by POST (OpenID Connect Core §5.3.1)
@@ -358,15 +347,13 @@ impl Endpoints {
         request: &Request,
         body: poem::Body,
     ) -> Answer<UserinfoDoc> {
-        Answer::new(
-            userinfo::userinfo(self.custom(&authorization_server_id).await, request, Some(body)).await,
-        )
+        Answer::of(userinfo::userinfo(self.custom(&authorization_server_id).await, request, Some(body)).await)
     }
 
     /// Clients by id, a page at a time (Okta); needs the scope okta.clients.read
     #[oai(path = "/oauth2/v1/clients", method = "get", operation_id = "listClients")]
     async fn list_clients(&self, request: &Request, caller: Data<&Arc<Caller>>) -> Answer<ClientsDoc> {
-        Answer::new(clients::list(self.server(ORG).await, request, &caller).await)
+        Answer::of(clients::list(self.server(ORG).await, request, &caller).await)
     }
 
     /// Registration of a client (RFC 7591 §3.1)
@@ -377,7 +364,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<ClientForm>,
     ) -> Answer<RegisterDoc> {
-        Answer::new(clients::register(self.server(ORG).await, request, &caller, body.members()).await)
+        Answer::of(clients::register(self.server(ORG).await, request, &caller, body.members()).await)
     }
 
     /// One client (RFC 7592 §2.1)
@@ -389,7 +376,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
     ) -> Answer<ClientDoc> {
         let asked = (client_id.as_str(), Action::Read);
-        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
+        Answer::of(clients::one(self.server(ORG).await, request, &caller, asked).await)
     }
 
     /// New metadata of a client in place of all it had (RFC 7592 §2.2)
@@ -402,7 +389,7 @@ impl Endpoints {
         body: JsonBody<ClientForm>,
     ) -> Answer<ClientDoc> {
         let asked = (client_id.as_str(), Action::Replace(body.members()));
-        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
+        Answer::of(clients::one(self.server(ORG).await, request, &caller, asked).await)
     }
 
     /// The end of a client and of everything issued to it (RFC 7592 §2.3)
@@ -414,7 +401,7 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
     ) -> Answer<DeletedDoc> {
         let asked = (client_id.as_str(), Action::Delete);
-        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
+        Answer::of(clients::one(self.server(ORG).await, request, &caller, asked).await)
     }
 
     /// A new secret for a client; the last one keeps working beside it (Okta)
@@ -430,13 +417,8 @@ impl Endpoints {
         caller: Data<&Arc<Caller>>,
     ) -> Answer<ClientDoc> {
         let asked = (client_id.as_str(), Action::NewSecret);
-        Answer::new(clients::one(self.server(ORG).await, request, &caller, asked).await)
+        Answer::of(clients::one(self.server(ORG).await, request, &caller, asked).await)
     }
-}
-
-/// One header as text.
-pub(super) fn header_text<'r>(request: &'r Request, name: &http::HeaderName) -> Option<&'r str> {
-    request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
 /// A public document: from memory, revalidated by its tag (RFC 9110 §8.8.3).

@@ -1,41 +1,34 @@
 //! The pushed authorization request endpoint (RFC 9126 §2).
 
-use std::sync::Arc;
-
 use http::StatusCode;
 use poem::{Request, Response};
 
 use super::{
-    sender,
+    Server, sender,
     token::{answered, authenticated},
 };
 use crate::{
     api::error::oauth::{OAuthFailure, json_response},
-    app::App,
     authorize::pushed::{PushError, push},
-    cache::servers::ServerState,
     client::{authenticate::Endpoint, dpop::ProofError},
     protocol::{error::OAuthError, params::Params},
     syslog::Caller,
 };
 
 pub(super) async fn par(
-    server: Result<(&App, Arc<ServerState>), Response>,
+    server: Server<'_>,
     request: &Request,
     caller: &Caller,
     params: &Params,
-) -> Response {
+) -> Result<Response, Response> {
     let endpoint = (Endpoint::Par, params);
-    let (app, server, client) = match authenticated(server, request, caller, endpoint).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
+    let (app, server, client) = authenticated(server, request, caller, endpoint).await?;
     let answer = async {
         let sender = sender(request).map_err(OAuthError::from)?;
         let pushed = push(app, &server, &client, (params, &sender), caller).await?;
         Ok::<_, OAuthFailure>(json_response(StatusCode::CREATED, &pushed))
     };
-    answered(answer.await, client)
+    Ok(answered(answer.await, client))
 }
 
 impl From<PushError> for OAuthFailure {

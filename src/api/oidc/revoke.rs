@@ -1,15 +1,14 @@
 //! The revocation endpoint (RFC 7009).
 
-use std::sync::Arc;
-
 use http::{StatusCode, header};
 use poem::{Request, Response};
 
-use super::token::{answered, authenticated};
+use super::{
+    Server,
+    token::{answered, authenticated},
+};
 use crate::{
     api::error::oauth::OAuthFailure,
-    app::App,
-    cache::servers::ServerState,
     client::authenticate::Endpoint,
     fault::Fault,
     protocol::{
@@ -22,16 +21,13 @@ use crate::{
 };
 
 pub(super) async fn revoke(
-    server: Result<(&App, Arc<ServerState>), Response>,
+    server: Server<'_>,
     request: &Request,
     caller: &Caller,
     params: &Params,
-) -> Response {
+) -> Result<Response, Response> {
     let endpoint = (Endpoint::Revoke, params);
-    let (app, server, client) = match authenticated(server, request, caller, endpoint).await {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
+    let (app, server, client) = authenticated(server, request, caller, endpoint).await?;
     let answer = async {
         let asked = RevocationRequest::from_params(params)?;
         token::revoke::revoke(app, &server, &client, asked.token.expose(), caller)
@@ -41,7 +37,7 @@ pub(super) async fn revoke(
             Response::builder().status(StatusCode::OK).header(header::CACHE_CONTROL, "no-store").finish();
         Ok::<_, OAuthFailure>(answer)
     };
-    answered(answer.await, client)
+    Ok(answered(answer.await, client))
 }
 
 /// RFC 7009 §2.2.1: when it cannot be done now the client must take the token to live on, and try again.

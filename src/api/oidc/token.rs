@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 use poem::{Request, Response, error::ResponseError};
 
 use super::{
-    header_text,
+    Server, header_text,
     sender::{certificate, sender},
 };
 use crate::{
@@ -24,33 +24,18 @@ use crate::{
 };
 
 pub(super) async fn token(
-    server: Result<(&App, Arc<ServerState>), Response>,
+    server: Server<'_>,
     request: &Request,
     caller: &Caller,
     params: &Params,
-) -> Response {
-    let (app, server) = match server {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
+) -> Result<Response, Response> {
+    let (app, server) = server?;
     let authorization = header_text(request, &header::AUTHORIZATION);
-    let authentication = match credentials(request, params) {
-        Ok(authentication) => authentication,
-        Err(failure) => return failure.as_response(),
-    };
-    let token_request = match TokenRequest::from_params(params) {
-        Ok(token_request) => token_request,
-        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
-    };
-    let sender = match sender(request) {
-        Ok(sender) => sender,
-        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
-    };
+    let authentication = credentials(request, params).map_err(|failure| failure.as_response())?;
+    let token_request = TokenRequest::from_params(params).map_err(refusal)?;
+    let sender = sender(request).map_err(refusal)?;
     let proves = sender.proof != ProofHeader::Absent;
-    let resource = match resource::of_token_request(params) {
-        Ok(resource) => resource,
-        Err(error) => return OAuthFailure::from(OAuthError::from(error)).as_response(),
-    };
+    let resource = resource::of_token_request(params).map_err(refusal)?;
     let request = grant::Request {
         server: &server,
         authentication,
@@ -71,7 +56,11 @@ pub(super) async fn token(
         }
         Err(error) => OAuthFailure::from(error).to_header(authorization).as_response(),
     };
-    about(response, client)
+    Ok(about(response, client))
+}
+
+fn refusal(error: impl Into<OAuthError>) -> Response {
+    OAuthFailure::from(error.into()).as_response()
 }
 
 /// Reads the credentials of a request; two `Authorization` headers are two methods.
@@ -99,7 +88,7 @@ pub(super) fn credentials(request: &Request, params: &Params) -> Result<ClientAu
 /// # Errors
 /// The answer to whoever is not a client of the server.
 pub(super) async fn authenticated<'a>(
-    server: Result<(&'a App, Arc<ServerState>), Response>,
+    server: Server<'a>,
     request: &Request,
     caller: &Caller,
     (endpoint, params): (Endpoint, &Params),

@@ -1,18 +1,14 @@
 //! The userinfo endpoint (OpenID Connect Core §5.3).
 
-use std::sync::Arc;
-
 use http::{StatusCode, header};
 use poem::{Body, Request, Response, error::ResponseError};
 
-use super::{header_text, sender, token::about};
+use super::{Server, header_text, sender, token::about};
 use crate::{
     api::error::{
         bearer,
         oauth::{OAuthFailure, json_response, jwt_response, supply_nonce},
     },
-    app::App,
-    cache::servers::ServerState,
     client::dpop,
     protocol::{
         bearer::PresentedToken,
@@ -24,36 +20,25 @@ use crate::{
 };
 
 pub(super) async fn userinfo(
-    server: Result<(&App, Arc<ServerState>), Response>,
+    server: Server<'_>,
     request: &Request,
     body: Option<Body>,
-) -> Response {
-    let (app, server) = match server {
-        Ok(found) => found,
-        Err(answer) => return answer,
-    };
+) -> Result<Response, Response> {
+    let (app, server) = server?;
     let form = match body {
         Some(body) if is_form(request.content_type()) => {
-            let Ok(bytes) = body.into_bytes().await else { return StatusCode::BAD_REQUEST.into() };
-            match Params::parse_form(&bytes) {
-                Ok(form) => Some(form),
-                Err(error) => return bearer::refused(&error.into()),
-            }
+            let bytes = body.into_bytes().await.map_err(|_| Response::from(StatusCode::BAD_REQUEST))?;
+            Some(Params::parse_form(&bytes).map_err(malformed)?)
         }
         Some(_) | None => None,
     };
-    let query = match Params::parse_query(request.uri().query().unwrap_or_default()) {
-        Ok(query) => query,
-        Err(error) => return bearer::refused(&error.into()),
-    };
+    let query = Params::parse_query(request.uri().query().unwrap_or_default()).map_err(malformed)?;
     let authorization = header_text(request, &header::AUTHORIZATION);
-    let presented = match PresentedToken::extract(authorization, &query, form.as_ref()) {
-        Ok(Some(presented)) => presented,
-        Ok(None) => return bearer::missing(),
-        Err(error) => return bearer::refused(&error.into()),
-    };
-    let Ok(sender) = sender(request) else { return bearer::invalid_token() };
-    match userinfo::userinfo(app, &server, &presented, &sender).await {
+    let presented = PresentedToken::extract(authorization, &query, form.as_ref())
+        .map_err(malformed)?
+        .ok_or_else(bearer::missing)?;
+    let sender = sender(request).map_err(|_| bearer::invalid_token())?;
+    Ok(match userinfo::userinfo(app, &server, &presented, &sender).await {
         Ok((answer, client)) => {
             let mut response = match answer {
                 Userinfo::Claims(claims) => json_response(StatusCode::OK, &claims),
@@ -82,5 +67,9 @@ pub(super) async fn userinfo(
             OAuthFailure::from(OAuthError::server_error()).as_response()
         }
         Err(UserinfoError::Fault(fault)) => OAuthFailure::from(fault).as_response(),
-    }
+    })
+}
+
+fn malformed(error: impl Into<OAuthError>) -> Response {
+    bearer::refused(&error.into())
 }

@@ -58,13 +58,13 @@ impl FactorProfiles {
     /// All profiles of custom tokens (RFC 4226, RFC 6238)
     #[oai(path = "/api/v1/org/factors/hotp/profiles", method = "get", operation_id = "listFactorProfiles")]
     async fn list(&self, request: &Request) -> Answer<ProfilesDoc> {
-        Answer::new(self.listed(request).await.unwrap_or_else(|refusal| refusal))
+        Answer::of(self.listed(request).await)
     }
 
     /// Make a profile of custom tokens (RFC 4226, RFC 6238)
     #[oai(path = "/api/v1/org/factors/hotp/profiles", method = "post", operation_id = "createFactorProfile")]
     async fn create(&self, request: &Request, body: JsonBody<FactorProfileObject>) -> Answer<ProfileDoc> {
-        Answer::new(self.created(request, &body).await.unwrap_or_else(|refusal| refusal))
+        Answer::of(self.created(request, &body).await)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
             oauth::json_response,
             okta::{Envelope, failed},
         },
+        header_text,
         payload::{Answer, documented},
     },
     app::App,
@@ -213,7 +214,7 @@ impl Sessions {
             .get("sessionToken")
             .and_then(Value::as_str)
             .ok_or_else(|| Envelope::invalid(StatusCode::BAD_REQUEST, "sessionToken").respond())?;
-        let presenter = Presenter::Api { origin: text(request, "origin") };
+        let presenter = Presenter::Api { origin: header_text(request, "origin") };
         match session_token::redeem(app, token, presenter, caller).await {
             Ok(signed_in) => {
                 let session = signed_in.opened.session;
@@ -228,10 +229,6 @@ impl Sessions {
 
 fn no_session() -> Response {
     Envelope::not_found("me", "Session").respond()
-}
-
-fn text<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
-    request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
 /// The live session of the browser with its user. Looking at it does not keep it alive.
@@ -261,10 +258,12 @@ async fn live(app: &App, id: &str) -> Result<(Session, User), Response> {
 /// A cookie comes along with whatever any page sends: what changes something must come from our own pages or from those
 /// of a trusted origin (RFC 6454 §7; Fetch Metadata §2.4).
 pub(super) async fn may_change(app: &App, request: &Request) -> Result<(), Response> {
-    let allowed = match text(request, "origin") {
+    let allowed = match header_text(request, "origin") {
         Some(origin) if origin == app.settings.issuer => true,
         Some(origin) => app.origins.load(&app.db).await.map_err(failed)?.trusts(origin),
-        None => text(request, "sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none"),
+        None => {
+            header_text(request, "sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+        }
     };
     if allowed { Ok(()) } else { Err(Envelope::origin_refused().respond()) }
 }
@@ -272,7 +271,7 @@ pub(super) async fn may_change(app: &App, request: &Request) -> Result<(), Respo
 /// The session, or nothing but the status where that is preferred (RFC 7240 §4.2).
 fn told(request: &Request, view: &Value) -> Response {
     let minimal =
-        text(request, "prefer").is_some_and(|prefer| prefer.split(',').any(|p| p.trim() == MINIMAL));
+        header_text(request, "prefer").is_some_and(|prefer| prefer.split(',').any(|p| p.trim() == MINIMAL));
     if !minimal {
         return json_response(StatusCode::OK, view);
     }

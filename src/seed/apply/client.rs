@@ -1,7 +1,5 @@
 //! Writes clients, their secrets and who may use them.
 
-use time::OffsetDateTime;
-
 use super::Apply;
 use crate::{
     client::secret,
@@ -20,16 +18,8 @@ impl Apply<'_> {
         let id = ClientId::new(wanted.id.as_str());
         let known = store::client::find_in(&self.tx, &id).await?;
         let is_new = known.is_none();
-        let mut client = known.unwrap_or_else(|| Client {
-            id,
-            status: wanted.status.unwrap_or_default(),
-            metadata: wanted.metadata.clone(),
-            assignment: None,
-            secrets: Vec::new(),
-            not_before: OffsetDateTime::UNIX_EPOCH,
-            created_at: self.now,
-            updated_at: self.now,
-            registered_by: RegisteredBy::Administrator,
+        let mut client = known.unwrap_or_else(|| {
+            Client::new(id, wanted.metadata.clone(), RegisteredBy::Administrator, self.now)
         });
         let assignment = match &wanted.assignment {
             Some(people) => Some(self.assignment(people).await?),

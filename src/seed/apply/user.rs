@@ -1,7 +1,5 @@
 //! Writes users and their memberships.
 
-use time::OffsetDateTime;
-
 use super::Apply;
 use crate::{
     app::App,
@@ -75,20 +73,12 @@ impl Apply<'_> {
         let mut profile = wanted.profile.clone();
         profile.retain(|_, value| !value.is_null());
         let user = User {
-            id: UserId::generate(self.app.random.as_ref()),
             status,
-            login: wanted.login.clone(),
-            profile: Profile(profile),
             password_changed_at: hash.is_some().then_some(self.now),
             password_hash: hash,
-            lock: PasswordLock::default(),
             admin: wanted.admin.unwrap_or(false),
-            not_before: OffsetDateTime::UNIX_EPOCH,
-            created_at: self.now,
             activated_at: (status != UserStatus::Staged).then_some(self.now),
-            status_changed_at: self.now,
-            last_login_at: None,
-            updated_at: self.now,
+            ..User::new(UserId::generate(self.app.random.as_ref()), &wanted.login, Profile(profile), self.now)
         };
         store::user::insert(&self.tx, &user, wanted.key.as_str()).await?;
         Ok(user.id)

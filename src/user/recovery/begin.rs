@@ -15,7 +15,7 @@ use crate::{
     model::{
         policy::PasswordRules,
         recovery::{PhoneChannel, RecoveryKind},
-        user::{PasswordLock, Profile, User, UserStatus},
+        user::{Profile, User},
     },
     secret::TokenHash,
     store::{
@@ -192,19 +192,9 @@ fn stranger(app: &App) -> User {
     let mut profile = Profile::default();
     profile.0.insert("email".to_owned(), address.into());
     User {
-        id: UserId::generate(app.random.as_ref()),
-        status: UserStatus::Active,
-        login: address.to_owned(),
-        profile,
-        password_hash: None,
         password_changed_at: Some(now),
-        lock: PasswordLock::default(),
-        admin: false,
         not_before: now,
-        created_at: now,
         activated_at: None,
-        status_changed_at: now,
-        last_login_at: None,
-        updated_at: now,
+        ..User::new(UserId::generate(app.random.as_ref()), address, profile, now)
     }
 }

@@ -10,12 +10,12 @@ use super::{
     waiting::Waiting,
 };
 use crate::{
-    claims::by_scope::claims_of,
     model::{Status, authorization_server::ClaimType, user::Holder},
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
         scope::{OPENID, ScopeSet},
+        scope_claims::claims_of,
     },
     web::{
         claim,

@@ -33,6 +33,8 @@ use crate::{
 
 /// The page that decides.
 pub(super) const CONFIRM: &str = "/activate/confirm";
+/// What the form of the first page is about: no flow has begun.
+const NO_FLOW: &str = "activate";
 /// The longest code that is shown again.
 const MAX_SHOWN: usize = 64;
 
@@ -41,9 +43,6 @@ const MAX_SHOWN: usize = 64;
 pub(crate) fn get(visit: Visit<'_>, request: &Request) -> Response {
     entry(visit, query(request).one("user_code"), (StatusCode::OK, None))
 }
-
-/// What the first page is about: no flow has begun.
-const NO_FLOW: &str = "activate";
 
 fn entry(
     visit: Visit<'_>,

@@ -30,7 +30,7 @@ use crate::{
             okta::{Envelope, failed},
         },
         json_body::JsonBody,
-        payload::{Answer, Documentation},
+        payload::{Answer, documented},
     },
     app::App,
     id::UserId,
@@ -51,31 +51,25 @@ pub(super) use refusal::{not_recovered, not_set, refusal};
 /// The endpoints.
 pub struct Users(pub(in crate::api) Served);
 
-const REFUSALS: [(u16, &str); 5] = [
-    (400, "The request is refused"),
-    (401, "No valid token was presented"),
-    (403, "The right is missing, or the status of the user does not permit it"),
-    (404, "There is no such user"),
-    (429, "Too many requests"),
-];
-
-macro_rules! documented {
-    ($name:ident, $schema:ty, $status:literal, $good:literal) => {
-        struct $name;
-
-        impl Documentation for $name {
-            const STATUSES: &'static [(u16, &'static str)] =
-                &[($status, $good), REFUSALS[0], REFUSALS[1], REFUSALS[2], REFUSALS[3], REFUSALS[4]];
-            type Schema = $schema;
-        }
-    };
+/// The good answer, and the refusals of all these endpoints.
+const fn or_refused(status: u16, good: &'static str) -> [(u16, &'static str); 6] {
+    [
+        (status, good),
+        (400, "The request is refused"),
+        (401, "No valid token was presented"),
+        (403, "The right is missing, or the status of the user does not permit it"),
+        (404, "There is no such user"),
+        (429, "Too many requests"),
+    ]
 }
 
-documented!(UserDoc, UserObject, 200, "The user");
-documented!(UsersDoc, Vec<UserObject>, 200, "A page of users");
-documented!(GroupsDoc, Vec<Any<Value>>, 200, "The groups of the user");
-documented!(DoneDoc, Any<Value>, 200, "It is done");
-documented!(GoneDoc, Any<Value>, 204, "It is done");
+documented! {
+    UserDoc: UserObject = &or_refused(200, "The user");
+    UsersDoc: Vec<UserObject> = &or_refused(200, "A page of users");
+    GroupsDoc: Vec<Any<Value>> = &or_refused(200, "The groups of the user");
+    DoneDoc: Any<Value> = &or_refused(200, "It is done");
+    GoneDoc: Any<Value> = &or_refused(204, "It is done");
+}
 
 /// The kind of thing a user is, in Okta's errors.
 const KIND: &str = "User";
