@@ -19,6 +19,8 @@ pub struct Model {
     pub slot: String,
     /// What the user calls it.
     pub name: Option<String>,
+    /// SHA-256 of the id of its WebAuthn credential.
+    pub credential_hash: Option<String>,
     /// The public profile, as JSON.
     pub profile: String,
     /// The seed, or the hash of the answer, sealed.

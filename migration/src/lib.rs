@@ -55,6 +55,7 @@ mod m20261122_000257_create_recovery_code;
 mod m20261122_000258_create_recovery_budget;
 mod m20261122_000259_create_recovery_question;
 mod m20261122_000401_extend_factor;
+mod m20261122_000402_add_credential;
 
 /// All steps in order.
 pub struct Migrator;
@@ -115,6 +116,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000258_create_recovery_budget::Migration),
             Box::new(m20261122_000259_create_recovery_question::Migration),
             Box::new(m20261122_000401_extend_factor::Migration),
+            Box::new(m20261122_000402_add_credential::Migration),
         ]
     }
 }

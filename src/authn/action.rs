@@ -2,10 +2,13 @@
 //! is not in it is refused.
 
 use super::{
-    rules::{BackupCodes, Rules},
+    rules::{BackupCodes, Rules, Usable},
     state::{PhoneChannel, Position, State},
 };
-use crate::{id::FactorId, model::factor::FactorKind};
+use crate::{
+    id::FactorId,
+    model::factor::{AnswerShape, FactorKind},
+};
 
 /// Something the user may do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,7 +65,8 @@ pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
             kinds.chain(skip).chain([Action::Cancel]).collect()
         }
         State::MfaEnrollActivate { factor, kind } => {
-            let resend = kind.is_sent().then(|| Action::ResendActivation(factor.clone()));
+            let again = kind.is_sent() || *kind == FactorKind::Webauthn;
+            let resend = again.then(|| Action::ResendActivation(factor.clone()));
             let activate = [Action::Activate(factor.clone())].into_iter();
             activate.chain(resend).chain([Action::Previous, Action::Cancel]).collect()
         }
@@ -75,7 +79,19 @@ pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
             let verify = asked.then(|| Action::Verify(factor.clone()));
             let resend = (asked && kind.is_sent()).then(|| Action::ResendChallenge(factor.clone()));
             let backup = rules.backup_codes.action();
-            verify.into_iter().chain(resend).chain(backup).chain([Action::Previous, Action::Cancel]).collect()
+            // Whatever of several authenticators signs is as good as the one that was chosen.
+            let same = |other: &&&Usable| {
+                kind.answer() == AnswerShape::Signature && other.kind == *kind && other.id != *factor
+            };
+            let askable = rules.askable(position);
+            let others = askable.iter().filter(same).map(|other| Action::Verify(other.id.clone()));
+            verify
+                .into_iter()
+                .chain(others.collect::<Vec<_>>())
+                .chain(resend)
+                .chain(backup)
+                .chain([Action::Previous, Action::Cancel])
+                .collect()
         }
         State::Success => Vec::new(),
     }

@@ -86,7 +86,7 @@ impl Facts {
         let rules = Rules {
             demands,
             factors: factors.iter().filter(|factor| factor.is_active()).map(Usable::from).collect(),
-            enrollable: enrollable(&policies.enroll, &factors),
+            enrollable: enrollable(app, &policies.enroll, &factors),
             prompt: policies.enroll.prompt,
             password: standing(app, &user, &policies),
             options: transaction.context.options,
@@ -125,14 +125,14 @@ fn wanted<'a>(
 }
 
 /// What the user may still enrol. A factor that is suspended is no reason to get another of its kind.
-fn enrollable(policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
+fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
     let is_full = |kind: FactorKind| {
         let kept = factors.iter().filter(|factor| factor.status != FactorStatus::PendingActivation);
         kept.filter(|factor| factor.kind == kind).count() >= kind.limit()
     };
     FactorKind::ALL
         .into_iter()
-        .filter(|kind| kind.is_enrolled_by_users() && !is_full(*kind))
+        .filter(|kind| kind.is_enrolled_by_users() && service::is_offered(app, *kind) && !is_full(*kind))
         .map(|kind| (kind, policy.requirement(kind)))
         .filter(|(_, requirement)| *requirement != Requirement::NotAllowed)
         .collect()

@@ -71,18 +71,20 @@ pub struct Usable {
     pub id: FactorId,
     /// What it is.
     pub kind: FactorKind,
+    /// What proving it shows at least.
+    pub shows: &'static [Amr],
 }
 
 impl From<&Factor> for Usable {
     fn from(factor: &Factor) -> Self {
-        Self { id: factor.id.clone(), kind: factor.kind }
+        Self { id: factor.id.clone(), kind: factor.kind, shows: factor.amr() }
     }
 }
 
 impl Usable {
     /// What proving it would add.
     fn proof(&self, at: OffsetDateTime) -> VerifiedFactor {
-        let amr = self.kind.amr().iter().map(|method| method.as_str().to_owned()).collect();
+        let amr = self.shows.iter().map(|method| method.as_str().to_owned()).collect();
         VerifiedFactor { amr, at, factor_id: Some(self.id.clone()) }
     }
 }
@@ -197,7 +199,10 @@ impl Rules {
                 let then = with(proven, factor);
                 open.iter().all(|demand| demand.satisfied_by(&then))
             };
-            return self.factors.iter().filter(helps).collect();
+            let helping: Vec<&Usable> = self.factors.iter().filter(helps).collect();
+            if !helping.is_empty() || !self.enrolment_helps(position) {
+                return helping;
+            }
         }
         if self.must_enrol(position) { self.guarding(proven) } else { Vec::new() }
     }
@@ -246,10 +251,15 @@ impl Rules {
         if self.prompt == EnrollPrompt::Never || !self.guarding(&position.proven).is_empty() {
             return false;
         }
+        self.enrolment_helps(position)
+    }
+
+    /// Whether something that is left to enrol would satisfy all that is demanded.
+    fn enrolment_helps(&self, position: &Position) -> bool {
         let open: Vec<&Demand> = self.open(&position.proven).collect();
         let left = self.left_to_enrol(position);
         let helps = |kind: FactorKind| {
-            let new = Usable { id: FactorId::new(""), kind };
+            let new = Usable { id: FactorId::new(""), kind, shows: kind.amr() };
             let then = with(&position.proven, &new);
             open.iter().all(|demand| demand.satisfied_by(&then))
         };

@@ -15,12 +15,12 @@ use crate::{
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
-        factor::{Factor, FactorClass, FactorStatus},
+        factor::{Factor, FactorClass, FactorKind, FactorStatus},
         policy::{Access, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
         session::{Session, VerifiedFactor},
         user::Holder,
     },
-    policy::assurance::{Choice, Reach, choose},
+    policy::assurance::{Choice, Reach, Reaches, choose},
     protocol::{
         acr::Acr,
         amr::Amr,
@@ -69,7 +69,8 @@ pub async fn requirement(
         return Ok(wanted);
     }
     let factors = service::list(app, &user.id).await?;
-    let reach = reach(&factors, &decided.enroll);
+    let reaches = reaches(&factors, &decided.enroll);
+    let reach = reaches.two_factors;
     let wanted = match prompted {
         // A question answers the prompt, too, although it makes no second level: signing in asks for it.
         true if reach == Reach::Never && factors.iter().any(Factor::is_active) => {
@@ -88,7 +89,7 @@ pub async fn requirement(
     if wanted.all().iter().any(unreachable) {
         return Err(unmet().into());
     }
-    of_request(request, session, reach, wanted).map_err(StepUpError::Denied)
+    of_request(request, session, reaches, wanted).map_err(StepUpError::Denied)
 }
 
 fn denied(text: &'static str) -> OAuthError {
@@ -120,7 +121,7 @@ fn freshness(
 /// Whether somebody who has whatever knowledge it takes still lacks possession.
 fn lacks_possession(part: &Assurance, session: &Session) -> bool {
     let known: Vec<_> =
-        session.factors.iter().filter(|factor| factor.class() == FactorClass::Possession).cloned().collect();
+        session.factors.iter().filter(|factor| factor.is_of(FactorClass::Possession)).cloned().collect();
     let password = [VerifiedFactor::password(session.auth_time)];
     part.missing(&known, &password) != Missing::Nothing
 }
@@ -135,15 +136,33 @@ fn asks_for_acr(request: &ValidRequest) -> bool {
     asked.any(|value| value.parse::<Acr>().is_ok())
 }
 
-/// How the user can come to a second factor. Whoever has one, active or not, does not get round it by enrolling another.
-fn reach(factors: &[Factor], enroll: &MfaEnroll) -> Reach {
-    let owned = || factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
+/// How the user can come to what takes a second factor, or a special one. Whoever has one, active or not, does not get
+/// round it by enrolling another.
+fn reaches(factors: &[Factor], enroll: &MfaEnroll) -> Reaches {
+    let shows = |method: Amr| move |shown: &[Amr]| shown.contains(&method);
+    Reaches {
+        two_factors: reach(factors, enroll, (|kind| kind.class() == FactorClass::Possession, |_| true)),
+        phishing_resistant: reach(factors, enroll, (|kind| kind.amr().contains(&Amr::Phr), shows(Amr::Phr))),
+        hardware: reach(factors, enroll, (|kind| kind.amr().contains(&Amr::Phrh), shows(Amr::Phrh))),
+    }
+}
+
+/// The same of factors of such kinds that show so much.
+fn reach(
+    factors: &[Factor],
+    enroll: &MfaEnroll,
+    (is_such, shows): (fn(FactorKind) -> bool, impl Fn(&[Amr]) -> bool),
+) -> Reach {
+    let owned = || {
+        let possession = factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
+        possession.filter(|factor| shows(factor.amr()))
+    };
     if owned().any(Factor::is_active) {
         return Reach::Now;
     }
     let may_enroll = enroll.prompt != EnrollPrompt::Never
         && enroll.factors.iter().any(|(kind, requirement)| {
-            let own = kind.class() == FactorClass::Possession && kind.is_enrolled_by_users();
+            let own = is_such(*kind) && kind.is_enrolled_by_users();
             own && *requirement != Requirement::NotAllowed
         });
     let out_of_use = owned().any(|factor| factor.status == FactorStatus::Inactive);
@@ -156,7 +175,7 @@ fn reach(factors: &[Factor], enroll: &MfaEnroll) -> Reach {
 fn of_request(
     request: &ValidRequest,
     session: &Session,
-    reach: Reach,
+    reaches: Reaches,
     mut wanted: AuthenticationRequirement,
 ) -> Result<AuthenticationRequirement, OAuthError> {
     let amr = session.amr();
@@ -164,15 +183,14 @@ fn of_request(
     let essential = request.claims.essential_acr();
     let asked: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
     for values in [&essential, &asked] {
-        match choose(values, &earned, reach) {
+        match choose(values, &earned, reaches) {
             Choice::Satisfied => {}
             Choice::StepUp(acr) => wanted = wanted.and(Assurance::of_session(acr)),
             Choice::Unmet => return Err(unmet()),
         }
     }
     let preferred = if essential.is_empty() { request.claims.acr_values() } else { Vec::new() };
-    let with_what_is_there = if reach == Reach::ByEnrolment { Reach::Never } else { reach };
-    if let Choice::StepUp(acr) = choose(&preferred, &earned, with_what_is_there) {
+    if let Choice::StepUp(acr) = choose(&preferred, &earned, reaches.without_enrolment()) {
         wanted = wanted.and(Assurance::of_session(acr));
     }
     Ok(wanted)

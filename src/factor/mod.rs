@@ -17,6 +17,7 @@ pub mod question;
 pub mod service;
 pub mod sms;
 pub mod totp;
+pub mod webauthn;
 
 use serde_json::{Map, Value};
 use time::Duration;
@@ -41,6 +42,8 @@ pub enum Purpose<'a> {
     Api,
     /// A call of the Factors API by the user, with a session.
     Session(&'a SessionId),
+    /// The beginning of a sign-in in a browser, of somebody who says nothing but what a passkey says.
+    Browser(&'a str),
 }
 
 impl Purpose<'_> {
@@ -50,6 +53,7 @@ impl Purpose<'_> {
             Self::Transaction(id) => id.as_str(),
             Self::Api => "api",
             Self::Session(id) => id.as_str(),
+            Self::Browser(binding) => binding,
         }
     }
 }

@@ -207,7 +207,7 @@ impl FactorKind {
 
     /// Whether users enrol it themselves; the others are handed out by administrators (Okta Factors API).
     pub fn is_enrolled_by_users(self) -> bool {
-        !matches!(self, Self::HotpCustom | Self::U2f | Self::Webauthn | Self::Push | Self::Yubikey)
+        !matches!(self, Self::HotpCustom | Self::U2f | Self::Push | Self::Yubikey)
     }
 
     /// How many of the kind a user may have.
@@ -290,11 +290,22 @@ impl Factor {
         self.status == FactorStatus::Active
     }
 
+    /// What verifying it adds to `amr` at least: a key in hardware that a trusted maker vouched for shows more.
+    pub fn amr(&self) -> &'static [Amr] {
+        match (self.kind, self.profile_text(KEY_PROTECTION)) {
+            (FactorKind::Webauthn, Some("hardware")) => &[Amr::Hwk, Amr::Pop, Amr::Phr, Amr::Phrh],
+            (kind, _) => kind.amr(),
+        }
+    }
+
     /// A member of the profile as text.
     pub fn profile_text(&self, name: &str) -> Option<&str> {
         self.profile.get(name).and_then(Value::as_str)
     }
 }
+
+/// The member of a profile that says where the key is.
+pub const KEY_PROTECTION: &str = "keyProtection";
 
 /// A phone number of which its owner recognises the end: `+1 XXX-XXX-1337`.
 pub fn masked_phone(number: &str) -> String {

@@ -87,6 +87,19 @@ pub async fn find_by_qr_token(db: &Database, token: &TokenHash) -> Result<Option
         .transpose()
 }
 
+/// Finds the factor of a WebAuthn credential.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_credential(db: &Database, credential: &TokenHash) -> Result<Option<Stored>, Fault> {
+    factor::Entity::find()
+        .filter(factor::Column::CredentialHash.eq(credential.encoded()))
+        .one(db.reader())
+        .await?
+        .map(model)
+        .transpose()
+}
+
 /// What a new factor may take the place of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Displaces {
@@ -227,8 +240,48 @@ pub fn claim_step(id: &FactorId, step: u64, now: OffsetDateTime) -> Change {
 pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "factor" SET "status" = 'ACTIVE', "counter" = $3, "qr_token_hash" = NULL, "updated_at" = $2,
-             "last_verified_at" = $2, "slot" = CASE WHEN "slot" = 'only' THEN 'only' ELSE "id" END WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
+             "last_verified_at" = $2, "slot" = CASE WHEN "slot" = 'only' THEN 'only' ELSE "id" END
+           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
         vec![id.as_str().into(), millis(now).into(), counter(step).into()],
+    )
+}
+
+/// A credential that activates a factor.
+#[derive(Clone, Copy, Debug)]
+pub struct NewCredential<'a> {
+    /// The hash of its id.
+    pub hash: &'a TokenHash,
+    /// What is kept of it, sealed.
+    pub secret: &'a str,
+    /// Its signature counter.
+    pub counter: u32,
+    /// The public profile, as JSON.
+    pub profile: &'a str,
+}
+
+/// Activates a factor by a WebAuthn credential; lost when it does not wait for that, or the credential is somebody's.
+pub fn claim_activate_credential(id: &FactorId, new: &NewCredential<'_>, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "status" = 'ACTIVE', "counter" = $3, "secret" = $4, "profile" = $5,
+             "credential_hash" = $6, "updated_at" = $2, "last_verified_at" = $2, "slot" = "id"
+           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'
+             AND NOT EXISTS (SELECT 1 FROM "factor" AS "other" WHERE "other"."credential_hash" = $6)"#,
+        vec![
+            id.as_str().into(),
+            millis(now).into(),
+            i64::from(new.counter).into(),
+            new.secret.into(),
+            new.profile.into(),
+            new.hash.encoded().into(),
+        ],
+    )
+}
+
+/// Suspends an active factor of which there may be a copy; lost when it is not active.
+pub fn claim_suspend_cloned(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "status" = 'INACTIVE', "updated_at" = $2 WHERE "id" = $1 AND "status" = 'ACTIVE'"#,
+        vec![id.as_str().into(), millis(now).into()],
     )
 }
 

@@ -152,6 +152,8 @@ pub mod id {
     pub const RECOVERY_DONE_PAGE: &str = "recovery-done-page";
     /// What leads on from there.
     pub const RECOVERY_NEXT: &str = "recovery-next";
+    /// The button that begins a ceremony of a passkey or security key.
+    pub const WEBAUTHN_START: &str = "webauthn-start";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

@@ -45,7 +45,7 @@ fn id(kind: FactorKind) -> FactorId {
 }
 
 fn usable(kind: FactorKind) -> Usable {
-    Usable { id: id(kind), kind }
+    Usable { id: id(kind), kind, shows: kind.amr() }
 }
 
 fn proof(kind: FactorKind) -> VerifiedFactor {

@@ -3,6 +3,7 @@
 mod accessibility;
 mod device;
 mod logout;
+mod passkey;
 mod playground;
 mod post_message;
 mod sign_in;
@@ -26,6 +27,7 @@ pub(crate) fn trials() -> Vec<Test> {
         accessibility::trials(),
         device::trials(),
         logout::trials(),
+        passkey::trials(),
         playground::trials(),
         post_message::trials(),
         sign_in::trials(),

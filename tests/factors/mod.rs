@@ -7,6 +7,7 @@ mod me;
 mod question;
 mod sent;
 mod totp;
+mod webauthn;
 
 use crate::support::Test;
 
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Test> {
         question::trials(),
         sent::trials(),
         totp::trials(),
+        webauthn::trials(),
     ]
     .into_iter()
     .flatten()

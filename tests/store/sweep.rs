@@ -245,6 +245,7 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                     status: "PENDING_ACTIVATION".to_owned(),
                     slot: "only".to_owned(),
                     name: None,
+                    credential_hash: None,
                     profile: "{}".to_owned(),
                     secret: None,
                     counter: None,

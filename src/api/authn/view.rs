@@ -9,11 +9,11 @@ use crate::{
     authn::{
         action::Action,
         rules::Standing,
-        service::{Gain, Pending, Reply, Success, recovery::Handed},
+        service::{Gain, Pending, Reply, Shown, Success, recovery::Handed},
         session_token,
         state::State,
     },
-    factor::Activation,
+    factor::{Activation, service::Scope},
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
         policy::{FactorPrompt, GlobalSession, PasswordRules, Requirement},
@@ -102,6 +102,14 @@ fn pending(app: &App, pending: &Pending) -> Value {
             set(&mut told, "recoveryType", Some(kind.as_str().into()));
             set(&mut told, "factorType", Some(channel.as_str().into()));
         }
+        State::MfaChallenge { kind, .. } if pending.challenge.is_some() => {
+            set(&mut told, "factorResult", Some("CHALLENGE".into()));
+            let challenge_type = if by_kind(pending) { "FACTOR_TYPE" } else { "FACTOR" };
+            set(&mut told, "challengeType", Some(challenge_type.into()));
+            if by_kind(pending) {
+                set(&mut told, "factorType", Some(kind.factor_type().into()));
+            }
+        }
         State::Unauthenticated
         | State::PasswordWarn
         | State::PasswordExpired
@@ -113,6 +121,11 @@ fn pending(app: &App, pending: &Pending) -> Value {
         | State::Success => {}
     }
     told
+}
+
+/// Whether any factor of the kind may answer the challenge that is told.
+fn by_kind(pending: &Pending) -> bool {
+    pending.challenge.as_ref().is_some_and(|shown| shown.scope == Scope::Any)
 }
 
 fn set(object: &mut Value, name: &str, value: Option<Value>) {
@@ -156,14 +169,22 @@ fn links(app: &App, pending: &Pending) -> Value {
             Action::Activate(id) => {
                 add("next", link(app, Some("activate"), &format!("/factors/{id}/lifecycle/activate")));
             }
+            // A registration is begun anew by going back, as at Okta.
+            Action::ResendActivation(_)
+                if matches!(state, State::MfaEnrollActivate { kind: FactorKind::Webauthn, .. }) => {}
             Action::ResendActivation(id) => {
                 add("resend", resend(app, state, &format!("/factors/{id}/lifecycle/resend")));
             }
-            Action::Verify(id) => {
-                if matches!(state, State::MfaChallenge { .. }) {
+            Action::Verify(id) => match state {
+                State::MfaChallenge { kind, .. } if by_kind(pending) => {
+                    let path = format!("/factors/{}/verify", kind.factor_type());
+                    add("next", link(app, Some("verify"), &path));
+                }
+                State::MfaChallenge { factor, .. } if *factor == id => {
                     add("next", link(app, Some("verify"), &format!("/factors/{id}/verify")));
                 }
-            }
+                _ => {}
+            },
             Action::ResendChallenge(id) => {
                 add("resend", resend(app, state, &format!("/factors/{id}/verify/resend")));
             }
@@ -241,14 +262,30 @@ fn embedded(app: &App, pending: &Pending) -> Value {
                 told
             });
             add("factors", listed.collect());
+            // Okta names the kinds of which a user may have several.
+            if askable.iter().any(|usable| usable.kind == FactorKind::Webauthn) {
+                let kind = FactorKind::Webauthn.factor_type();
+                let next = link(app, Some("verify"), &format!("/factors/{kind}/verify"));
+                add("factorTypes", json!([{ "factorType": kind, "_links": { "next": next } }]));
+            }
             add("policy", mfa_policy(session));
         }
         State::MfaChallenge { factor: id, .. } => {
             if let Some(known) = facts.factor(id) {
                 let mut told = factor(known);
-                let challenge = pending.challenge.as_ref().map(|shown| json!({ "challenge": shown }));
-                set(&mut told, "_embedded", challenge);
-                add("factor", told);
+                match &pending.challenge {
+                    Some(Shown { options, scope: Scope::One }) => {
+                        set(&mut told, "_embedded", Some(json!({ "challenge": options })));
+                        add("factor", told);
+                    }
+                    Some(Shown { options, scope: Scope::Any }) => {
+                        let same = facts.factors.iter().filter(|other| other.kind == known.kind);
+                        let asked = same.filter(|other| pending.may_verify(&other.id));
+                        add("challenge", options.clone());
+                        add("factors", asked.map(factor).collect());
+                    }
+                    None => add("factor", told),
+                }
             }
             add("policy", mfa_policy(session));
         }
@@ -297,7 +334,7 @@ fn profile(factor: &Factor) -> Value {
             ("phoneNumber", _) => masked_phone(text),
             ("email", _) => masked_email(text),
             ("question" | "questionText", FactorKind::Question) => text.to_owned(),
-            ("credentialId", _) => text.to_owned(),
+            ("credentialId" | "authenticatorName", _) => text.to_owned(),
             _ => continue,
         };
         told.insert(name.clone(), shown.into());

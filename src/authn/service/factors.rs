@@ -1,10 +1,19 @@
 //! Factors in a sign-in: choosing, proving, enrolling, activating, sending again.
 
-use super::{AuthnError, Effect, Reply, Step, Visitor, load, settle};
+use super::{AuthnError, Effect, Reply, Shown, Step, Visitor, load, settle};
 use crate::{
     app::App,
-    authn::{action::Action, event::Event as Fact, state::State, transaction::Remember},
-    factor::{Activate, Answer, Enrolment, FactorError, Proof, Purpose, UpdatePhone, service},
+    authn::{
+        action::{Action, allowed},
+        event::Event as Fact,
+        state::State,
+        transaction::Remember,
+    },
+    factor::{
+        Activate, Activation, Answer, Assertion, Attestation, Enrolment, FactorError, Proof, Purpose,
+        UpdatePhone,
+        service::{self, Scope},
+    },
     id::FactorId,
     model::{
         factor::{AnswerShape, Factor, FactorKind},
@@ -23,6 +32,10 @@ pub enum Given {
     PassCode(Secret<String>),
     /// The answer to a question.
     Answer(Secret<String>),
+    /// What an authenticator made of an enrolment.
+    Attestation(Attestation),
+    /// What an authenticator made of a challenge.
+    Assertion(Assertion),
 }
 
 impl Given {
@@ -30,6 +43,8 @@ impl Given {
     fn answer(self, kind: FactorKind) -> Option<Answer> {
         match (self, kind) {
             (Self::Nothing, _) => None,
+            (Self::Attestation(given), _) => Some(Answer::Attestation(given)),
+            (Self::Assertion(given), _) => Some(Answer::Assertion(given)),
             // Okta's clients know one field for what is typed, too.
             (Self::PassCode(text) | Self::Answer(text), FactorKind::Question) => Some(Answer::Text(text)),
             (Self::PassCode(code) | Self::Answer(code), _) => Some(Answer::PassCode(code)),
@@ -50,8 +65,17 @@ pub async fn verify(
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::Verify(factor.clone()))?;
-    let factor = known(&step, factor)?;
     step.transaction.context.remember = remember;
+    answer(app, visitor, step, (factor, given)).await
+}
+
+async fn answer(
+    app: &App,
+    visitor: &Visitor<'_>,
+    step: Step,
+    (factor, given): (&FactorId, Given),
+) -> Result<Reply, AuthnError> {
+    let factor = known(&step, factor)?;
     match given.answer(factor.kind) {
         Some(answer) => {
             let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
@@ -60,6 +84,41 @@ pub async fn verify(
         }
         None => choose(app, visitor, step, factor).await,
     }
+}
+
+/// Chooses a kind of factor of which a user may have several, or proves one of them (Okta `/factors/webauthn/verify`).
+///
+/// # Errors
+/// No such factor is asked for, or what was given is wrong.
+pub async fn verify_kind(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    (kind, given): (FactorKind, Given),
+    remember: Remember,
+) -> Result<Reply, AuthnError> {
+    let mut step = load(app, visitor, state_token).await?;
+    step.transaction.context.remember = remember;
+    let offered = allowed(step.position(), &step.facts.rules);
+    let is_asked =
+        |factor: &&Factor| factor.kind == kind && offered.contains(&Action::Verify(factor.id.clone()));
+    let asked: Vec<Factor> = step.facts.factors.iter().filter(is_asked).cloned().collect();
+    let asked: Vec<&Factor> = asked.iter().collect();
+    let Some(first) = asked.first() else { return Err(AuthnError::NotAllowed) };
+    if let Given::Assertion(given) = given {
+        let factor = service::identify(app, step.user()?, &asked, &given).await?;
+        return answer(app, visitor, step, (&factor, Given::Assertion(given))).await;
+    }
+    let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+    let challenged = service::challenge_passkeys(app, step.user()?, (&asked, Scope::Any), purpose).await?;
+    step.challenge = challenged.shown.map(|options| Shown { options, scope: Scope::Any });
+    // Who has chosen one asks for a challenge to it, again.
+    let chosen = match &step.position().state {
+        State::MfaChallenge { factor, .. } => factor.clone(),
+        _ => first.id.clone(),
+    };
+    let fact = Fact::FactorChosen { factor: chosen, kind };
+    settle(app, visitor, step, Effect { fact, unit: challenged.unit, lost: AuthnError::NotAllowed }).await
 }
 
 async fn choose(
@@ -127,7 +186,7 @@ async fn send(
         AnswerShape::SentCode | AnswerShape::Signature | AnswerShape::Approval => {
             let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
             let challenged = service::challenge(app, step.user()?, factor, purpose).await?;
-            step.challenge = challenged.shown;
+            step.challenge = challenged.shown.map(|options| Shown { options, scope: Scope::One });
             challenged.unit
         }
         AnswerShape::Text | AnswerShape::OwnCode => Unit::new(),
@@ -192,12 +251,12 @@ pub async fn activate(
     app: &App,
     visitor: &Visitor<'_>,
     state_token: &str,
-    (factor, code): (&FactorId, Secret<String>),
+    (factor, given): (&FactorId, Given),
 ) -> Result<Reply, AuthnError> {
     let step = load(app, visitor, state_token).await?;
     step.check(&Action::Activate(factor.clone()))?;
     let factor = known(&step, factor)?;
-    let answer = Answer::PassCode(code);
+    let answer = given.answer(factor.kind).ok_or(FactorError::Wrong)?;
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let Proof { verified, unit } = service::activate(app, step.user()?, &factor, &answer, purpose).await?;
     let fact = Fact::FactorEnrolled { kind: factor.kind, proof: verified };
@@ -214,11 +273,13 @@ pub async fn resend_activation(
     state_token: &str,
     factor: &FactorId,
 ) -> Result<Reply, AuthnError> {
-    let step = load(app, visitor, state_token).await?;
+    let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::ResendActivation(factor.clone()))?;
     let factor = known(&step, factor)?;
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
-    let unit = service::challenge(app, step.user()?, &factor, purpose).await?.unit;
+    let challenged = service::challenge(app, step.user()?, &factor, purpose).await?;
+    step.activation = challenged.shown.map(Activation::Options);
+    let unit = challenged.unit;
     let fact = Fact::EnrolmentBegun { factor: factor.id.clone(), kind: factor.kind };
     let lost = FactorError::SentRecently(factor.kind).into();
     settle(app, visitor, step, Effect { fact, unit, lost }).await

@@ -24,9 +24,9 @@ use super::{
 use crate::{
     app::App,
     cache::Count,
-    factor::{Activation, FactorError},
+    factor::{Activation, FactorError, service::Scope},
     fault::Fault,
-    id::{TransactionId, UserId},
+    id::{FactorId, TransactionId, UserId},
     model::{
         assurance::AuthenticationRequirement,
         policy::Access,
@@ -107,13 +107,27 @@ pub struct Pending {
     /// What the user needs to activate the factor that was enrolled by this very step; shown once.
     pub activation: Option<Activation>,
     /// What the client must be told to answer the challenge that was begun by this very step.
-    pub challenge: Option<serde_json::Value>,
+    pub challenge: Option<Shown>,
+}
+
+/// A challenge as it is told.
+#[derive(Debug)]
+pub struct Shown {
+    /// What the client hands to the authenticator.
+    pub options: serde_json::Value,
+    /// Which factors may answer.
+    pub scope: Scope,
 }
 
 impl Pending {
     /// What may be done now.
     pub fn actions(&self) -> Vec<Action> {
         allowed(&self.transaction.position, &self.facts.rules)
+    }
+
+    /// Whether a factor may be chosen or proved now.
+    pub fn may_verify(&self, factor: &FactorId) -> bool {
+        self.actions().contains(&Action::Verify(factor.clone()))
     }
 }
 
@@ -193,7 +207,7 @@ struct Step {
     transaction: Transaction,
     facts: Facts,
     activation: Option<Activation>,
-    challenge: Option<serde_json::Value>,
+    challenge: Option<Shown>,
 }
 
 /// What a step has established, and what consumes it.

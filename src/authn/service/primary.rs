@@ -16,6 +16,7 @@ use crate::{
         transition::{StepError, next},
     },
     cache::Count,
+    factor::{Answer, Assertion, FactorError, Purpose, service},
     fault::Fault,
     id::UserId,
     limit::{
@@ -23,7 +24,7 @@ use crate::{
         rate::{Bucket, address},
     },
     model::{
-        policy::Access,
+        policy::{Access, PrimaryFactor},
         session::{Session, VerifiedFactor},
         user::{User, UserStatus},
     },
@@ -70,6 +71,53 @@ pub async fn with_password(
     transaction.context.browser = right.browser;
     let step = step_of(app, visitor, transaction, right.user.clone()).await?;
     submit(app, visitor, step, (credentials, right)).await
+}
+
+/// Begins with a passkey alone, which has verified its user (Web Authentication Level 3 §1.2.3), where policy allows that.
+///
+/// # Errors
+/// Nobody proved anything, for whatever reason, or it leads nowhere.
+pub async fn with_passkey(
+    app: &App,
+    visitor: &Visitor<'_>,
+    given: Assertion,
+    start: Start,
+) -> Result<Reply, AuthnError> {
+    throttle(app, None, visitor.caller).await?;
+    let factor = service::find_passkey(app, &given).await?;
+    let user = match &factor {
+        Some(factor) => store::user::find(&app.db, &factor.user_id).await?,
+        None => None,
+    };
+    let refusal = |reason| refuse(app, visitor.caller, (user.as_ref(), None), reason);
+    let (Some(factor), Some(user), Some(browser)) = (&factor, &user, visitor.device) else {
+        refusal("unknown_passkey").await?;
+        return Err(AuthnError::Refused);
+    };
+    if !may_sign_in(user) {
+        refusal("user_not_active").await?;
+        return Err(AuthnError::Refused);
+    }
+    let mut transaction = begin(app, start);
+    // More was proved than a password: guesses of strangers do not end what it begins.
+    transaction.context.browser = Browser::Known;
+    let step = step_of(app, visitor, transaction, user.clone()).await?;
+    admitted(app, visitor, &step).await?;
+    if step.facts.policies.session.primary_factor != PrimaryFactor::PasswordIdpAnyFactor {
+        refusal("passkey_not_primary").await?;
+        return Err(AuthnError::Refused);
+    }
+    let purpose = (Purpose::Browser(browser), visitor.caller);
+    let proof = match service::verify(app, user, factor, &Answer::Assertion(given), purpose).await {
+        Ok(proof) => proof,
+        Err(FactorError::Fault(fault)) => return Err(fault.into()),
+        Err(_) => {
+            refusal("invalid_passkey").await?;
+            return Err(AuthnError::Refused);
+        }
+    };
+    let fact = Fact::PasskeyAccepted { user_id: user.id.clone(), proof: proof.verified };
+    settle(app, visitor, step, Effect { fact, unit: proof.unit, lost: AuthnError::Refused }).await
 }
 
 /// Gives login and password in a transaction that waits for them.

@@ -2,7 +2,10 @@
 
 use time::Duration;
 
-use super::LINK;
+use super::{
+    LINK, list,
+    passkey::{self, Scope},
+};
 use crate::{
     app::App,
     factor::{
@@ -50,11 +53,15 @@ pub async fn challenge_for(
     (factor, lifetime): (&Factor, Duration),
     (purpose, caller): (Purpose<'_>, &Caller),
 ) -> Result<Challenged, FactorError> {
-    if !factor.kind.is_sent() {
+    let signs = factor.kind == FactorKind::Webauthn;
+    if !factor.kind.is_sent() && !signs {
         return Err(FactorError::WrongStatus);
     }
     match factor.status {
         FactorStatus::Inactive => return Err(FactorError::Locked),
+        FactorStatus::Active if signs => {
+            return passkey::challenge(app, user, (&[factor], Scope::One), (purpose, caller)).await;
+        }
         FactorStatus::PendingActivation => {
             let used = factor_budget::find(&app.db, &activations(&user.id), app.now()).await?;
             if used.is_some_and(|used| used.used >= attempt::ACTIVATIONS.limit) {
@@ -62,6 +69,11 @@ pub async fn challenge_for(
             }
         }
         FactorStatus::Active => {}
+    }
+    if signs {
+        let known = list(app, &user.id).await?;
+        let options = passkey::creation(app, user, (&known, &factor.id), (purpose, caller)).await?;
+        return Ok(Challenged { unit: Unit::new(), shown: Some(options) });
     }
     let unit = send(app, Unit::new(), user, (factor, lifetime), (purpose, caller)).await?;
     Ok(Challenged { unit, shown: None })
@@ -93,7 +105,7 @@ pub(super) async fn send(
     let linked = factor.kind == FactorKind::Email && factor.is_active();
     let link = match purpose {
         Purpose::Transaction(_) if linked => Some(opaque_token(app.random.as_ref())),
-        Purpose::Transaction(_) | Purpose::Api | Purpose::Session(_) => None,
+        Purpose::Transaction(_) | Purpose::Api | Purpose::Session(_) | Purpose::Browser(_) => None,
     };
     let link_hash = link.as_ref().map(|link| TokenHash::of(link.expose()));
     let sent = Sent {
@@ -138,6 +150,7 @@ pub fn is_offered(app: &App, kind: FactorKind) -> bool {
         FactorKind::Call => message::can_send(app, &Destination::Call { number: nobody(), extension: None }),
         FactorKind::Email => message::can_send(app, &Destination::Email(nobody())),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
-        FactorKind::Webauthn | FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => false,
+        FactorKind::Webauthn => passkey::relying_party(app).is_ok(),
+        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => false,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use time::Duration;
 
-use super::{TIME_STEP, announced, challenge::send, is_phone, list, open, seal, settings};
+use super::{TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, seal, settings};
 use crate::{
     app::App,
     factor::{
@@ -54,7 +54,7 @@ pub async fn enroll(
         return Err(FactorError::already_set_up());
     }
     let id = FactorId::new(format!("{}{}", enrolment.kind.id_prefix(), base62(app.random.as_ref(), 17)));
-    let made = make(app, user, &enrolment, (&existing, &id)).await?;
+    let made = make(app, user, &enrolment, (&existing, &id), (purpose, caller)).await?;
     let now = app.now();
     let active = match enrolment.kind {
         FactorKind::Question | FactorKind::HotpCustom | FactorKind::Yubikey | FactorKind::U2f => true,
@@ -101,6 +101,7 @@ async fn make(
     user: &User,
     enrolment: &Enrolment,
     (existing, id): (&[Factor], &FactorId),
+    how: (Purpose<'_>, &Caller),
 ) -> Result<Made, FactorError> {
     let given = &enrolment.profile;
     let plain = |profile| Ok(Made { profile, secret: None, activation: None });
@@ -137,9 +138,11 @@ async fn make(
             let secret = Some(seal(app, id, seed.expose())?);
             Ok(Made { profile: credential_id(user), secret, activation: None })
         }
-        FactorKind::Webauthn | FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => {
-            Err(FactorError::NotAllowed)
+        FactorKind::Webauthn => {
+            let options = passkey::creation(app, user, (existing, id), how).await?;
+            Ok(Made { profile: Map::new(), secret: None, activation: Some(Activation::Options(options)) })
         }
+        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => Err(FactorError::NotAllowed),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod activate;
 pub mod choose;
 pub mod enroll;
 pub mod verify;
+pub mod webauthn;
 
 use maud::Markup;
 

@@ -137,15 +137,23 @@ pub(super) fn questions() -> Value {
 }
 
 /// A code was sent. Okta's generated clients take objects only in `profile`, so there is none.
-pub(super) fn challenged(place: &Place, factor: &Factor) -> Value {
+pub(super) fn challenged(place: &Place, factor: &Factor, shown: Option<Value>) -> Value {
     let links = json!({
         "verify": link(&place.of(factor, "/verify"), &["POST"]),
         "factor": link(&place.of(factor, ""), &["GET", "DELETE"]),
     });
-    json!({ "factorResult": "CHALLENGE", "_links": links })
+    let mut told = json!({ "factorResult": "CHALLENGE", "_links": links });
+    if let (Some(members), Some(shown)) = (told.as_object_mut(), shown) {
+        members.insert("profile".to_owned(), json!(factor.profile));
+        members.insert("_embedded".to_owned(), json!({ "challenge": shown }));
+    }
+    told
 }
 
 /// An answer was right.
-pub(super) fn succeeded() -> Value {
+pub(super) fn succeeded(factor: &Factor) -> Value {
+    if factor.kind == FactorKind::Webauthn {
+        return json!({ "factorResult": "SUCCESS", "profile": factor.profile });
+    }
     json!({ "factorResult": "SUCCESS" })
 }

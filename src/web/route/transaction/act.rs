@@ -12,7 +12,7 @@ use crate::{
         state::State,
         transaction::Remember,
     },
-    factor::UpdatePhone,
+    factor::{Assertion, Attestation, UpdatePhone},
     id::FactorId,
     model::factor::{AnswerShape, FactorKind},
     protocol::params::Params,
@@ -35,6 +35,10 @@ pub(super) async fn act(
     let state = &pending.transaction.position.state;
     let text = |name: &str| Secret::new(params.one(name).unwrap_or_default().to_owned());
     let remember = if params.one("rememberDevice").is_some() { Remember::Yes } else { Remember::No };
+    if let Some(kind) = signing(pending, params) {
+        let given = assertion(params).map_or(Given::Nothing, Given::Assertion);
+        return factors::verify_kind(app, visitor, token, (kind, given), remember).await;
+    }
     if let Some(factor) = params.one("factor") {
         return factors::verify(app, visitor, token, (&FactorId::new(factor), Given::Nothing), remember)
             .await;
@@ -75,7 +79,11 @@ pub(super) async fn act(
             factors::use_backup_code(app, visitor, token, &text("code")).await
         }
         (Some(ACTION_ACTIVATE), State::MfaEnrollActivate { factor, .. }) => {
-            factors::activate(app, visitor, token, (factor, text("passCode"))).await
+            let given = match attestation(params) {
+                Some(attestation) => Given::Attestation(attestation),
+                None => Given::PassCode(text("passCode")),
+            };
+            factors::activate(app, visitor, token, (factor, given)).await
         }
         (Some(ACTION_CHANGE), _) => {
             let (old, new) = (text("oldPassword"), text("newPassword"));
@@ -87,6 +95,35 @@ pub(super) async fn act(
         (Some(ACTION_ANSWER), _) => recovery::answer(app, visitor, token, &text("answer")).await,
         (_, _) => Err(AuthnError::NotAllowed),
     }
+}
+
+/// The kind of authenticator that a form is about: one that was chosen, or the only one.
+fn signing(pending: &Pending, params: &Params) -> Option<FactorKind> {
+    let chosen = params.one("factor").map(FactorId::new);
+    let factor = match (&chosen, params.one("action")) {
+        (Some(id), _) => pending.facts.factor(id),
+        (None, Some(verifying::ACTION_SEND | verifying::ACTION_VERIFY)) => only_factor(pending),
+        (None, _) => None,
+    };
+    factor.map(|factor| factor.kind).filter(|kind| *kind == FactorKind::Webauthn)
+}
+
+/// What the script of a ceremony filled in.
+fn attestation(params: &Params) -> Option<Attestation> {
+    let text = |name: &str| params.one(name).map(ToOwned::to_owned);
+    Some(Attestation { client_data: text("clientData")?, attestation: text("attestation")? })
+}
+
+/// The same of a challenge.
+pub(in crate::web::route) fn assertion(params: &Params) -> Option<Assertion> {
+    let text = |name: &str| params.one(name).map(ToOwned::to_owned);
+    Some(Assertion {
+        client_data: text("clientData")?,
+        signature: text("signatureData")?,
+        authenticator_data: text("authenticatorData"),
+        credential_id: text("credentialId"),
+        user_handle: text("userHandle"),
+    })
 }
 
 fn revoke(params: &Params) -> RevokeSessions<'static> {

@@ -12,7 +12,7 @@ use self::{
     act::act,
     show::{backup_code, set_up, show},
 };
-pub(super) use self::{problem::problem, show::stage};
+pub(super) use self::{act::assertion, problem::problem, show::stage};
 use super::{
     answer::{fault_page, flow_error},
     form::{Form, Link},
@@ -174,7 +174,9 @@ async fn entered(
     visit.save_accounts();
     let before: Vec<_> = visit.session.iter().flat_map(|session| session.factors.clone()).collect();
     let fresh: Vec<_> = proven.iter().filter(|proof| !before.contains(proof)).cloned().collect();
-    let again = fresh.iter().any(|proof| proof.factor_id.is_none());
+    // What a sign-in began with is no step up, be it a password or a passkey.
+    let primary = proven.first().is_some_and(|first| fresh.contains(first));
+    let again = primary || fresh.iter().any(|proof| proof.factor_id.is_none());
     visit.open_session(opened.session, opened.cookie.expose());
     let mut waiting = match place {
         Place::Flow(waiting) => *waiting,

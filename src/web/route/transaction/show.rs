@@ -1,7 +1,9 @@
 //! The page of a transaction's state.
 
 use http::StatusCode;
+use maud::Markup;
 use poem::Response;
+use serde_json::Value;
 
 use super::stopped;
 use crate::{
@@ -25,6 +27,7 @@ use crate::{
             choose::{BackupCodes, Choice, choose},
             enroll::{self as enrolling, Done, Offer},
             verify::{self as verifying, Prove, Remember},
+            webauthn::{self, Ceremonial, Ceremony},
         },
         layout::Person,
         password::{PasswordReason, password},
@@ -53,7 +56,10 @@ fn ways(pending: &Pending, kind: Option<FactorKind>) -> Vec<Way> {
                 if kind == Some(FactorKind::Email) && matches!(action, Action::ResendChallenge(_)) {
                     ways.push(Way::LinkOpened);
                 }
-                ways.push(Way::Resend);
+                // The button of a ceremony begins it again.
+                if kind != Some(FactorKind::Webauthn) {
+                    ways.push(Way::Resend);
+                }
             }
             Action::UseBackupCode => ways.push(Way::BackupCode),
             Action::Previous => ways.push(Way::Previous),
@@ -118,6 +124,7 @@ pub(super) fn show(
             recovery_pages::code(&stage, channel)
         }
         State::MfaRequired => match (only_factor(pending), offered(pending)) {
+            (Some(only), _) if only.kind == FactorKind::Webauthn => passkey(&visit, &stage, pending),
             (Some(only), _) if only.kind.is_sent() => {
                 verifying::send(&stage, only.kind, detail(only).as_deref())
             }
@@ -136,11 +143,20 @@ pub(super) fn show(
                 choose(&stage, &choices, backup)
             }
         },
+        State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, pending),
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
             Some(factor) => verifying::verify(&stage, &prove(pending, factor)),
             None => return stopped(visit, place, AuthnError::Token),
         },
         State::MfaEnroll => enrolling::choose(&stage, &offers(pending)),
+        State::MfaEnrollActivate { kind: FactorKind::Webauthn, .. } => {
+            let options = match &pending.activation {
+                Some(Activation::Options(options)) => Some(options.clone()),
+                Some(Activation::Token(_)) | None => None,
+            };
+            let ceremony = (Ceremony::Create, activating::ACTION_ACTIVATE);
+            signing(&visit, &stage, (ceremony, "resend", options))
+        }
         State::MfaEnrollActivate { factor, kind } => {
             let factor = pending.facts.factor(factor);
             let token = match &pending.activation {
@@ -158,6 +174,26 @@ pub(super) fn show(
         State::LockedOut | State::Success => return stopped(visit, place, AuthnError::Token),
     };
     place.page(visit, status, markup)
+}
+
+/// The page that asks for a passkey: with a challenge where one was begun by this very step, else with a button that begins one.
+fn passkey(visit: &Visit<'_>, stage: &Stage, pending: &Pending) -> Markup {
+    let options = pending.challenge.as_ref().map(|shown| shown.options.clone());
+    signing(visit, stage, ((Ceremony::Get, verifying::ACTION_VERIFY), verifying::ACTION_SEND, options))
+}
+
+fn signing(
+    visit: &Visit<'_>,
+    stage: &Stage,
+    ((ceremony, action), begin, options): ((Ceremony, &'static str), &str, Option<Value>),
+) -> Markup {
+    match options {
+        Some(options) => {
+            let ceremonial = Ceremonial { ceremony, options, action, nonce: visit.nonce().to_owned() };
+            webauthn::ceremony(stage, &ceremonial)
+        }
+        None => webauthn::begin(stage, begin),
+    }
 }
 
 /// The page that takes a recovery code.
@@ -287,5 +323,14 @@ fn offered(pending: &Pending) -> Vec<&Factor> {
             _ => None,
         })
         .collect();
-    pending.facts.factors.iter().filter(|factor| ids.contains(&factor.id)).collect()
+    let mut offered: Vec<&Factor> = Vec::new();
+    for factor in pending.facts.factors.iter().filter(|factor| ids.contains(&factor.id)) {
+        // The browser knows which of several authenticators is at hand: one entry is all of them.
+        let told =
+            factor.kind == FactorKind::Webauthn && offered.iter().any(|other| other.kind == factor.kind);
+        if !told {
+            offered.push(factor);
+        }
+    }
+    offered
 }
