@@ -1,9 +1,11 @@
 //! `webauthn`: several of a user, through the Factors API and in a sign-in, by id and by type.
 
 use serde_json::{Value, json};
+use stepgate::app::Settings;
 
 use crate::support::{
     Test, TestApp,
+    app::Change,
     authenticator::Authenticator,
     authn::path_of,
     factor::{Program, refusal},
@@ -13,7 +15,8 @@ use crate::support::{
 pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage: an_authenticator_is_enrolled_and_proved_in_okta_s_form, a_user_has_several_and_no_more_than_ten;
-        sqlite: any_of_several_answers_a_challenge_by_type, one_is_enrolled_in_a_sign_in;
+        sqlite: any_of_several_answers_a_challenge_by_type, one_is_enrolled_in_a_sign_in,
+            related_origins_are_published_and_count;
     ]
 }
 
@@ -55,6 +58,26 @@ async fn an_authenticator_is_enrolled_and_proved_in_okta_s_form(app: TestApp) {
     let done = alice.post(&verify, &authenticator.get(&asked["_embedded"]["challenge"])).await.json();
     assert_eq!((&done["factorResult"], &done["profile"]), (&json!("SUCCESS"), &asked["profile"]));
     assert_eq!(refusal(&alice.post(&verify, &json!({ "passCode": "123456" })).await).0, 403);
+}
+
+/// Web Authentication Level 3 §5.11: what is configured is published, and ceremonies there count; elsewhere nothing changes.
+async fn related_origins_are_published_and_count(app: TestApp) {
+    assert_eq!(app.client().get("/.well-known/webauthn").await.status, 404);
+    let settings =
+        |settings: &mut Settings| settings.related_origins = vec!["https://app.example.org".to_owned()];
+    let app = app.restart(Change { settings: Some(settings), ..Change::default() }).await;
+    let published = app.client().get("/.well-known/webauthn").await;
+    assert_eq!(
+        (published.status, published.json()),
+        (200, json!({ "origins": ["https://app.example.org"] }))
+    );
+    let alice = app.factors_of(ALICE).await;
+    enrol(&alice, &mut Authenticator::at("https://app.example.org")).await;
+    let begun = alice.enroll(&json!({ "factorType": "webauthn", "provider": "FIDO" })).await;
+    let mut elsewhere = Authenticator::at("https://app.example.org.evil.example");
+    let path = format!("/factors/{}/lifecycle/activate", begun["id"].as_str().unwrap());
+    let refused = alice.post(&path, &elsewhere.create(&begun["_embedded"]["activation"])).await;
+    assert_eq!(refusal(&refused), (403, "E0000068".to_owned()));
 }
 
 /// Ten, each with an entry of its own; the catalog has the kind once.

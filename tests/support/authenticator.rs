@@ -28,7 +28,7 @@ pub(crate) enum Maker {
     /// Its own key (`packed`, self attestation).
     Itself,
     /// A maker (`packed`, basic attestation): certificate as DER and its key.
-    Vouched(Vec<u8>, KeyPair),
+    Vouched(Vec<u8>, Box<KeyPair>),
 }
 
 /// An authenticator with one credential.
@@ -188,7 +188,7 @@ pub(crate) fn maker() -> (String, Maker) {
     }
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &root).unwrap();
-    (root.pem(), Maker::Vouched(certificate.der().to_vec(), key))
+    (root.pem(), Maker::Vouched(certificate.der().to_vec(), Box::new(key)))
 }
 
 fn statement(key: &KeyPair, signed: &[u8]) -> Vec<u8> {

@@ -66,7 +66,7 @@ pub async fn verify(
     let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::Verify(factor.clone()))?;
     step.transaction.context.remember = remember;
-    answer(app, visitor, step, (factor, given)).await
+    Box::pin(answer(app, visitor, step, (factor, given))).await
 }
 
 async fn answer(
@@ -107,7 +107,7 @@ pub async fn verify_kind(
     let Some(first) = asked.first() else { return Err(AuthnError::NotAllowed) };
     if let Given::Assertion(given) = given {
         let factor = service::identify(app, step.user()?, &asked, &given).await?;
-        return answer(app, visitor, step, (&factor, Given::Assertion(given))).await;
+        return Box::pin(answer(app, visitor, step, (&factor, Given::Assertion(given)))).await;
     }
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let challenged = service::challenge_passkeys(app, step.user()?, (&asked, Scope::Any), purpose).await?;
