@@ -59,6 +59,7 @@ mod m20261122_000330_index_what_is_searched;
 mod m20261122_000331_split_user_messages;
 mod m20261122_000332_bind_recovery_token;
 mod m20261122_000340_drop_recovery_budget;
+mod m20261122_000601_create_yubikey_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -123,6 +124,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000331_split_user_messages::Migration),
             Box::new(m20261122_000332_bind_recovery_token::Migration),
             Box::new(m20261122_000340_drop_recovery_budget::Migration),
+            Box::new(m20261122_000601_create_yubikey_token::Migration),
         ]
     }
 }

@@ -18,6 +18,8 @@ pub mod question;
 pub mod service;
 pub mod sms;
 pub mod totp;
+pub mod yubikey;
+pub mod yubikey_tokens;
 
 use serde_json::{Map, Value};
 use time::Duration;
