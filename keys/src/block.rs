@@ -13,10 +13,7 @@ pub const BLOCK: usize = 16;
 ///
 /// # Errors
 /// [`KeyError::Crypto`] when the library fails.
-pub fn encrypt_block(
-    key: &[u8; BLOCK],
-    block: &[u8; BLOCK],
-) -> Result<Zeroizing<[u8; BLOCK]>, KeyError> {
+pub fn encrypt_block(key: &[u8; BLOCK], block: &[u8; BLOCK]) -> Result<Zeroizing<[u8; BLOCK]>, KeyError> {
     run(Mode::Encrypt, key, block)
 }
 
@@ -24,10 +21,7 @@ pub fn encrypt_block(
 ///
 /// # Errors
 /// [`KeyError::Crypto`] when the library fails.
-pub fn decrypt_block(
-    key: &[u8; BLOCK],
-    block: &[u8; BLOCK],
-) -> Result<Zeroizing<[u8; BLOCK]>, KeyError> {
+pub fn decrypt_block(key: &[u8; BLOCK], block: &[u8; BLOCK]) -> Result<Zeroizing<[u8; BLOCK]>, KeyError> {
     run(Mode::Decrypt, key, block)
 }
 
@@ -54,9 +48,8 @@ mod tests {
     fn the_vector_of_fips_197_holds_both_ways() {
         let key: [u8; 16] = std::array::from_fn(|i| u8::try_from(i).unwrap());
         let plain: [u8; 16] = std::array::from_fn(|i| u8::try_from(i * 17).unwrap());
-        let cipher = [
-            0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30, 0xd8, 0xcd, 0xb7, 0x80, 0x70, 0xb4, 0xc5, 0x5a,
-        ];
+        let cipher =
+            [0x69, 0xc4, 0xe0, 0xd8, 0x6a, 0x7b, 0x04, 0x30, 0xd8, 0xcd, 0xb7, 0x80, 0x70, 0xb4, 0xc5, 0x5a];
         assert_eq!(*encrypt_block(&key, &plain).unwrap(), cipher);
         assert_eq!(*decrypt_block(&key, &cipher).unwrap(), plain);
     }

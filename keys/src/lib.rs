@@ -41,8 +41,8 @@ pub mod thumbprint;
 pub mod verify;
 
 pub use algorithm::{Algorithm, KeyType, MacAlgorithm};
-pub use client_keys::ClientKeys;
 pub use block::{decrypt_block, encrypt_block};
+pub use client_keys::ClientKeys;
 pub use digest::Digest;
 pub use ecdsa::P256Key;
 pub use encrypt::{Content, ContentEncryption, KeyManagement, Recipient};

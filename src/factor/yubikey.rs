@@ -185,9 +185,7 @@ fn bytes(text: &str, digit: impl Fn(u8) -> Option<u8>) -> Option<Zeroizing<Vec<u
 /// CRC-16 as ISO/IEC 13239 has it, without the complement at its end.
 fn crc(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0xffff, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte), |crc, _| {
-            if crc & 1 == 1 { crc >> 1 ^ 0x8408 } else { crc >> 1 }
-        })
+        (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0x8408 } else { crc >> 1 })
     })
 }
 
@@ -248,7 +246,10 @@ mod tests {
     fn what_is_no_password_is_wrong() {
         let good = "ccccccijgibucbdefghijklnrtuvcbdefghijklnrtuv";
         assert_eq!(PassCode::read(good).unwrap().public_id(), "ccccccijgibu");
-        assert_eq!(PassCode::read(&format!(" {}\n", good.to_uppercase())).unwrap().public_id(), "ccccccijgibu");
+        assert_eq!(
+            PassCode::read(&format!(" {}\n", good.to_uppercase())).unwrap().public_id(),
+            "ccccccijgibu"
+        );
         for bad in [
             String::new(),
             "123456".to_owned(),

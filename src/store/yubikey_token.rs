@@ -142,8 +142,7 @@ pub async fn find_by_factor(db: &Database, factor: &FactorId) -> Result<Option<S
 /// # Errors
 /// The database failed.
 pub async fn page(db: &Database, after: Option<&str>, limit: u64) -> Result<Vec<Stored>, Fault> {
-    let mut query =
-        yubikey_token::Entity::find().order_by_asc(yubikey_token::Column::Id).limit(limit);
+    let mut query = yubikey_token::Entity::find().order_by_asc(yubikey_token::Column::Id).limit(limit);
     if let Some(after) = after {
         query = query.filter(yubikey_token::Column::Id.gt(after));
     }
@@ -157,9 +156,7 @@ pub async fn page(db: &Database, after: Option<&str>, limit: u64) -> Result<Vec<
 /// The database failed.
 pub async fn find_like_in(tx: &Tx, (serial, public_id): (&str, &str)) -> Result<Vec<Stored>, Fault> {
     let rows = yubikey_token::Entity::find()
-        .filter(
-            yubikey_token::Column::Serial.eq(serial).or(yubikey_token::Column::PublicId.eq(public_id)),
-        )
+        .filter(yubikey_token::Column::Serial.eq(serial).or(yubikey_token::Column::PublicId.eq(public_id)))
         .all(&tx.0)
         .await?;
     assigned(&tx.0, rows).await

@@ -43,16 +43,8 @@ const MAX_LIMIT: usize = 200;
 /// The same of a download, which has as many unless the request says otherwise (Okta).
 const DOWNLOAD_LIMIT: usize = 1000;
 /// What a download tells of each YubiKey; all but the first are what it can be filtered and sorted by.
-const COLUMNS: [&str; 8] = [
-    "id",
-    "profile.serial",
-    "status",
-    "user.id",
-    "profile.email",
-    "created",
-    "activated",
-    "lastVerified",
-];
+const COLUMNS: [&str; 8] =
+    ["id", "profile.serial", "status", "user.id", "profile.email", "created", "activated", "lastVerified"];
 /// What the kind of resource is called.
 const KIND: &str = "YubikeyToken";
 
@@ -266,8 +258,7 @@ fn refused(error: YubikeyTokenError) -> Response {
 
 fn read(members: &Map<String, Value>) -> Result<NewToken, Response> {
     let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
-    let new =
-        NewToken::read((text("serialNumber"), text("publicId")), (text("privateId"), text("aesKey")));
+    let new = NewToken::read((text("serialNumber"), text("publicId")), (text("privateId"), text("aesKey")));
     new.map_err(|error| match error {
         crate::factor::FactorError::Invalid { member, problem } => {
             Envelope::validation("yubikeyToken", [format!("{member}: {problem}")]).respond()
