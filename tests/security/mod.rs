@@ -42,6 +42,7 @@ mod token_exchange;
 mod traps;
 mod webauthn;
 mod wildcard_redirect;
+mod yubikey;
 
 use std::collections::BTreeSet;
 
@@ -88,6 +89,7 @@ pub(crate) fn trials() -> Vec<Test> {
         traps::trials(),
         webauthn::trials(),
         wildcard_redirect::trials(),
+        yubikey::trials(),
     ]
     .into_iter()
     .flatten()
