@@ -156,6 +156,8 @@ pub mod id {
     pub const RECOVERY_NEXT: &str = "recovery-next";
     /// Leads to where another message is asked for.
     pub const RECOVERY_AGAIN: &str = "recovery-again";
+    /// The button that begins a ceremony of a passkey or security key.
+    pub const WEBAUTHN_START: &str = "webauthn-start";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

@@ -40,6 +40,7 @@ mod step_up;
 mod throttling;
 mod token_exchange;
 mod traps;
+mod webauthn;
 mod wildcard_redirect;
 
 use std::collections::BTreeSet;
@@ -85,6 +86,7 @@ pub(crate) fn trials() -> Vec<Test> {
         throttling::trials(),
         token_exchange::trials(),
         traps::trials(),
+        webauthn::trials(),
         wildcard_redirect::trials(),
     ]
     .into_iter()
@@ -103,15 +105,7 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("P2", "number matching"),
     ("P3", "the push factor"),
     ("P4", "the push factor"),
-    ("R1", "WebAuthn"),
-    ("R2", "WebAuthn"),
-    ("R3", "WebAuthn"),
-    ("R4", "WebAuthn"),
-    ("R5", "WebAuthn"),
-    ("R6", "WebAuthn"),
-    ("R7", "WebAuthn attestation"),
     ("R8", "enrolment links"),
-    ("R9", "WebAuthn"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X11", "the expression language"),

@@ -8,6 +8,7 @@ mod challenge;
 mod enroll;
 mod judge;
 mod link;
+mod passkey;
 mod reset;
 mod verify;
 
@@ -33,6 +34,7 @@ use crate::{
 pub use challenge::{challenge, challenge_for, is_offered};
 pub use enroll::{enroll, qr_code, show_again};
 pub use link::{LINK, Linked, confirm_link, find_link, verify_link};
+pub use passkey::{Scope, challenge as challenge_passkeys, find as find_passkey, identify, sign_in_options};
 pub use reset::{lift_locks, remove, reset, reset_all, unlock};
 pub use verify::{activate, verify, verify_backup_code};
 

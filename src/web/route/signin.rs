@@ -7,7 +7,7 @@ use super::{
     answer::{fault_page, flow_error},
     form::{Form, Link},
     home::demo_users,
-    transaction::{start, took, visitor},
+    transaction::{assertion, start, took, visitor},
     visit::Visit,
     waiting::{Place, Waiting},
 };
@@ -17,14 +17,18 @@ use crate::{
         primary::{self, Credentials},
     },
     authorize::{checks::ValidRequest, flow::FlowError},
+    factor::service,
     id::UserId,
     limit::rate::retry_after,
     message::Medium,
-    model::{recovery::RecoveryKind, session::Session},
-    protocol::prompt::Prompt,
+    model::{policy::PrimaryFactor, recovery::RecoveryKind, session::Session},
+    protocol::{params::Params, prompt::Prompt},
     secret::Secret,
     user::recovery::begin as recovery,
-    web::signin::{ACTION_CANCEL, Cancel, SignInError, SignInPage, SignInReason, sign_in},
+    web::{
+        factor::webauthn::{Begins, Ceremonial, Ceremony},
+        signin::{ACTION_CANCEL, ACTION_PASSKEY, Cancel, SignInError, SignInPage, SignInReason, sign_in},
+    },
 };
 
 /// The longest identifier that is looked at.
@@ -74,8 +78,20 @@ async fn page(
         unlock_href: is_open(RecoveryKind::Unlock).then(|| waiting.at("/signin/unlock-account")),
         cancel: Cancel::ToClient,
         demo_users,
+        passkey: policies
+            .any_sign_on(|action| action.primary_factor == PrimaryFactor::PasswordIdpAnyFactor)
+            .then(|| passkey(&visit))
+            .flatten(),
     };
     waiting.page(visit, status, sign_in(&view))
+}
+
+/// How this browser may sign in by a passkey alone.
+fn passkey(visit: &Visit<'_>) -> Option<Ceremonial> {
+    let options = service::sign_in_options(visit.app, &visit.binding)?;
+    let nonce = visit.nonce.clone();
+    let (ceremony, action, begins) = (Ceremony::Conditional, ACTION_PASSKEY, Begins::ByButton);
+    Some(Ceremonial { ceremony, options, action, begins, nonce })
 }
 
 /// The user of a live session who is asked to sign in again, not somebody else (Core §3.1.2.1: `prompt=login`, `max_age`).
@@ -95,6 +111,9 @@ fn user_again<'a>(
 pub(crate) async fn post(Form(visit, waiting, params): Form<'_, Waiting>) -> Response {
     if params.one("action") == Some(ACTION_CANCEL) {
         return waiting.cancel(visit).await;
+    }
+    if params.one("action") == Some(ACTION_PASSKEY) {
+        return by_passkey(visit, waiting, &params).await;
     }
     let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
     let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {
@@ -117,6 +136,19 @@ pub(crate) async fn post(Form(visit, waiting, params): Form<'_, Waiting>) -> Res
     match (begun, place) {
         (Ok(reply), place) => took(visit, place, reply).await,
         (Err(error), Place::Flow(waiting)) => refused(visit, &waiting, &identifier, error).await,
+        (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+    }
+}
+
+async fn by_passkey(visit: Visit<'_>, waiting: Waiting, params: &Params) -> Response {
+    let Some(given) = assertion(params) else {
+        return page(visit, &waiting, None, (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete))).await;
+    };
+    let place = Place::Flow(Box::new(waiting));
+    let begun = primary::with_passkey(visit.app, &visitor(&visit), given, start(&visit, &place)).await;
+    match (begun, place) {
+        (Ok(reply), place) => took(visit, place, reply).await,
+        (Err(error), Place::Flow(waiting)) => refused(visit, &waiting, "", error).await,
         (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
     }
 }

@@ -119,7 +119,7 @@ pub(super) async fn may_change_factors(app: &App, asked: &Asked) -> Result<(), R
         factor.status != crate::model::factor::FactorStatus::PendingActivation
             && factor.kind.class() == FactorClass::Possession
     });
-    let proved = |class| session.factors.iter().any(|factor| factor.class() == class);
+    let proved = |class| session.factors.iter().any(|factor| factor.is_of(class));
     let allowed = if has_factor {
         proved(FactorClass::Knowledge) && proved(FactorClass::Possession)
     } else {
