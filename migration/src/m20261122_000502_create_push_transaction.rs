@@ -26,12 +26,6 @@ impl MigrationTrait for Migration {
                     .col(big_integer_null("answered_at"))
                     .col(big_integer_null("told_at"))
                     .col(big_integer_null("consumed_at"))
-                    .foreign_key(
-                        ForeignKey::create()
-                            .from("push_transaction", "factor_id")
-                            .to("factor", "id")
-                            .on_delete(ForeignKeyAction::Cascade),
-                    )
                     .take(),
             )
             .await?;

@@ -36,10 +36,12 @@ pub type Management = (
     v1::users::Users,
     v1::user_factors::UserFactors,
     v1::user_factors::BackupCodes,
+    v1::user_factors::PushFactors,
     v1::user_credentials::UserCredentials,
     v1::api_tokens::ApiTokens,
     v1::factor_profiles::FactorProfiles,
     v1::logs::Logs,
+    v1::authenticator::Authenticator,
 );
 
 /// Okta's management API, for one application or for documentation alone.
@@ -49,10 +51,12 @@ fn management_of(served: &Served) -> Management {
         v1::users::Users(served.clone()),
         v1::user_factors::UserFactors(served.clone()),
         v1::user_factors::BackupCodes(served.clone()),
+        v1::user_factors::PushFactors(served.clone()),
         v1::user_credentials::UserCredentials(served.clone()),
         v1::api_tokens::ApiTokens(served.clone()),
         v1::factor_profiles::FactorProfiles(served.clone()),
         v1::logs::Logs(served.clone()),
+        v1::authenticator::Authenticator(served.clone()),
     )
 }
 

@@ -16,7 +16,7 @@ use crate::{
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
-        factor::{Factor, FactorClass, FactorKind, FactorStatus},
+        factor::{Factor, FactorClass, FactorStatus},
         policy::{Access, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
         session::{Session, VerifiedFactor},
         user::Holder,

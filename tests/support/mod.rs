@@ -30,6 +30,7 @@ mod postgres;
 pub(crate) mod process;
 pub(crate) mod property;
 mod redis;
+pub(crate) mod push;
 pub(crate) mod registration;
 pub(crate) mod relying_party;
 pub(crate) mod request_object;

@@ -150,6 +150,7 @@ pub fn is_offered(app: &App, kind: FactorKind) -> bool {
         FactorKind::Email => message::can_send(app, Medium::Email),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
         FactorKind::Webauthn => passkey::relying_party(app).is_ok(),
-        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => false,
+        FactorKind::Push => true,
+        FactorKind::U2f | FactorKind::Yubikey => false,
     }
 }

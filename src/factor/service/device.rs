@@ -5,7 +5,7 @@ use std::time::Duration as Span;
 
 use serde_json::{Map, Value, json};
 
-use super::{described, push::enrolled};
+use super::{announced, described};
 use crate::{
     app::App,
     factor::{
@@ -105,7 +105,7 @@ pub async fn enroll(app: &App, statement: &str, caller: &Caller) -> Result<(Fact
     let unit = Unit::new()
         .claim(store::factor::claim_activate_device(&factor, began_at)?)
         .claim(push_device::claim_insert(&factor.id, (&key.0, &key.1), now));
-    let unit = enrolled(app, unit, &user, &factor, caller)?;
+    let unit = announced(app, unit, &user, &factor, caller)?;
     match app.db.writer().commit(unit).await? {
         Outcome::Won => Ok((factor, user)),
         Outcome::Lost(_) => Err(DeviceError::Unauthorized),
@@ -122,16 +122,18 @@ pub async fn wait(app: &App, statement: &str) -> Result<Option<Challenge>, Devic
     let said: WaitClaims = push::said(verified(app, &statement, Act::Wait).await?)?;
     let factor = store::factor::find_by_id(&app.db, &id).await?.ok_or(DeviceError::Unauthorized)?.factor;
     let place = app.push_waiters.enter(&id).ok_or(DeviceError::Busy)?;
-    let mut woken = std::pin::pin!(place.woken());
-    // From here on no wake is missed; so the look comes after it.
-    woken.as_mut().enable();
-    let mut asked = push_transaction::find_waiting(&app.db, &id, app.now()).await?;
-    if asked.as_ref().map(|asked| asked.id.as_str()) == said.seen.as_deref() {
-        let hold = hold(app, &said, asked.as_ref());
-        if !hold.is_zero() && Place::wait(woken, hold).await || asked.is_some() {
-            asked = push_transaction::find_waiting(&app.db, &id, app.now()).await?;
+    let begun = tokio::time::Instant::now();
+    let asked = loop {
+        let mut woken = std::pin::pin!(place.woken());
+        // From here on no wake is missed; so the look comes after it.
+        woken.as_mut().enable();
+        let asked = push_transaction::find_waiting(&app.db, &id, app.now()).await?;
+        let news = asked.as_ref().map(|asked| asked.id.as_str()) != said.seen.as_deref();
+        let left = hold(app, &said, asked.as_ref()).saturating_sub(begun.elapsed());
+        if news || left.is_zero() || !Place::wait(woken, left).await && asked.is_none() {
+            break asked;
         }
-    }
+    };
     let Some(asked) = asked else { return Ok(None) };
     let user = store::user::find(&app.db, &factor.user_id).await?;
     Ok(user.map(|user| Challenge { asked, user }))

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use time::Duration;
 
 use super::{
-    TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, reset::displaced, seal, settings,
+    TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, push, reset::displaced, seal, settings,
     stored,
 };
 use crate::{
@@ -80,7 +80,7 @@ pub async fn enroll(
     let row = Stored { factor, secret: made.secret, counter: None };
     let qr_token = match &made.activation {
         Some(Activation::Token(token)) => Some(TokenHash::of(token.qr_token.expose())),
-        Some(Activation::Options(_)) | None => None,
+        Some(Activation::Options(_) | Activation::Push(_)) | None => None,
     };
     let mut unit = Unit::new().claim(store::factor::claim_insert(&row, qr_token.as_ref(), displaces)?);
     if displaces == Displaces::Any {
@@ -95,7 +95,11 @@ pub async fn enroll(
         let lifetime = enrolment.token_lifetime.unwrap_or(code::LIFETIME);
         unit = send(app, unit, user, (&factor, lifetime), (purpose, caller)).await?;
     }
-    Ok(Enrolled { factor, activation: made.activation, unit })
+    let activation = match factor.kind {
+        FactorKind::Push => Some(push::activation(app, &factor)),
+        _ => made.activation,
+    };
+    Ok(Enrolled { factor, activation, unit })
 }
 
 /// What a kind makes of an enrolment.
@@ -146,7 +150,9 @@ async fn make(
             let options = passkey::creation(app, user, (existing, id), how).await?;
             Ok(Made { profile: Map::new(), secret: None, activation: Some(Activation::Options(options)) })
         }
-        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => Err(FactorError::NotAllowed),
+        // Its device says the rest; what it opens is made from the factor itself.
+        FactorKind::Push => plain(Map::new()),
+        FactorKind::U2f | FactorKind::Yubikey => Err(FactorError::NotAllowed),
     }
 }
 
@@ -192,6 +198,10 @@ fn known_phone(existing: &[Factor], kind: FactorKind) -> Option<&str> {
 /// # Errors
 /// The token shows nothing, or nothing any more.
 pub async fn qr_code(app: &App, user: &UserId, id: &FactorId, token: &str) -> Result<Vec<u8>, FactorError> {
+    if id.as_str().starts_with(FactorKind::Push.id_prefix()) {
+        let found = stored(app, user, id).await?;
+        return push::picture(app, &found.factor, token);
+    }
     let found = store::factor::find_by_qr_token(&app.db, &TokenHash::of(token)).await?;
     let found = found.filter(|found| found.factor.user_id == *user && found.factor.id == *id);
     let found = found.ok_or(FactorError::Unknown)?;

@@ -4,7 +4,7 @@
 use serde_json::Map;
 use time::OffsetDateTime;
 
-use super::{described, event, told, verify::proved};
+use super::{described, event, verify::proved};
 use crate::{
     app::App,
     factor::{
@@ -14,7 +14,7 @@ use crate::{
         qr,
     },
     fault::Fault,
-    id::PushTransactionId,
+    id::{FactorId, PushTransactionId},
     message::{self, Content, Destination},
     model::{
         factor::{Factor, FactorKind, FactorStatus},
@@ -99,8 +99,8 @@ pub fn is_open(factor: &Factor, now: OffsetDateTime) -> bool {
     waits_for_device(factor) && now < factor.updated_at + ENROLMENT
 }
 
-/// The address that a device opens.
-fn address(app: &App, factor: &Factor) -> Secret<String> {
+/// The address that the device of an enrolment opens: only whoever enrols it is shown it.
+pub fn address(app: &App, factor: &Factor) -> Secret<String> {
     let token = push::token(&app.derived.factor, Opens::Enrolment, (&factor.id, factor.updated_at));
     push::address(&app.settings.issuer, &factor.id, &token)
 }
@@ -214,6 +214,19 @@ pub async fn ask(
     Ok(Asked { transaction, unit })
 }
 
+/// The factors whose devices were asked so often that they are not asked now (security rule P1).
+///
+/// # Errors
+/// The database failed.
+pub async fn resting(app: &App, factors: &[Factor]) -> Result<Vec<FactorId>, Fault> {
+    let devices = factors.iter().filter(|factor| factor.kind == FactorKind::Push && factor.is_active());
+    let devices: Vec<&FactorId> = devices.map(|factor| &factor.id).collect();
+    let now = app.now();
+    let found = push_device::list(&app.db, &devices).await?;
+    let resting = found.into_iter().filter(|device| device.rests(ASKED_PER_HOUR, now));
+    Ok(resting.map(|device| device.factor_id).collect())
+}
+
 /// What a device was asked last for a purpose.
 ///
 /// # Errors
@@ -289,17 +302,4 @@ pub async fn cancel(app: &App, asked: &PushTransaction) -> Result<(), Fault> {
     app.db.writer().commit(unit).await?;
     app.push_waiters.wake(&asked.factor_id);
     Ok(())
-}
-
-/// Adds that a device is enrolled: it is logged, and the user hears of it.
-pub(super) fn enrolled(
-    app: &App,
-    unit: Unit,
-    user: &User,
-    factor: &Factor,
-    caller: &Caller,
-) -> Result<Unit, Fault> {
-    let row = event(EventType::MfaFactorActivate, factor).row(caller, app.random.as_ref(), app.now());
-    let content = Content::FactorEnrolled { factor_type: factor.kind.factor_type().to_owned() };
-    told(app, unit.row(row), user, content)
 }

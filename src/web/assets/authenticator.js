@@ -124,7 +124,7 @@ function ask(account, challenge) {
   at("numbers").replaceChildren(
     ...(numbers ?? []).map((number) => {
       const button = document.createElement("button");
-      Object.assign(button, { type: "button", className: "button number", textContent: String(number) });
+      Object.assign(button, { type: "button", className: "button", textContent: String(number) });
       button.dataset.number = String(number);
       button.addEventListener("click", () => answer("approve", number));
       return button;

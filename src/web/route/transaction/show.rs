@@ -13,20 +13,24 @@ use crate::{
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
     },
-    factor::{Activation, TokenActivation, question::QUESTIONS},
+    factor::{Activation, TokenActivation, question::QUESTIONS, service},
     id::FactorId,
+    message::{self, Medium},
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
         policy::Requirement,
+        push::PushResult,
         user::User,
     },
     protocol::params::Params,
+    secret::Secret,
     user::password_policy,
     web::{
         factor::{
             activate::{self as activating, Activate, Seed},
             choose::{BackupCodes, Choice, choose},
             enroll::{self as enrolling, Done, Offer},
+            push::{self, Approval, Enrolling, Follow},
             verify::{self as verifying, Prove, Remember},
             webauthn::{self, Begins, Ceremonial, Ceremony},
         },
@@ -57,7 +61,8 @@ fn ways(pending: &Pending, kind: Option<FactorKind>) -> Vec<Way> {
                 if kind == Some(FactorKind::Email) && matches!(action, Action::ResendChallenge(_)) {
                     ways.push(Way::LinkOpened);
                 }
-                ways.push(Way::Resend);
+                let invites = kind == Some(FactorKind::Push) && matches!(action, Action::ResendActivation(_));
+                ways.push(if invites { Way::Invite } else { Way::Resend });
             }
             Action::UseBackupCode => ways.push(Way::BackupCode),
             Action::Previous => ways.push(Way::Previous),
@@ -150,6 +155,9 @@ fn page(
         }
         State::MfaRequired => match (only_factor(pending), offered(pending)) {
             (Some(only), _) if only.kind == FactorKind::Webauthn => passkey(&visit, &stage, (pending, ticked)),
+            (Some(only), _) if only.kind == FactorKind::Push => {
+                push::begin(&stage, only.name.as_deref(), remember(pending, ticked))
+            }
             (Some(only), _) if only.kind.is_sent() => {
                 verifying::send(&stage, only.kind, detail(only).as_deref())
             }
@@ -169,6 +177,9 @@ fn page(
             }
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
+        State::MfaChallenge { factor, kind: FactorKind::Push } => {
+            return approval(visit, place, (pending, factor), stage);
+        }
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
             Some(factor) => verifying::verify(&stage, &prove(pending, factor, ticked)),
             None => return stopped(visit, place, AuthnError::Token),
@@ -177,16 +188,19 @@ fn page(
         State::MfaEnrollActivate { kind: FactorKind::Webauthn, .. } => {
             let options = match &pending.activation {
                 Some(Activation::Options(options)) => Some(options.clone()),
-                Some(Activation::Token(_)) | None => None,
+                Some(Activation::Token(_) | Activation::Push(_)) | None => None,
             };
             let ceremony = (Ceremony::Create, activating::ACTION_ACTIVATE);
             signing(&visit, &stage, (ceremony, Way::Previous.action()), (options, Remember::Unavailable))
+        }
+        State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
+            return enrolment(visit, place, (pending, factor), stage);
         }
         State::MfaEnrollActivate { factor, kind } => {
             let factor = pending.facts.factor(factor);
             let token = match &pending.activation {
                 Some(Activation::Token(token)) => Some(token),
-                Some(Activation::Options(_)) | None => None,
+                Some(Activation::Options(_) | Activation::Push(_)) | None => None,
             };
             let activate = Activate {
                 kind: *kind,
@@ -199,6 +213,68 @@ fn page(
         State::Success => return stopped(visit, place, AuthnError::Token),
     };
     place.page(visit, status, markup)
+}
+
+/// How the page follows what another device does.
+fn follow(visit: &Visit<'_>, place: &Place, result: PushResult) -> Follow {
+    Follow {
+        page: format!("/signin/step?flow={}", place.name()),
+        look: format!("/signin/push?flow={}", place.name()),
+        state: result.as_str(),
+        nonce: visit.nonce.clone(),
+    }
+}
+
+/// The page that waits for an approval.
+fn approval(
+    visit: Visit<'_>,
+    place: Place,
+    (pending, factor): (&Pending, &FactorId),
+    mut stage: Stage,
+) -> Response {
+    let now = visit.app.now();
+    let asked = pending.facts.push.as_ref();
+    let result = asked.map_or(PushResult::Cancelled, |asked| asked.result(now));
+    let approval = Approval {
+        device: pending.facts.factor(factor).and_then(|factor| factor.name.clone()),
+        result,
+        number: asked.and_then(|asked| asked.correct_answer(now)),
+    };
+    if result != PushResult::Waiting {
+        // The main button does that.
+        stage.ways.retain(|way| *way != Way::Resend);
+    }
+    let markup = push::approve(&stage, &approval, &follow(&visit, &place, result));
+    place.live_page(visit, markup)
+}
+
+/// The page that waits for a device to be enrolled.
+fn enrolment(
+    visit: Visit<'_>,
+    place: Place,
+    (pending, factor): (&Pending, &FactorId),
+    mut stage: Stage,
+) -> Response {
+    let app = visit.app;
+    let Some(factor) = pending.facts.factor(factor) else { return stopped(visit, place, AuthnError::Token) };
+    let open = service::push::is_open(factor, app.now());
+    if !open || !message::can_send(app, Medium::Email) {
+        stage.ways.retain(|way| *way != Way::Invite);
+    }
+    let enrolling = match service::push::activation(app, factor) {
+        Activation::Push(activation) if open => Some(Enrolling {
+            qr_href: qr_href(factor, &activation.qr_token),
+            address: service::push::address(app, factor),
+        }),
+        _ => None,
+    };
+    let follow = follow(&visit, &place, PushResult::Waiting);
+    let markup = push::enrol(&stage, enrolling.as_ref().map(|enrolling| (enrolling, &follow)));
+    place.live_page(visit, markup)
+}
+
+fn qr_href(factor: &Factor, token: &Secret<String>) -> String {
+    format!("/api/v1/users/{}/factors/{}/qr/{}", factor.user_id, factor.id, token.expose())
 }
 
 /// The page that asks for a passkey.
@@ -283,12 +359,12 @@ fn detail(factor: &Factor) -> Option<String> {
         FactorKind::Sms | FactorKind::Call => factor.profile_text("phoneNumber").map(masked_phone),
         FactorKind::Email => factor.profile_text("email").map(masked_email),
         FactorKind::Question => factor.profile_text("questionText").map(ToOwned::to_owned),
+        FactorKind::Push => factor.name.clone(),
         FactorKind::TotpOkta
         | FactorKind::TotpGoogle
         | FactorKind::HotpCustom
         | FactorKind::Webauthn
         | FactorKind::U2f
-        | FactorKind::Push
         | FactorKind::Yubikey => None,
     }
 }
@@ -327,12 +403,7 @@ fn offers(pending: &Pending) -> Vec<Offer> {
 
 fn seed(factor: &Factor, activation: &TokenActivation) -> Seed {
     Seed {
-        qr_href: format!(
-            "/api/v1/users/{}/factors/{}/qr/{}",
-            factor.user_id,
-            factor.id,
-            activation.qr_token.expose()
-        ),
+        qr_href: qr_href(factor, &activation.qr_token),
         shared_secret: activation.shared_secret.clone(),
     }
 }
