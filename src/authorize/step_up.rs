@@ -139,12 +139,7 @@ fn asks_for_acr(request: &ValidRequest) -> bool {
 
 /// How the user can come to what takes a second factor, or a special one. Whoever has one, active or not, does not get round
 /// it by enrolling another; a code may stand in for one that is out of use.
-async fn reaches(
-    app: &App,
-    user: &UserId,
-    factors: &[Factor],
-    enroll: &MfaEnroll,
-) -> Result<Reaches, Fault> {
+async fn reaches(app: &App, user: &UserId, factors: &[Factor], enroll: &MfaEnroll) -> Result<Reaches, Fault> {
     let owned = || factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
     let out_of_use = owned().any(|factor| factor.status == FactorStatus::Inactive);
     let barred = out_of_use && !owned().any(Factor::is_active);

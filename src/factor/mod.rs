@@ -59,6 +59,14 @@ impl Purpose<'_> {
             Self::Browser(binding) => binding,
         }
     }
+
+    /// The name by which the system log knows it: what a browser is bound by is a secret.
+    pub fn logged(&self) -> &str {
+        match self {
+            Self::Transaction(_) | Self::Api | Self::Session(_) => self.key(),
+            Self::Browser(_) => "browser",
+        }
+    }
 }
 
 /// What is to be enrolled.

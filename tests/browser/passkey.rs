@@ -2,22 +2,35 @@
 //! refused where policy wants more than presence.
 
 use serde_json::json;
-use stepgate::model::{policy::PrimaryFactor, policy_set::SignOnAction};
+use stepgate::model::{
+    policy::{FactorPrompt, PrimaryFactor},
+    policy_set::SignOnAction,
+};
 use thirtyfour::WebDriver;
 use url::Url;
 
-use super::{RP, at, click, complaints, param, register, relying_party, sign_in, until};
+use super::{
+    RP, at, click, complaints, fill,
+    journey::{Client, choose, quiet, shows},
+    param,
+    playground::development,
+    register, relying_party, sign_in, until, value,
+};
 use crate::support::{
     Test, TestApp,
     browser::{plug_in_authenticator, plug_in_security_key},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
-    trials![browser:
+    trials![
+        scriptless: a_passkey_is_said_to_need_a_script;
+        browser:
         a_passkey_is_set_up_and_proved_after_the_password,
         a_client_that_asks_for_phr_has_a_passkey_set_up_and_proved,
         a_passkey_signs_in_alone_from_what_the_browser_fills_in,
         a_security_key_that_verifies_nobody_is_refused_where_policy_wants_it,
+        a_browser_is_remembered_beside_a_passkey,
+        the_playground_asks_a_new_user_for_a_passkey,
     ]
 }
 
@@ -104,3 +117,59 @@ async fn a_security_key_that_verifies_nobody_is_refused_where_policy_wants_it(
     click(&driver, "button[value=fido_webauthn]").await;
     until(&driver, "document.getElementById('webauthn-failed')?.hidden === false").await;
 }
+
+/// Security rule S9: there is time to tick the box, and what it says counts.
+async fn a_browser_is_remembered_beside_a_passkey(app: TestApp, driver: WebDriver) {
+    let factor_prompt_mode = FactorPrompt::Device;
+    app.sign_on(SignOnAction { require_factor: true, factor_prompt_mode, ..SignOnAction::default() }).await;
+    plug_in_authenticator(&driver).await;
+    let client = Client::of(&app).await;
+    let proved = json!({"acr": "urn:okta:loa:2fa:any", "amr": ["pwd", "swk", "pop", "phr", "user", "mfa"]});
+    client.begin(&driver, &[]).await;
+    choose(&driver, NAME).await;
+    assert_eq!(client.earned(&driver).await, proved);
+    let login = [("prompt", "login")];
+    client.begin(&driver, &login).await;
+    shows(&driver, "factor-page").await;
+    click(&driver, "#remember-device").await;
+    until(&driver, "document.getElementById('webauthn-start').hidden === false").await;
+    click(&driver, "#webauthn-start").await;
+    assert_eq!(client.earned(&driver).await, proved);
+    client.begin(&driver, &login).await;
+    assert_eq!(client.earned(&driver).await["amr"], json!(["pwd"]));
+    quiet(&driver).await;
+}
+
+/// From a development server alone: the playground asks for `phr`, and a user who has nothing sets a passkey up.
+async fn the_playground_asks_a_new_user_for_a_passkey(app: TestApp, driver: WebDriver) {
+    let app = development(app).await;
+    plug_in_authenticator(&driver).await;
+    driver.goto(app.url("/playground")).await.unwrap();
+    until(&driver, "document.getElementById('issuer')?.options.length === 2").await;
+    fill(&driver, "#acr_values", "phr").await;
+    click(&driver, "#act-authorize").await;
+    sign_in(&driver).await;
+    choose(&driver, NAME).await;
+    until(&driver, "document.querySelectorAll('#tokens .box').length === 3").await;
+    let tokens = value(&driver, "document.getElementById('tokens').textContent").await;
+    for word in ["phr", "swk", "user", "mfa"] {
+        assert!(tokens.as_str().unwrap().contains(&format!("\"{word}\"")), "{word}: {tokens}");
+    }
+    quiet(&driver).await;
+}
+
+/// What cannot work is said, and there is another way.
+async fn a_passkey_is_said_to_need_a_script(app: TestApp, driver: WebDriver) {
+    app.require_factor().await;
+    let client = Client::of(&app).await;
+    client.begin(&driver, &[]).await;
+    choose(&driver, NAME).await;
+    shows(&driver, "activate-page").await;
+    let said = value(&driver, "document.getElementById('step-form').innerText").await;
+    assert!(said.as_str().unwrap().contains("needs JavaScript"), "{said}");
+    click(&driver, "#step-previous").await;
+    choose(&driver, "Security question").await;
+    shows(&driver, "enroll-question-page").await;
+}
+
+const NAME: &str = "Passkey or security key";

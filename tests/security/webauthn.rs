@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 use stepgate::{
-    id::SessionId,
+    id::{FactorId, SessionId},
     model::{policy::PrimaryFactor, policy_set::SignOnAction},
+    store::{self, unit::Unit},
 };
 
 use crate::support::{
@@ -12,9 +13,9 @@ use crate::support::{
     authenticator::{Authenticator, BE, BS, Maker, UP, UV, maker},
     authn::{factor_of, path_of},
     factor::{Program, refusal},
-    fixtures::{ALICE, BOB, WEB},
+    fixtures::{ALICE, BOB, PASSWORD, WEB},
     http::{Browser, Response},
-    op::answer,
+    op::{answer, sign_in_on},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -33,6 +34,8 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_r05_presence_and_verification_come_from_the_flags,
             sec_r05_a_level_is_what_was_verified,
             sec_r05_a_passkey_alone_signs_in_whom_it_verified_where_policy_says_so,
+            sec_n04_a_passkey_alone_meets_the_lock_and_the_status_of_its_user,
+            sec_s01_a_suspended_passkey_guards_enrolment,
             sec_r06_a_counter_that_does_not_grow_suspends_the_credential,
             sec_r06_an_authenticator_without_counter_is_fine_and_backup_flags_are_consistent,
             sec_r07_policy_decides_about_attestation,
@@ -314,7 +317,7 @@ async fn amr(app: &TestApp, id: &str, authenticator: &mut Authenticator) -> Valu
     let opened = app.client().post_json("/api/v1/sessions", &body).await;
     assert_eq!(opened.status, 200, "{}", opened.text());
     let session = SessionId::new(opened.json()["id"].as_str().unwrap());
-    let session = stepgate::store::session::find(&app.app.db, &session).await.unwrap().expect("a session");
+    let session = store::session::find(&app.app.db, &session).await.unwrap().expect("a session");
     json!(session.amr())
 }
 
@@ -332,7 +335,7 @@ async fn sec_r05_a_level_is_what_was_verified(app: TestApp) {
 
 /// The options on the sign-in page that a browser opens.
 async fn offered(app: &TestApp, browser: &mut Browser) -> (Response, Option<Value>) {
-    let page = browser.open(&app.authorize_url_at("default", WEB, &[])).await;
+    let page = browser.open(&app.authorize_url_at("default", WEB, &[("prompt", "login")])).await;
     let data = page.text().split_once("data-webauthn=\"").map(|(_, rest)| rest.split('"').next().unwrap());
     let options = data.map(|data| serde_json::from_str(&data.replace("&quot;", "\"")).unwrap());
     (page, options)
@@ -392,6 +395,65 @@ async fn sec_r05_a_passkey_alone_signs_in_whom_it_verified_where_policy_says_so(
     let session = app.session(&mut browser).await.expect("a session");
     assert_eq!(session.user_id, alice.user.id);
     assert_eq!(session.amr(), ["swk", "pop", "phr", "user", "mfa"]);
+}
+
+/// Security checklist N4: a lock holds for a passkey as for the password, and no more: a browser that the user is known in has a
+/// budget of its own. Whoever is suspended, and whatever was suspended, signs nobody in.
+async fn sec_n04_a_passkey_alone_meets_the_lock_and_the_status_of_its_user(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let mut passkey = Authenticator::at(&app.issuer);
+    let id = enrol(&alice, &mut passkey).await;
+    let primary_factor = PrimaryFactor::PasswordIdpAnyFactor;
+    app.sign_on(SignOnAction { primary_factor, ..SignOnAction::default() }).await;
+    let mut known = Browser::new();
+    assert!(signs_in(&app, &mut known, &mut passkey).await);
+    let guess = json!({ "username": ALICE, "password": "wrong" });
+    for _ in 0..10 {
+        app.clock.advance(1);
+        app.authn("", &guess).await;
+    }
+    assert!(app.logged("user.account.lock", None).await);
+    assert!(!signs_in(&app, &mut Browser::new(), &mut passkey).await, "locked");
+    assert!(signs_in(&app, &mut known, &mut passkey).await, "the lock is for strangers");
+    app.clock.advance(15 * 60 + 1);
+    assert!(signs_in(&app, &mut Browser::new(), &mut passkey).await, "the lock is over");
+    assert_eq!(alice.post("/lifecycle/suspend", &json!({})).await.status, 200);
+    assert!(!signs_in(&app, &mut known, &mut passkey).await, "suspended");
+    assert_eq!(alice.post("/lifecycle/unsuspend", &json!({})).await.status, 200);
+    assert!(signs_in(&app, &mut known, &mut passkey).await);
+    let suspend = store::factor::claim_suspend_cloned(&FactorId::new(id), app.app.now());
+    app.app.db.writer().commit(Unit::new().claim(suspend)).await.unwrap();
+    assert!(!signs_in(&app, &mut known, &mut passkey).await, "the passkey is suspended");
+}
+
+/// Whether a passkey alone signs in.
+async fn signs_in(app: &TestApp, browser: &mut Browser, passkey: &mut Authenticator) -> bool {
+    let (page, options) = offered(app, browser).await;
+    let asserted = passkey.get(&options.unwrap());
+    let told = by_passkey(browser, &page, &passkey.named(asserted)).await;
+    let signed_in = answer(browser).contains_key("code");
+    assert!(signed_in || told.status == 400, "{}", told.words());
+    signed_in
+}
+
+/// Security checklist S1: a passkey that is out of use guards the account like any other factor: nothing is enrolled past it.
+async fn sec_s01_a_suspended_passkey_guards_enrolment(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let mut passkey = Authenticator::at(&app.issuer);
+    let id = enrol(&alice, &mut passkey).await;
+    let suspend = store::factor::claim_suspend_cloned(&FactorId::new(id), app.app.now());
+    app.app.db.writer().commit(Unit::new().claim(suspend)).await.unwrap();
+    app.require_factor().await;
+    let refused = app.authn("", &json!({ "username": ALICE, "password": PASSWORD })).await;
+    assert_eq!(refusal(&refused), (401, "E0000004".to_owned()));
+    app.sign_on(SignOnAction::default()).await;
+    for level in ["phr", "urn:okta:loa:2fa:any"] {
+        let mut browser = Browser::new();
+        let url = app.authorize_url_at("default", WEB, &[("acr_values", level)]);
+        let page = browser.open(&url).await;
+        sign_in_on(&mut browser, &page, ALICE, PASSWORD).await;
+        assert_eq!(answer(&browser)["error"], "unmet_authentication_requirements", "{level}");
+    }
 }
 
 /// Security checklist R6: the same number again, or a smaller one: suspended, and written down.

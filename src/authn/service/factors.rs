@@ -241,9 +241,7 @@ pub async fn enroll(
         Fact::EnrolmentBegun { factor: factor.id.clone(), kind }
     };
     // What is enrolled again takes the place of what was not completed.
-    step.facts
-        .factors
-        .retain(|other| other.kind != kind || other.status != FactorStatus::PendingActivation);
+    step.facts.factors.retain(|other| other.kind != kind || other.status != FactorStatus::PendingActivation);
     step.facts.factors.push(factor);
     step.activation = enrolled.activation;
     let lost = FactorError::already_set_up().into();

@@ -16,7 +16,7 @@ use crate::{
         transition::{StepError, next},
     },
     cache::Count,
-    factor::{Answer, Assertion, FactorError, Purpose, service},
+    factor::{self, Answer, Assertion, FactorError, Purpose, service},
     fault::Fault,
     id::UserId,
     limit::{
@@ -107,7 +107,7 @@ pub async fn with_passkey(
         return refused("locked_out").await;
     };
     let purpose = (Purpose::Browser(device), visitor.caller);
-    let crate::factor::Proof { verified, unit } =
+    let factor::Proof { verified, unit } =
         match service::verify(app, user, factor, &Answer::Assertion(given), purpose).await {
             Ok(proof) => proof,
             Err(FactorError::Fault(fault)) => return Err(fault.into()),

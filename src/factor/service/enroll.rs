@@ -52,8 +52,7 @@ pub async fn enroll(
     };
     let existing = list(app, &user.id).await?;
     let same = existing.iter().filter(|factor| factor.kind == enrolment.kind);
-    let kept: Vec<&Factor> =
-        same.filter(|same| same.status != FactorStatus::PendingActivation).collect();
+    let kept: Vec<&Factor> = same.filter(|same| same.status != FactorStatus::PendingActivation).collect();
     if displaces == Displaces::Pending && kept.len() >= enrolment.kind.limit() {
         return Err(FactorError::already_set_up());
     }

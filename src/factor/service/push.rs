@@ -205,7 +205,7 @@ pub async fn ask(
         told: false,
         consumed: false,
     };
-    let sent = event(EventType::PushFactorVerify, factor).with("purpose", purpose.key());
+    let sent = event(EventType::PushFactorVerify, factor).with("purpose", purpose.logged());
     let unit = Unit::new()
         .claim(push_device::claim_ask(&factor.id, &transaction.id, ASKED_PER_HOUR, now))
         .change(push_transaction::cancel_all(&factor.id))
@@ -284,7 +284,7 @@ pub async fn poll(
             let mut unit = Unit::new().claim(push_transaction::claim_told(&asked.id, now));
             if result == PushResult::Timeout {
                 let late = described(Event::failure(EventType::AuthenticateViaMfa, "push_timeout"), factor);
-                let late = late.with("purpose", purpose.key());
+                let late = late.with("purpose", purpose.logged());
                 unit = unit.row(late.row(caller, app.random.as_ref(), now));
             }
             app.db.writer().commit(unit).await?;

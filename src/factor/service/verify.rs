@@ -148,13 +148,10 @@ pub(super) fn proved(
         }
         None => unit,
     };
-    let won = event(EventType::AuthenticateViaMfa, factor).with("purpose", purpose.key());
+    let won = event(EventType::AuthenticateViaMfa, factor).with("purpose", purpose.logged());
     let lost = described(Event::failure(EventType::AuthenticateViaMfa, REPLAYED), factor);
-    unit.row(won.row(caller, app.random.as_ref(), now)).denial_row(lost.with("purpose", purpose.key()).row(
-        caller,
-        app.random.as_ref(),
-        now,
-    ))
+    unit.row(won.row(caller, app.random.as_ref(), now))
+        .denial_row(lost.with("purpose", purpose.logged()).row(caller, app.random.as_ref(), now))
 }
 
 const REPLAYED: Reason = "passcode_replayed";
@@ -237,7 +234,7 @@ async fn refused(
     let now = app.now();
     if let Some(times) = app.repeats.note(&format!("{}\n{reason}", factor.id), now) {
         let failure = described(Event::failure(EventType::AuthenticateViaMfa, reason), factor)
-            .with("purpose", purpose.key())
+            .with("purpose", purpose.logged())
             .times(times);
         let row = failure.row(caller, app.random.as_ref(), now);
         app.db.writer().commit(Unit::new().row(row)).await?;

@@ -176,11 +176,6 @@ impl<'a> Visit<'a> {
         url::Url::parse(&self.app.settings.issuer).map_or(Hsts::Off, |issuer| Hsts::for_issuer(&issuer))
     }
 
-    /// The nonce of the scripts and styles of the page that this visit gets.
-    pub(super) fn nonce(&self) -> &str {
-        &self.nonce
-    }
-
     /// An HTML answer.
     pub(crate) fn html(self, status: StatusCode, headers: Headers, markup: Markup) -> Response {
         let mut response = Response::builder()

@@ -176,7 +176,7 @@ impl Person {
             Password::ExpiresSoon => 25,
             Password::Expired => 31,
         };
-        user.password_changed_at = Some(app.app.now() - time::Duration::days(age));
+        user.password_changed_at = Some(app.app.now() - Duration::days(age));
         if world.password == Password::ExpiredByAdministrator {
             user.status = UserStatus::PasswordExpired;
         }

@@ -154,7 +154,9 @@ fn page(
             recovery_pages::code(&stage, channel)
         }
         State::MfaRequired => match (only_factor(pending), offered(pending)) {
-            (Some(only), _) if only.kind == FactorKind::Webauthn => passkey(&visit, &stage, (pending, ticked)),
+            (Some(only), _) if only.kind == FactorKind::Webauthn => {
+                passkey(&visit, &stage, (pending, ticked))
+            }
             (Some(only), _) if only.kind == FactorKind::Push => {
                 push::begin(&stage, only.name.as_deref(), remember(pending, ticked))
             }
@@ -278,11 +280,7 @@ fn qr_href(factor: &Factor, token: &Secret<String>) -> String {
 }
 
 /// The page that asks for a passkey.
-fn passkey(
-    visit: &Visit<'_>,
-    stage: &Stage,
-    (pending, ticked): (&Pending, Option<Remember>),
-) -> Markup {
+fn passkey(visit: &Visit<'_>, stage: &Stage, (pending, ticked): (&Pending, Option<Remember>)) -> Markup {
     let options = pending.challenge.as_ref().map(|shown| shown.options.clone());
     let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
     signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
