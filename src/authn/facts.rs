@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::{
     remember,
     rules::{
-        BackupCodes, Demand, Evidence, FIRST_FACTOR_AFTER_PASSWORD, RecoveryQuestion, Rest, Rules, Standing, Usable,
+        BackupCodes, Demand, Evidence, FIRST_FACTOR_AFTER_PASSWORD, RecoveryQuestion, Rest, Rules, Standing,
+        Usable,
     },
     state::{Purpose, State},
     transaction::Transaction,

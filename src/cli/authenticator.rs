@@ -302,7 +302,9 @@ fn show(challenge: &Challenge) {
         let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
         output::print(&format!("numbers      {}", numbers.join(" ")));
     }
-    output::note("Is it you? stepgate authenticator approve [NUMBER]; otherwise: stepgate authenticator deny");
+    output::note(
+        "Is it you? stepgate authenticator approve [NUMBER]; otherwise: stepgate authenticator deny",
+    );
 }
 
 /// What others chose, without anything that a terminal would take as a command.

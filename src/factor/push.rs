@@ -260,7 +260,11 @@ impl Opens {
 }
 
 /// The token that opens something of an enrolment that began then.
-pub fn token(key: &[u8; 32], opens: Opens, (factor, began_at): (&FactorId, OffsetDateTime)) -> Secret<String> {
+pub fn token(
+    key: &[u8; 32],
+    opens: Opens,
+    (factor, began_at): (&FactorId, OffsetDateTime),
+) -> Secret<String> {
     let began = (began_at.unix_timestamp_nanos() / 1_000_000).to_string();
     let parts = [opens.as_str().as_bytes(), factor.as_str().as_bytes(), began.as_bytes()];
     Secret::new(URL_SAFE_NO_PAD.encode(keys::hmac_sha256(key, &parts)))

@@ -13,7 +13,10 @@ use super::{
     Status,
     authorization_server::PeopleCondition,
     factor::FactorKind,
-    policy::{Access, EnrollPrompt, FactorPrompt, PasswordRules, PrimaryFactor, PushRules, Requirement, WebauthnRules},
+    policy::{
+        Access, EnrollPrompt, FactorPrompt, PasswordRules, PrimaryFactor, PushRules, Requirement,
+        WebauthnRules,
+    },
     zone::Zone,
 };
 use crate::{

@@ -55,8 +55,7 @@ pub fn live_page(nonce: &str, form_action_target: Option<&str>, hsts: Hsts) -> H
 fn page_with((nonce, more): (&str, &str), form_action_target: Option<&str>, hsts: Hsts) -> Headers {
     let target = form_action_target.and_then(source).as_deref().and_then(scheme_source);
     let target = target.map(|scheme| format!(" {scheme}")).unwrap_or_default();
-    let policy =
-        Policy { nonce, form_action: &format!("'self'{target}"), frame_ancestors: "'none'", more };
+    let policy = Policy { nonce, form_action: &format!("'self'{target}"), frame_ancestors: "'none'", more };
     html(&policy, "same-origin", hsts, Framing::Denied)
 }
 

@@ -5,8 +5,8 @@
 //! listed as constants in [`id`].
 
 pub mod accounts;
-pub mod check_session;
 pub mod authenticator;
+pub mod check_session;
 pub mod claim;
 pub mod consent;
 pub mod cookie;

@@ -360,8 +360,7 @@ mod tests {
         let sms =
             Activate { kind: FactorKind::Sms, destination: Some(text.to_owned()), digits: 6, seed: None };
         let rules = [text.to_owned()];
-        let approval =
-            |result| push::Approval { device: Some(text.to_owned()), result, number: Some(42) };
+        let approval = |result| push::Approval { device: Some(text.to_owned()), result, number: Some(42) };
         let follow = Follow {
             page: format!("/signin/step?flow={text}"),
             look: format!("/signin/push?flow={text}"),

@@ -42,7 +42,16 @@ pub const PUSH_SCRIPT: Asset =
 pub const ICON: Asset = Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 /// Every asset.
-pub const ALL: [Asset; 8] = [STYLE, CONSOLE_STYLE, PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, WEBAUTHN_SCRIPT, ICON, AUTHENTICATOR_SCRIPT, PUSH_SCRIPT];
+pub const ALL: [Asset; 8] = [
+    STYLE,
+    CONSOLE_STYLE,
+    PLAYGROUND_SCRIPT,
+    OUTBOX_SCRIPT,
+    WEBAUTHN_SCRIPT,
+    ICON,
+    AUTHENTICATOR_SCRIPT,
+    PUSH_SCRIPT,
+];
 
 /// A file compiled into the program.
 #[derive(Clone, Copy, Debug)]

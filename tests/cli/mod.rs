@@ -1,5 +1,6 @@
 //! The program itself: child processes on loopback, each in a folder of its own.
 
+mod authenticator;
 mod dev;
 mod factor_profile;
 mod live;
@@ -27,10 +28,17 @@ use crate::support::{
 };
 
 pub(crate) fn trials() -> Vec<Test> {
-    [dev::trials(), factor_profile::trials(), serve::trials(), seed::trials(), live::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        authenticator::trials(),
+        dev::trials(),
+        factor_profile::trials(),
+        serve::trials(),
+        seed::trials(),
+        live::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The issuer of every server that [`Place::serve`] starts.

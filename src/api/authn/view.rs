@@ -301,7 +301,11 @@ fn embedded(app: &App, pending: &Pending, auto_push: &AutoPush) -> Value {
                     None => {
                         let number = facts.push.as_ref().and_then(|asked| asked.correct_answer(app.now()));
                         let challenge = number.map(|number| json!({ "correctAnswer": number }));
-                        set(&mut told, "_embedded", challenge.map(|challenge| json!({ "challenge": challenge })));
+                        set(
+                            &mut told,
+                            "_embedded",
+                            challenge.map(|challenge| json!({ "challenge": challenge })),
+                        );
                         add("factor", told);
                     }
                 }

@@ -10,7 +10,9 @@ use crate::{
     app::App,
     factor::{
         attempt,
-        push::{self, Act, AnswerClaims, Decision, EnrollClaims, Opens, Statement, StatementError, WaitClaims},
+        push::{
+            self, Act, AnswerClaims, Decision, EnrollClaims, Opens, Statement, StatementError, WaitClaims,
+        },
         push_waiters::Place,
     },
     fault::Fault,

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use time::Duration;
 
 use super::{
-    TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, push, reset::displaced, seal, settings,
-    stored,
+    TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, push, reset::displaced, seal,
+    settings, stored,
 };
 use crate::{
     app::App,

@@ -265,7 +265,8 @@ impl PushFactors {
         let invitation = invitation(by, &members);
         let factor = device(load(app, &asked, id).await?)?;
         let how = (asked.purpose(), &asked.caller);
-        let unit = service::push::invite(app, &asked.user, &factor, invitation, how).await.map_err(refused)?;
+        let unit =
+            service::push::invite(app, &asked.user, &factor, invitation, how).await.map_err(refused)?;
         commit(app, unit).await?;
         Ok(activation_told(app, &asked, &factor))
     }

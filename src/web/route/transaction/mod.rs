@@ -35,9 +35,9 @@ use crate::{
         flow::FlowError,
         step_up::{StepUpError, requirement},
     },
+    factor::service::push::is_open,
     fault::Fault,
     id::SessionId,
-    factor::service::push::is_open,
     model::{factor::FactorKind, push::PushResult, session::VerifiedFactor},
     protocol::{
         error::{ErrorCode, OAuthError},
@@ -45,9 +45,9 @@ use crate::{
     },
     session::sso::Opened,
     web::{
-        headers,
         cookie::RememberedAccount,
         factor::{choose::ACTION_BACKUP_CODE, verify::ACTION_VERIFY_BACKUP_CODE},
+        headers,
         recovery::Recovered,
         step::{StepError, Way},
     },

@@ -400,10 +400,7 @@ fn offers(pending: &Pending) -> Vec<Offer> {
 }
 
 fn seed(factor: &Factor, activation: &TokenActivation) -> Seed {
-    Seed {
-        qr_href: qr_href(factor, &activation.qr_token),
-        shared_secret: activation.shared_secret.clone(),
-    }
+    Seed { qr_href: qr_href(factor, &activation.qr_token), shared_secret: activation.shared_secret.clone() }
 }
 
 /// The factor that a page without a choice is about.
