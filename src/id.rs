@@ -131,6 +131,8 @@ ids! {
     ApiTokenId = "00T";
     /// A network zone.
     ZoneId = "nzo";
+    /// A YubiKey of the installation.
+    YubikeyTokenId = "ykk";
 }
 
 #[cfg(test)]

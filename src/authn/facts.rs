@@ -95,7 +95,10 @@ impl Facts {
         let resting = service::push::resting(app, &factors).await?;
         let usable = |status: FactorStatus| {
             // One that this transaction enrols is nothing yet, to its user or to a thief, until its device is looked at.
-            let begun = |id| matches!(state, State::MfaEnrollActivate { factor, .. } if factor == id);
+            let begun = |id| {
+                let kind = FactorKind::Push;
+                matches!(state, State::MfaEnrollActivate { factor, kind: of } if *of == kind && factor == id)
+            };
             let of_status = factors.iter().filter(|factor| factor.status == status && !begun(&factor.id));
             // What was asked before the device came to rest may still be answered.
             let chosen = |id| matches!(state, State::MfaChallenge { factor, .. } if factor == id);

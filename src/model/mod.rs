@@ -15,6 +15,7 @@ pub mod push;
 pub mod recovery;
 pub mod session;
 pub mod user;
+pub mod yubikey_token;
 pub mod zone;
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@ mod factor_profile;
 mod live;
 mod seed;
 mod serve;
+mod yubikey;
 
 use std::{
     cell::RefCell,
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> Vec<Test> {
         serve::trials(),
         seed::trials(),
         live::trials(),
+        yubikey::trials(),
     ]
     .into_iter()
     .flatten()

@@ -229,6 +229,7 @@ async fn sec_p03_a_question_is_told_to_whoever_asked(app: TestApp) {
     let id = transaction_of(&alice.ask(&device).await);
     let mut browser = Browser::new();
     app.code_in(&mut browser, "default", WEB, &[], ALICE).await;
+    browser.open(&app.url("/")).await;
     let name = format!("sid_{}", app.app.settings.port());
     let cookie = format!("{name}={}", browser.cookie(&name).unwrap().value);
     let path = format!("/api/v1/users/me/factors/{}/transactions/{id}", device.factor);
@@ -319,10 +320,11 @@ async fn sec_p04_an_approval_counts_once_and_for_one_sign_in(app: TestApp) {
     assert_eq!(app.step(&verify, theirs.clone()).await["status"], "SUCCESS");
     assert_eq!(app.authn(&verify, &theirs).await.status, 401);
     let (verify, state, begun) = begin().await;
-    app.clock.advance(299);
-    device.approve(&app, correct(&begun["_embedded"]["factor"])).await;
+    app.clock.advance(200);
     app.step("", state.clone()).await;
-    app.clock.advance(62);
+    app.clock.advance(90);
+    device.approve(&app, correct(&begun["_embedded"]["factor"])).await;
+    app.clock.advance(71);
     let late = app.step(&verify, state).await;
     assert_eq!(late["factorResult"], "TIMEOUT", "{late}");
 }

@@ -6,6 +6,7 @@ pub mod enroll;
 pub mod push;
 pub mod verify;
 pub mod webauthn;
+pub mod yubikey;
 
 use maud::Markup;
 

@@ -75,7 +75,8 @@ pub(super) async fn act(
             let given = match factor.kind.answer() {
                 AnswerShape::Text => Given::Answer(text("answer")),
                 AnswerShape::SentCode | AnswerShape::OwnCode => Given::PassCode(text("passCode")),
-                AnswerShape::Signature | AnswerShape::Approval => Given::Nothing,
+                AnswerShape::Signature => assertion(params).map_or(Given::Nothing, Given::Assertion),
+                AnswerShape::Approval => Given::Nothing,
             };
             factors::verify(app, visitor, token, (&factor.id, given), remember).await
         }
@@ -148,14 +149,14 @@ fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
         FactorKind::Question => &["question", "answer"],
         FactorKind::Sms => &["phoneNumber"],
         FactorKind::Call => &["phoneNumber", "phoneExtension"],
+        FactorKind::Yubikey => &["passCode"],
         FactorKind::Email
         | FactorKind::TotpOkta
         | FactorKind::TotpGoogle
         | FactorKind::HotpCustom
         | FactorKind::Webauthn
         | FactorKind::U2f
-        | FactorKind::Push
-        | FactorKind::Yubikey => &[],
+        | FactorKind::Push => &[],
     };
     let member = |name: &&str| {
         let text = params.one(name).map(str::trim).filter(|text| !text.is_empty())?;

@@ -2,6 +2,7 @@
 //! and what is refused is the transaction's own business; nothing here decides anything.
 
 mod act;
+mod device;
 mod problem;
 mod show;
 
@@ -205,7 +206,10 @@ async fn shown(visit: &Visit<'_>, pending: &mut Pending) -> Result<(), Fault> {
 fn asks_first(params: &Params) -> Option<FactorKind> {
     let kind = params.one("kind").and_then(FactorKind::from_key)?;
     let says = params.one("action").is_some();
-    let asks = matches!(kind, FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email);
+    let asks = matches!(
+        kind,
+        FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email | FactorKind::Yubikey
+    );
     (asks && !says).then_some(kind)
 }
 

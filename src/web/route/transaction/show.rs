@@ -5,7 +5,7 @@ use maud::Markup;
 use poem::Response;
 use serde_json::Value;
 
-use super::stopped;
+use super::{device, stopped};
 use crate::{
     authn::{
         action::Action,
@@ -13,13 +13,11 @@ use crate::{
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
     },
-    factor::{Activation, TokenActivation, question::QUESTIONS, service},
+    factor::{Activation, TokenActivation, question::QUESTIONS},
     id::FactorId,
-    message::{self, Medium},
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
         policy::Requirement,
-        push::PushResult,
         user::User,
     },
     protocol::params::Params,
@@ -30,9 +28,10 @@ use crate::{
             activate::{self as activating, Activate, Seed},
             choose::{BackupCodes, Choice, choose},
             enroll::{self as enrolling, Done, Offer},
-            push::{self, Approval, Enrolling, Follow},
+            push,
             verify::{self as verifying, Prove, Remember},
             webauthn::{self, Begins, Ceremonial, Ceremony},
+            yubikey,
         },
         layout::Person,
         password::{PasswordReason, password},
@@ -157,6 +156,9 @@ fn page(
             (Some(only), _) if only.kind == FactorKind::Webauthn => {
                 passkey(&visit, &stage, (pending, ticked))
             }
+            (Some(only), _) if only.kind == FactorKind::U2f => {
+                security_key(&visit, &stage, (pending, only, ticked))
+            }
             (Some(only), _) if only.kind == FactorKind::Push => {
                 push::begin(&stage, only.name.as_deref(), remember(pending, ticked))
             }
@@ -180,9 +182,12 @@ fn page(
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
         State::MfaChallenge { factor, kind: FactorKind::Push } => {
-            return approval(visit, place, (pending, factor), stage);
+            return device::approval(visit, place, (pending, factor), stage);
         }
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
+            Some(factor) if factor.kind == FactorKind::U2f => {
+                security_key(&visit, &stage, (pending, factor, ticked))
+            }
             Some(factor) => verifying::verify(&stage, &prove(pending, factor, ticked)),
             None => return stopped(visit, place, AuthnError::Token),
         },
@@ -196,7 +201,7 @@ fn page(
             signing(&visit, &stage, (ceremony, Way::Previous.action()), (options, Remember::Unavailable))
         }
         State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
-            return enrolment(visit, place, (pending, factor), stage);
+            return device::enrolment(visit, place, (pending, factor), stage);
         }
         State::MfaEnrollActivate { factor, kind } => {
             let factor = pending.facts.factor(factor);
@@ -217,71 +222,25 @@ fn page(
     place.page(visit, status, markup)
 }
 
-/// How the page follows what another device does.
-fn follow(visit: &Visit<'_>, place: &Place, result: PushResult) -> Follow {
-    Follow {
-        page: format!("/signin/step?flow={}", place.name()),
-        look: format!("/signin/push?flow={}", place.name()),
-        state: result.as_str(),
-        nonce: visit.nonce.clone(),
-    }
-}
-
-/// The page that waits for an approval.
-fn approval(
-    visit: Visit<'_>,
-    place: Place,
-    (pending, factor): (&Pending, &FactorId),
-    mut stage: Stage,
-) -> Response {
-    let now = visit.app.now();
-    let asked = pending.facts.push.as_ref();
-    let result = asked.map_or(PushResult::Cancelled, |asked| asked.result(now));
-    let approval = Approval {
-        device: pending.facts.factor(factor).and_then(|factor| factor.name.clone()),
-        result,
-        number: asked.and_then(|asked| asked.correct_answer(now)),
-    };
-    if result != PushResult::Waiting {
-        // The main button does that.
-        stage.ways.retain(|way| *way != Way::Resend);
-    }
-    let markup = push::approve(&stage, &approval, &follow(&visit, &place, result));
-    place.live_page(visit, markup)
-}
-
-/// The page that waits for a device to be enrolled.
-fn enrolment(
-    visit: Visit<'_>,
-    place: Place,
-    (pending, factor): (&Pending, &FactorId),
-    mut stage: Stage,
-) -> Response {
-    let app = visit.app;
-    let Some(factor) = pending.facts.factor(factor) else { return stopped(visit, place, AuthnError::Token) };
-    let open = service::push::is_open(factor, app.now());
-    if !open || !message::can_send(app, Medium::Email) {
-        stage.ways.retain(|way| *way != Way::Invite);
-    }
-    let enrolling = match service::push::activation(app, factor) {
-        Activation::Push(activation) if open => Some(Enrolling {
-            qr_href: qr_href(factor, &activation.qr_token),
-            address: service::push::address(app, factor),
-        }),
-        _ => None,
-    };
-    let follow = follow(&visit, &place, PushResult::Waiting);
-    let markup = push::enrol(&stage, enrolling.as_ref().map(|enrolling| (enrolling, &follow)));
-    place.live_page(visit, markup)
-}
-
-fn qr_href(factor: &Factor, token: &Secret<String>) -> String {
+pub(super) fn qr_href(factor: &Factor, token: &Secret<String>) -> String {
     format!("/api/v1/users/{}/factors/{}/qr/{}", factor.user_id, factor.id, token.expose())
 }
 
 /// The page that asks for a passkey.
 fn passkey(visit: &Visit<'_>, stage: &Stage, (pending, ticked): (&Pending, Option<Remember>)) -> Markup {
     let options = pending.challenge.as_ref().map(|shown| shown.options.clone());
+    let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
+    signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
+}
+
+/// The page that asks for a security key of U2F, which browsers know by Web Authentication.
+fn security_key(
+    visit: &Visit<'_>,
+    stage: &Stage,
+    (pending, factor, ticked): (&Pending, &Factor, Option<Remember>),
+) -> Markup {
+    let shown = pending.challenge.as_ref();
+    let options = shown.and_then(|shown| service::browser_options(visit.app, factor, &shown.options).ok());
     let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
     signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
 }
@@ -335,14 +294,14 @@ pub(super) fn set_up(
         FactorKind::Sms | FactorKind::Call => enrolling::phone(&stage, kind, typed),
         FactorKind::Email => enrolling::email(&stage, address.as_deref()),
         FactorKind::Question => enrolling::question(&stage, &questions(), typed),
+        FactorKind::Yubikey => yubikey::enroll(&stage),
         // Nothing has to be said of these.
         FactorKind::TotpOkta
         | FactorKind::TotpGoogle
         | FactorKind::HotpCustom
         | FactorKind::Webauthn
         | FactorKind::U2f
-        | FactorKind::Push
-        | FactorKind::Yubikey => enrolling::choose(&stage, &offers(pending)),
+        | FactorKind::Push => enrolling::choose(&stage, &offers(pending)),
     };
     place.page(visit, status, markup)
 }
