@@ -13,7 +13,7 @@ use crate::{
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
     },
-    factor::{Activation, TokenActivation, question::QUESTIONS},
+    factor::{Activation, TokenActivation, question::QUESTIONS, service},
     id::FactorId,
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
