@@ -133,7 +133,7 @@ fn wanted<'a>(
 
 /// What the user may still enrol. A factor that is suspended is no reason to get another of its kind, and where nothing
 /// carries the codes of a kind there is none to get.
-fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
+pub fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
     let has = |kind: FactorKind| {
         factors.iter().any(|factor| factor.kind == kind && factor.status != FactorStatus::PendingActivation)
     };

@@ -184,6 +184,7 @@ fn purpose(content: &Content) -> PhonePurpose {
         | Content::PasswordChanged
         | Content::FactorEnrolled { .. }
         | Content::FactorReset { .. }
+        | Content::RecoveryCodes
         | Content::AccountLocked => PhonePurpose::Notice,
     }
 }
@@ -207,7 +208,10 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
         (Content::FactorEnrolled { .. }, Destination::Email(_)) => EventType::EmailMfaEnrollNotification,
         (Content::FactorReset { .. }, Destination::Email(_)) => EventType::EmailMfaResetNotification,
         (
-            Content::Activation { .. } | Content::PasswordChanged | Content::AccountLocked,
+            Content::Activation { .. }
+            | Content::PasswordChanged
+            | Content::RecoveryCodes
+            | Content::AccountLocked,
             Destination::Email(_),
         ) => EventType::EmailDelivery,
         (
@@ -215,6 +219,7 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
             | Content::PasswordChanged
             | Content::FactorEnrolled { .. }
             | Content::FactorReset { .. }
+            | Content::RecoveryCodes
             | Content::AccountLocked,
             Destination::Sms(_),
         ) => EventType::SmsDelivery,
@@ -223,6 +228,7 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
             | Content::PasswordChanged
             | Content::FactorEnrolled { .. }
             | Content::FactorReset { .. }
+            | Content::RecoveryCodes
             | Content::AccountLocked,
             Destination::Call { .. },
         ) => EventType::VoiceDelivery,

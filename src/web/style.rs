@@ -14,6 +14,10 @@ pub const STYLE: Asset =
 pub const CONSOLE_STYLE: Asset =
     Asset::new("console", "css", "text/css; charset=utf-8", include_str!("assets/console.css"));
 
+/// The additional style sheet of the account page.
+pub const ACCOUNT_STYLE: Asset =
+    Asset::new("account", "css", "text/css; charset=utf-8", include_str!("assets/account.css"));
+
 /// The playground's script.
 pub const PLAYGROUND_SCRIPT: Asset =
     Asset::new("playground", "js", "text/javascript; charset=utf-8", include_str!("assets/playground.js"));
@@ -26,7 +30,7 @@ pub const OUTBOX_SCRIPT: Asset =
 pub const ICON: Asset = Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 /// Every asset.
-pub const ALL: [Asset; 5] = [STYLE, CONSOLE_STYLE, PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, ICON];
+pub const ALL: [Asset; 6] = [STYLE, CONSOLE_STYLE, ACCOUNT_STYLE, PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, ICON];
 
 /// A file compiled into the program.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@
 //! attacker sees and at what was left behind. What cannot be attacked yet is listed in [`LATER`], clause by clause in
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
+mod account;
 mod assurance;
 mod browser_surface;
 mod certificate;
@@ -49,6 +50,7 @@ use crate::support::{Test, TestApp, checklist::tested, http::Response};
 pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
+        account::trials(),
         assurance::trials(),
         browser_surface::trials(),
         certificate::trials(),
@@ -127,7 +129,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
 pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("C4", "a state token or recovery token presented as a code"),
-    ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
     ("W3", "addresses made from templates"),
     ("X1", "organisation names and templates of operators"),
     ("S5", "links that a mail scanner opens"),

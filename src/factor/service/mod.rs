@@ -8,6 +8,7 @@ mod challenge;
 mod enroll;
 mod judge;
 mod link;
+mod own;
 mod reset;
 mod verify;
 
@@ -33,7 +34,8 @@ use crate::{
 pub use challenge::{challenge, challenge_for, is_offered};
 pub use enroll::{enroll, qr_code, show_again};
 pub use link::{LINK, Linked, confirm_link, find_link, verify_link};
-pub use reset::{lift_locks, remove, reset, reset_all, unlock};
+pub use own::forget;
+pub use reset::{lift_locks, reset, reset_all, unlock};
 pub use verify::{activate, verify, verify_backup_code};
 
 /// The factors of a user, those waiting for activation too, the last used first.

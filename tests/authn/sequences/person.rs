@@ -225,7 +225,7 @@ impl Person {
             Owned::Question => (FactorKind::Question, question),
             Owned::OutOfUse => return out_of_use(app, user).await,
             Owned::RecoveryCodes => {
-                let issued = backup_code::issue_recovery(&app.app, user, None, &caller("192.0.2.1"));
+                let issued = backup_code::issue_recovery(&app.app, user, None, &caller("192.0.2.1")).unwrap();
                 self.codes = issued.codes.iter().map(|code| code.expose().clone()).collect();
                 return commit(app, issued.unit).await;
             }

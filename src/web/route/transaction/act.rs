@@ -105,7 +105,8 @@ fn revoke<'a>(visitor: &Visitor<'a>, pending: &Pending, params: &Params) -> Revo
     }
 }
 
-fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
+/// What a form says of a factor that is enrolled.
+pub(in crate::web::route) fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
     let names: &[&str] = match kind {
         FactorKind::Question => &["question", "answer"],
         FactorKind::Sms => &["phoneNumber"],

@@ -12,8 +12,13 @@ use self::{
     act::act,
     show::{backup_code, set_up, show, show_again},
 };
-pub(super) use self::{problem::problem, show::stage};
+pub(super) use self::{
+    act::profile,
+    problem::problem,
+    show::{asking, detail, seed, stage},
+};
 use super::{
+    account,
     answer::{fault_page, flow_error},
     form::{Form, Link},
     recovery, step,
@@ -92,7 +97,7 @@ pub(crate) async fn step_up(Link(visit, waiting): Link<'_, Waiting>) -> Response
             );
             waiting.deny(visit, &error, &Method::GET).await
         }
-        (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+        (Err(_), Place::Alone(_) | Place::Account(_)) => flow_error(visit, FlowError::Unknown),
     }
 }
 
@@ -155,7 +160,7 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Respons
 }
 
 /// A kind of factor of which something must be said before it is enrolled.
-fn asks_first(params: &Params) -> Option<FactorKind> {
+pub(super) fn asks_first(params: &Params) -> Option<FactorKind> {
     let kind = params.one("kind").and_then(FactorKind::from_key)?;
     let says = params.one("action").is_some();
     let asks = matches!(kind, FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email);
@@ -213,6 +218,7 @@ async fn entered(
         Place::Flow(waiting) => *waiting,
         // A page of its own, which can be loaded anew.
         Place::Alone(name) => return visit.redirect(&format!("/signin/step?flow={name}")),
+        Place::Account(errand) => return visit.redirect(&errand.path()),
     };
     let progress = &mut waiting.flow.pending.progress;
     if raised && !again {
@@ -234,6 +240,7 @@ async fn cancel(visit: Visit<'_>, place: Place, token: &str) -> Response {
     match &place {
         Place::Flow(waiting) => waiting.cancel(visit).await,
         Place::Alone(_) => recovery::ended(visit, &place, Recovered::Cancelled),
+        Place::Account(_) => account::given_up(visit),
     }
 }
 
@@ -244,6 +251,8 @@ fn stopped(visit: Visit<'_>, place: Place, error: AuthnError) -> Response {
         (AuthnError::Locked, place) => recovery::ended(visit, &place, Recovered::LockedOut),
         (_, Place::Flow(waiting)) => visit.redirect(&waiting.at("/signin")),
         (_, Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+        // Whatever is still missing is asked for there.
+        (_, Place::Account(errand)) => visit.redirect(&errand.path()),
     }
 }
 

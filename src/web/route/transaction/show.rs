@@ -1,6 +1,7 @@
 //! The page of a transaction's state.
 
 use http::StatusCode;
+use maud::Markup;
 use poem::Response;
 
 use super::stopped;
@@ -214,18 +215,25 @@ pub(super) fn set_up(
     let (status, error) = error.map_or((StatusCode::OK, None), |(status, error)| (status, Some(error)));
     let mut stage = stage(&visit, &place, error, vec![Way::Choices, Way::Cancel]);
     stage.person = pending.facts.user.as_ref().map(person);
-    let address = pending.facts.user.as_ref().and_then(|user| user.profile.text("email")).map(masked_email);
-    let questions = || QUESTIONS.map(|(key, text)| (key.to_owned(), text.to_owned()));
-    let markup = match kind {
-        FactorKind::Sms | FactorKind::Call => enrolling::phone(&stage, kind, typed),
-        FactorKind::Email => enrolling::email(&stage, address.as_deref()),
-        FactorKind::Question => enrolling::question(&stage, &questions(), typed),
-        // Nothing has to be said of these.
-        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
-            enrolling::choose(&stage, &offers(pending))
-        }
-    };
+    let markup = asking(&stage, kind, (pending.facts.user.as_ref(), typed))
+        .unwrap_or_else(|| enrolling::choose(&stage, &offers(pending)));
     place.page(visit, status, markup)
+}
+
+/// The page that asks for what the enrolment of a kind needs; absent: nothing has to be said.
+pub(in crate::web::route) fn asking(
+    stage: &Stage,
+    kind: FactorKind,
+    (user, typed): (Option<&User>, Option<&str>),
+) -> Option<Markup> {
+    let address = user.and_then(|user| user.profile.text("email")).map(masked_email);
+    let questions = || QUESTIONS.map(|(key, text)| (key.to_owned(), text.to_owned()));
+    match kind {
+        FactorKind::Sms | FactorKind::Call => Some(enrolling::phone(stage, kind, typed)),
+        FactorKind::Email => Some(enrolling::email(stage, address.as_deref())),
+        FactorKind::Question => Some(enrolling::question(stage, &questions(), typed)),
+        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+    }
 }
 
 fn person(user: &User) -> Person {
@@ -233,7 +241,7 @@ fn person(user: &User) -> Person {
 }
 
 /// Where a code goes, so that the owner recognises it; or the question.
-fn detail(factor: &Factor) -> Option<String> {
+pub(in crate::web::route) fn detail(factor: &Factor) -> Option<String> {
     match factor.kind {
         FactorKind::Sms | FactorKind::Call => factor.profile_text("phoneNumber").map(masked_phone),
         FactorKind::Email => factor.profile_text("email").map(masked_email),
@@ -271,7 +279,8 @@ fn offers(pending: &Pending) -> Vec<Offer> {
     done.chain(left.map(|(kind, requirement)| Offer { kind, requirement, done: Done::No })).collect()
 }
 
-fn seed(factor: &Factor, activation: &Activation) -> Seed {
+/// What an authenticator app needs, as pages show it.
+pub(in crate::web::route) fn seed(factor: &Factor, activation: &Activation) -> Seed {
     Seed {
         qr_href: format!(
             "/api/v1/users/{}/factors/{}/qr/{}",
