@@ -212,7 +212,146 @@ pub(super) fn when(at: OffsetDateTime) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+
     use super::*;
+    use crate::{
+        id::{ClientId, FactorId, SessionId},
+        model::factor::{FactorKind, FactorStatus},
+        secret::Secret,
+        syslog::own::{By, Deed, Outcome},
+        web::{
+            account::{
+                activity::{Activity, Happening, Newer, activity},
+                codes::{RecoveryCodes, Stage, recovery_codes},
+                method::{MethodPage, method},
+                overview::{App, Codes, Device, Here, Method, More, Overview, Password, overview},
+            },
+            corpus::{assert_escaped, assert_ids, client, form},
+            id,
+        },
+    };
+
+    const AT: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+    fn person(text: &str) -> Person {
+        Person { display_name: text.to_owned(), login: format!("{text}@example.com") }
+    }
+
+    fn one(text: &str, status: FactorStatus) -> Method {
+        Method {
+            id: FactorId::new(text),
+            kind: FactorKind::Sms,
+            name: Some(text.to_owned()),
+            detail: Some(text.to_owned()),
+            status,
+            added: AT,
+            used: Some(AT),
+        }
+    }
+
+    fn happening(text: &str) -> Happening {
+        Happening {
+            deed: Deed::Factor,
+            outcome: Outcome::Refused,
+            by: By::Other,
+            at: AT,
+            device: Some(text.to_owned()),
+            ip: Some(text.to_owned()),
+            application: Some(text.to_owned()),
+            factor: Some("Text message"),
+            count: 3,
+        }
+    }
+
+    fn device(text: &str, here: Here) -> Device {
+        let name = text.to_owned();
+        let ip = Some(text.to_owned());
+        Device { id: SessionId::new(text), name, mobile: false, ip, since: AT, seen: AT, here }
+    }
+
+    fn everything(text: &str) -> Overview {
+        Overview {
+            person: person(text),
+            notice: Some(Notice::Added),
+            problem: Some(Problem::Invalid(text.to_owned())),
+            methods: vec![
+                one(text, FactorStatus::Active),
+                one(text, FactorStatus::PendingActivation),
+                one(text, FactorStatus::Inactive),
+            ],
+            more: More::Possible,
+            codes: Codes::Left(2),
+            password: Password::Changeable(Some(AT)),
+            devices: vec![device(text, Here::Yes), device(text, Here::No)],
+            devices_form: form(text),
+            apps: vec![App {
+                client_id: ClientId::new(text),
+                card: client(text),
+                scopes: vec![text.to_owned()],
+                since: AT,
+                offline: true,
+            }],
+            apps_form: form(text),
+            happenings: vec![happening(text)],
+            languages: vec![("en", "English"), ("de", "Deutsch")],
+            language: "de",
+            language_form: form(text),
+        }
+    }
+
+    fn page_of_method(text: &str, kept: Option<Kept>) -> MethodPage {
+        MethodPage {
+            person: person(text),
+            method: one(text, FactorStatus::Active),
+            typed: text.to_owned(),
+            problem: Some(Problem::Invalid(text.to_owned())),
+            kept,
+            form: form(text),
+        }
+    }
+
+    #[test]
+    fn sec_x01_every_text_on_the_pages_of_the_account_is_escaped() {
+        assert_escaped(|text| overview(&everything(text)));
+        assert_escaped(|text| method(&page_of_method(text, None)));
+        assert_escaped(|text| {
+            let older = Some(format!("/account/activity?before={text}"));
+            let happenings = vec![happening(text)];
+            activity(&Activity { person: person(text), happenings, older, newer: Newer::Yes })
+        });
+        assert_escaped(|text| {
+            let stage = Stage::Made(vec![Secret::new(text.to_owned())]);
+            recovery_codes(&RecoveryCodes { person: person(text), stage })
+        });
+    }
+
+    #[test]
+    fn the_pages_of_the_account_keep_their_ids() {
+        let html = overview(&everything("Acme")).into_string();
+        assert_ids(
+            &html,
+            &[
+                id::ACCOUNT_PAGE,
+                id::METHOD_ADD,
+                id::CODES_MAKE,
+                id::PASSWORD_CHANGE,
+                id::SESSIONS_END,
+                id::ACTIVITY_ALL,
+                id::LANGUAGE_SAVE,
+            ],
+        );
+        let html = method(&page_of_method("Acme", None)).into_string();
+        assert_ids(&html, &[id::METHOD_PAGE, id::METHOD_NAME, id::METHOD_RENAME, id::METHOD_REMOVE]);
+    }
+
+    #[test]
+    fn a_factor_that_stays_has_a_reason_in_place_of_a_button() {
+        for kept in [Kept::Required, Kept::LastForSignIn] {
+            let html = method(&page_of_method("Acme", Some(kept))).into_string();
+            assert!(!html.contains(id::METHOD_REMOVE) && html.contains(why_kept(kept)));
+        }
+    }
 
     #[test]
     fn a_notice_is_known_by_its_key_and_by_nothing_else() {
