@@ -119,6 +119,8 @@ pub struct Settings {
     pub client_certificates: ClientCertificates,
     /// To which phones messages go.
     pub phone: PhoneSettings,
+    /// Other origins at which passkeys of this installation are used (Web Authentication Level 3 §5.11).
+    pub related_origins: Vec<String>,
 }
 
 /// Where client certificates are asked for, and who may vouch for them.
@@ -185,6 +187,7 @@ impl Settings {
             token_lifetimes: TokenLifetimes::default(),
             client_certificates: ClientCertificates::default(),
             phone: PhoneSettings::default(),
+            related_origins: Vec::new(),
             issuer,
         }
     }

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from authenticator import Authenticator
 from checks import Checks, load_context, message_after, totp
 from okta.client import Client
 from okta.models import (
@@ -27,6 +28,7 @@ from okta.models import (
     UserFactorSMSProfile,
     UserFactorTokenSoftwareTOTP,
     UserFactorVerifyRequest,
+    UserFactorWebAuthn,
     UserProfile,
 )
 from pydantic import Field
@@ -46,6 +48,17 @@ class PassCode(UserFactorVerifyRequest):
 
 class Answer(UserFactorVerifyRequest):
     answer: str
+
+
+class Registration(UserFactorActivateRequest):
+    client_data: str = Field(alias="clientData")
+    attestation: str
+
+
+class Assertion(UserFactorVerifyRequest):
+    client_data: str = Field(alias="clientData")
+    authenticator_data: str = Field(alias="authenticatorData")
+    signature_data: str = Field(alias="signatureData")
 
 
 class Journey:
@@ -202,6 +215,20 @@ class Journey:
         assert good(await self.verify("token:software:totp", code)).factor_result == "SUCCESS"
         refused(await self.verify("token:software:totp", code), 403, "E0000082")
 
+    async def webauthn(self):
+        passkey = Authenticator(self.context.origin)
+        factor = await self.enrol("webauthn", UserFactorWebAuthn, None, provider="FIDO")
+        assert factor.status == "PENDING_ACTIVATION", factor
+        made = passkey.create(factor.embedded["activation"])
+        good(await self.client.activate_factor(self.id, factor.id, Registration(**made)))
+        active = good(await self.client.get_factor(self.id, factor.id))
+        assert active.status == "ACTIVE" and active.profile.credential_id, active
+        asked = good(await self.verify("webauthn"))
+        assert asked.factor_result == "CHALLENGE", asked
+        answer = Assertion(**passkey.get(asked.embedded["challenge"]))
+        assert good(await self.verify("webauthn", answer)).factor_result == "SUCCESS"
+        refused(await self.verify("webauthn", answer), 403, "E0000082")
+
     async def list_factors(self):
         factors = good(await self.client.list_factors(self.id))
         assert {one.id for one in factors} == {one.id for one in self.factors.values()}, factors
@@ -322,6 +349,7 @@ def main():
         ("factors: call", journey.call),
         ("factors: email", journey.email),
         ("factors: totp", journey.totp),
+        ("factors: webauthn", journey.webauthn),
         ("factors: list, get", journey.list_factors),
         ("factors: unknown, enrolled twice", journey.factors_refused),
         ("factors: delete", journey.delete),

@@ -3,6 +3,7 @@
 
 import { OktaAuth } from '@okta/okta-auth-js';
 
+import { Authenticator } from './authenticator.mjs';
 import { administer, assert, checksOf, context, messageAfter, refuses, totp } from './checks.mjs';
 
 const check = checksOf('@okta/okta-auth-js');
@@ -50,6 +51,7 @@ await smsChecks();
 await callChecks();
 await emailChecks();
 await questionChecks();
+await passkeyChecks();
 await passwordChecks();
 
 async function totpChecks() {
@@ -165,6 +167,42 @@ async function questionChecks() {
     assert(factor.profile.questionText, tx.data);
     await refuses(factor.verify({ answer: 'a red fox' }), 'E0000068');
     at(await factor.verify({ answer }), 'SUCCESS');
+  });
+}
+
+async function passkeyChecks() {
+  const user = 'passkey@example.com';
+  const passkey = new Authenticator(context.origin);
+  const { buildCredentialCreationOptions, buildCredentialRequestOptions, getAttestation, getAssertion } = OktaAuth.webauthn;
+  const attest = (authenticator, activation) =>
+    getAttestation(authenticator.create(buildCredentialCreationOptions(activation, []).publicKey));
+  const assertion = (authenticator, challenge) =>
+    getAssertion(authenticator.get(buildCredentialRequestOptions(challenge, []).publicKey));
+  await check('WebAuthn: enrol, another site, activate', async () => {
+    const tx = at(await signIn(user), 'MFA_ENROLL');
+    const elsewhere = at(await factorOf(tx, 'webauthn').enroll(), 'MFA_ENROLL_ACTIVATE');
+    const stranger = new Authenticator('https://elsewhere.example');
+    await refuses(elsewhere.activate(attest(stranger, elsewhere.factor.activation)), 'E0000068');
+    const back = at(await elsewhere.prev(), 'MFA_ENROLL');
+    const enrolling = at(await factorOf(back, 'webauthn').enroll(), 'MFA_ENROLL_ACTIVATE');
+    at(await enrolling.activate(attest(passkey, enrolling.factor.activation)), 'SUCCESS');
+  });
+  await check('WebAuthn: challenge, another authenticator, verify', async () => {
+    const tx = at(await signIn(user), 'MFA_REQUIRED');
+    const asked = at(await factorOf(tx, 'webauthn').verify(), 'MFA_CHALLENGE');
+    const stranger = new Authenticator(context.origin);
+    await refuses(asked.verify(assertion(stranger, asked.factor.challenge)), 'E0000068');
+    const again = at(await asked.verify(), 'MFA_CHALLENGE');
+    at(await again.verify(assertion(passkey, again.factor.challenge)), 'SUCCESS');
+  });
+  await check('WebAuthn: a challenge by type is worth one sign-in', async () => {
+    const tx = at(await signIn(user), 'MFA_REQUIRED');
+    const kind = tx.factorTypes.find(({ factorType }) => factorType === 'webauthn');
+    const asked = at(await kind.verify(), 'MFA_CHALLENGE');
+    const answer = assertion(passkey, asked.challenge);
+    at(await asked.verify(answer), 'SUCCESS');
+    const other = at(await signIn(user), 'MFA_REQUIRED');
+    await refuses(factorOf(other, 'webauthn').verify(answer), 'E0000068');
   });
 }
 

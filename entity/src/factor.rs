@@ -15,6 +15,12 @@ pub struct Model {
     pub kind: String,
     /// Okta's status.
     pub status: String,
+    /// `only` for a kind of which a user has one; else `pending`, then its id.
+    pub slot: String,
+    /// What the user calls it.
+    pub name: Option<String>,
+    /// SHA-256 of the id of its WebAuthn credential.
+    pub credential_hash: Option<String>,
     /// The public profile, as JSON.
     pub profile: String,
     /// The seed, or the hash of the answer, sealed.

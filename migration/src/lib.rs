@@ -59,6 +59,8 @@ mod m20261122_000330_index_what_is_searched;
 mod m20261122_000331_split_user_messages;
 mod m20261122_000332_bind_recovery_token;
 mod m20261122_000340_drop_recovery_budget;
+mod m20261122_000401_extend_factor;
+mod m20261122_000402_add_credential;
 
 /// All steps in order.
 pub struct Migrator;
@@ -123,6 +125,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000331_split_user_messages::Migration),
             Box::new(m20261122_000332_bind_recovery_token::Migration),
             Box::new(m20261122_000340_drop_recovery_budget::Migration),
+            Box::new(m20261122_000401_extend_factor::Migration),
+            Box::new(m20261122_000402_add_credential::Migration),
         ]
     }
 }

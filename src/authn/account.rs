@@ -42,7 +42,7 @@ pub fn missing(
     if has_possession(factors) {
         let proved = |class, since: Option<OffsetDateTime>| {
             let counts = |proof: &&VerifiedFactor| since.is_none_or(|since| proof.at >= since);
-            session.factors.iter().filter(counts).any(|proof| proof.class() == class)
+            session.factors.iter().filter(counts).any(|proof| proof.is_of(class))
         };
         let lately = proved(FactorClass::Possession, Some(now - STEP_UP_LASTS));
         return if lately && proved(FactorClass::Knowledge, None) {
@@ -108,6 +108,7 @@ mod tests {
             kind,
             status,
             profile: Map::new(),
+            name: None,
             factor_profile_id: None,
             created_at: NOW,
             updated_at: NOW,

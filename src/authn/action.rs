@@ -2,10 +2,13 @@
 //! is not in it is refused.
 
 use super::{
-    rules::{BackupCodes, Guard, Rules},
+    rules::{BackupCodes, Guard, Rules, Usable},
     state::{PhoneChannel, Position, State},
 };
-use crate::{id::FactorId, model::factor::FactorKind};
+use crate::{
+    id::FactorId,
+    model::factor::{AnswerShape, FactorKind},
+};
 
 /// Something the user may do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,11 +72,18 @@ pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
             verify.chain(rules.backup_codes.action()).chain([Action::Cancel]).collect()
         }
         State::MfaChallenge { factor, kind } => {
-            let asked = rules.askable(position).iter().any(|askable| askable.id == *factor);
+            let askable = rules.askable(position);
+            let asked = askable.iter().any(|askable| askable.id == *factor);
             let verify = asked.then(|| Action::Verify(factor.clone()));
             let resend = (asked && kind.is_sent()).then(|| Action::ResendChallenge(factor.clone()));
             let backup = rules.backup_codes.action();
-            verify.into_iter().chain(resend).chain(backup).chain([Action::Previous, Action::Cancel]).collect()
+            // Whatever of several authenticators signs is as good as the one that was chosen.
+            let same = |other: &&&Usable| {
+                kind.answer() == AnswerShape::Signature && other.kind == *kind && other.id != *factor
+            };
+            let others = askable.iter().filter(same).map(|other| Action::Verify(other.id.clone()));
+            let main = verify.into_iter().chain(others).chain(resend).chain(backup);
+            main.chain([Action::Previous, Action::Cancel]).collect()
         }
         State::Success => Vec::new(),
     }

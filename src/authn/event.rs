@@ -18,6 +18,13 @@ pub enum Event {
         /// When it was verified.
         at: OffsetDateTime,
     },
+    /// A passkey alone said who it is.
+    PasskeyAccepted {
+        /// Who.
+        user_id: UserId,
+        /// Which, how and when.
+        proof: VerifiedFactor,
+    },
     /// A live session of this user is to be raised: what it proved counts, as long as it is fresh enough.
     SessionFound {
         /// Whose.
@@ -97,6 +104,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::PasswordAccepted { .. } => "PasswordAccepted",
+            Self::PasskeyAccepted { .. } => "PasskeyAccepted",
             Self::SessionFound { .. } => "SessionFound",
             Self::ActivationAccepted { .. } => "ActivationAccepted",
             Self::FactorChosen { .. } => "FactorChosen",

@@ -134,13 +134,13 @@ fn wanted<'a>(
 /// What the user may still enrol. A factor that is suspended is no reason to get another of its kind, and where nothing
 /// carries the codes of a kind there is none to get.
 pub fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
-    let has = |kind: FactorKind| {
-        factors.iter().any(|factor| factor.kind == kind && factor.status != FactorStatus::PendingActivation)
+    let is_full = |kind: FactorKind| {
+        let kept = factors.iter().filter(|factor| factor.status != FactorStatus::PendingActivation);
+        kept.filter(|factor| factor.kind == kind).count() >= kind.limit()
     };
     FactorKind::ALL
         .into_iter()
-        // Custom tokens are handed out by administrators (Okta Factors API).
-        .filter(|kind| *kind != FactorKind::HotpCustom && !has(*kind) && service::is_offered(app, *kind))
+        .filter(|kind| kind.is_enrolled_by_users() && service::is_offered(app, *kind) && !is_full(*kind))
         .map(|kind| (kind, policy.requirement(kind)))
         .filter(|(_, requirement)| *requirement != Requirement::NotAllowed)
         .collect()

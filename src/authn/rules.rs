@@ -75,11 +75,13 @@ pub struct Usable {
     pub id: FactorId,
     /// What it is.
     pub kind: FactorKind,
+    /// What proving it shows at least.
+    pub shows: &'static [Amr],
 }
 
 impl From<&Factor> for Usable {
     fn from(factor: &Factor) -> Self {
-        Self { id: factor.id.clone(), kind: factor.kind }
+        Self { id: factor.id.clone(), kind: factor.kind, shows: factor.amr() }
     }
 }
 
@@ -94,7 +96,7 @@ impl Usable {
 
     /// What proving it would add.
     fn proof(&self, at: OffsetDateTime) -> VerifiedFactor {
-        let amr = self.kind.amr().iter().map(|method| method.as_str().to_owned()).collect();
+        let amr = self.shows.iter().map(|method| method.as_str().to_owned()).collect();
         VerifiedFactor { amr, at, factor_id: Some(self.id.clone()) }
     }
 }
@@ -217,7 +219,10 @@ impl Rules {
                 let then = with(proven, factor);
                 open.iter().all(|demand| demand.satisfied_by(&then))
             };
-            return self.factors.iter().filter(helps).collect();
+            let helping: Vec<&Usable> = self.factors.iter().filter(helps).collect();
+            if !helping.is_empty() || !self.enrolment_helps(position) {
+                return helping;
+            }
         }
         if self.must_enrol(position) && self.guard(proven) == Guard::Factor {
             self.factors.iter().filter(|factor| factor.guards()).collect()
@@ -309,7 +314,7 @@ impl Rules {
 
     /// Whether a factor of this kind would satisfy all that is still demanded.
     pub fn enrolment_of_helps(&self, kind: FactorKind, position: &Position) -> bool {
-        let new = Usable { id: FactorId::new(""), kind };
+        let new = Usable { id: FactorId::new(""), kind, shows: kind.amr() };
         let then = with(&position.proven, &new);
         self.open(&position.proven).all(|demand| demand.satisfied_by(&then))
     }

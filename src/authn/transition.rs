@@ -152,6 +152,14 @@ fn enter(
             position.prove(no_later(VerifiedFactor::password(at), now));
             Some(proceed(position, rules))
         }
+        Event::PasskeyAccepted { user_id, proof } => {
+            if position.user_id.as_ref().is_some_and(|begun_by| *begun_by != user_id) {
+                return None;
+            }
+            position.user_id = Some(user_id);
+            position.prove(no_later(proof, now));
+            Some(proceed(position, rules))
+        }
         Event::SessionFound { user_id, proven } if position.user_id.is_none() => {
             position.user_id = Some(user_id);
             position.proven = proven.into_iter().map(|proof| no_later(proof, now)).collect();

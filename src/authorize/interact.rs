@@ -85,7 +85,7 @@ pub fn needs(
         // RFC 9470 §5: just what is missing is asked for.
         Missing::Possession => return Needs::Factor(wanted.requirement),
         // Nothing that anybody could prove gets further: the request is not let through by signing in again either.
-        Missing::Password | Missing::Unreachable => return Needs::Login,
+        Missing::Password => return Needs::Login,
         Missing::Nothing => {}
     }
     if wanted.consent.is_empty() { Needs::Nothing } else { Needs::Consent(wanted.consent) }

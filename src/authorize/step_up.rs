@@ -16,12 +16,12 @@ use crate::{
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
-        factor::{Factor, FactorClass, FactorKind, FactorStatus},
+        factor::{Factor, FactorClass, FactorStatus},
         policy::{Access, EnrollPrompt, MfaEnroll, Requirement},
         session::{Session, VerifiedFactor},
         user::Holder,
     },
-    policy::assurance::{Choice, Reach, choose},
+    policy::assurance::{Choice, Reach, Reaches, choose},
     protocol::{
         acr::Acr,
         amr::Amr,
@@ -70,7 +70,8 @@ pub async fn requirement(
         return Ok(wanted);
     }
     let factors = service::list(app, &user.id).await?;
-    let reach = reach(app, &user.id, &factors, &decided.enroll).await?;
+    let reaches = reaches(app, &user.id, &factors, &decided.enroll).await?;
+    let reach = reaches.two_factors;
     let wanted = match prompted {
         // A question answers the prompt, too, although it makes no second level: signing in asks for it.
         true if reach == Reach::Never && factors.iter().any(Factor::is_active) => {
@@ -89,7 +90,7 @@ pub async fn requirement(
     if wanted.all().iter().any(unreachable) {
         return Err(unmet().into());
     }
-    of_request(request, session, reach, wanted).map_err(StepUpError::Denied)
+    of_request(request, session, reaches, wanted).map_err(StepUpError::Denied)
 }
 
 fn denied(text: &'static str) -> OAuthError {
@@ -114,7 +115,7 @@ fn freshness(
 /// Whether somebody who has whatever knowledge it takes still lacks possession.
 fn lacks_possession(part: &Assurance, session: &Session) -> bool {
     let known: Vec<_> =
-        session.factors.iter().filter(|factor| factor.class() == FactorClass::Possession).cloned().collect();
+        session.factors.iter().filter(|factor| factor.is_of(FactorClass::Possession)).cloned().collect();
     let password = [VerifiedFactor::password(session.auth_time)];
     part.missing(&known, &password) != Missing::Nothing
 }
@@ -129,23 +130,34 @@ fn asks_for_acr(request: &ValidRequest) -> bool {
     asked.any(|value| value.parse::<Acr>().is_ok())
 }
 
-/// How the user can come to a second factor. Whoever has one, active or not, does not get round it by enrolling another; a
-/// code may stand in for one that is out of use.
-async fn reach(app: &App, user: &UserId, factors: &[Factor], enroll: &MfaEnroll) -> Result<Reach, Fault> {
+/// How the user can come to what takes a second factor, or a special one. Whoever has one, active or not, does not get round
+/// it by enrolling another; a code may stand in for one that is out of use.
+async fn reaches(app: &App, user: &UserId, factors: &[Factor], enroll: &MfaEnroll) -> Result<Reaches, Fault> {
     let owned = || factors.iter().filter(|factor| factor.kind.class() == FactorClass::Possession);
-    if owned().any(Factor::is_active) {
-        return Ok(Reach::Now);
-    }
-    if owned().any(|factor| factor.status == FactorStatus::Inactive) {
-        return Ok(if backup_code::any(app, user).await? { Reach::Now } else { Reach::Never });
-    }
-    let may_enroll = enroll.prompt != EnrollPrompt::Never
-        && enroll.factors.iter().any(|(kind, requirement)| {
-            // Custom tokens are handed out by administrators.
-            let own = kind.class() == FactorClass::Possession && *kind != FactorKind::HotpCustom;
-            own && *requirement != Requirement::NotAllowed && service::is_offered(app, *kind)
-        });
-    Ok(if may_enroll { Reach::ByEnrolment } else { Reach::Never })
+    let out_of_use = owned().any(|factor| factor.status == FactorStatus::Inactive);
+    let barred = out_of_use && !owned().any(Factor::is_active);
+    let stands_in = barred && backup_code::any(app, user).await?;
+    let reach = |shows: fn(&[Amr]) -> bool| {
+        let may_enroll = enroll.prompt != EnrollPrompt::Never
+            && enroll.factors.iter().any(|(kind, requirement)| {
+                let such = kind.class() == FactorClass::Possession && shows(kind.amr());
+                let own = such && kind.is_enrolled_by_users() && service::is_offered(app, *kind);
+                own && *requirement != Requirement::NotAllowed
+            });
+        if owned().any(|factor| factor.is_active() && shows(factor.amr())) {
+            Reach::Now
+        } else if may_enroll && (!barred || stands_in) {
+            Reach::ByEnrolment
+        } else {
+            Reach::Never
+        }
+    };
+    let two_factors = if stands_in { Reach::Now } else { reach(|_| true) };
+    Ok(Reaches {
+        two_factors,
+        phishing_resistant: reach(|amr| amr.contains(&Amr::Phr)),
+        hardware: reach(|amr| amr.contains(&Amr::Phrh)),
+    })
 }
 
 /// Adds what the request asks for: an essential `acr` must be reached (Core §5.5.1.1); so must one of `acr_values` that are
@@ -154,7 +166,7 @@ async fn reach(app: &App, user: &UserId, factors: &[Factor], enroll: &MfaEnroll)
 fn of_request(
     request: &ValidRequest,
     session: &Session,
-    reach: Reach,
+    reaches: Reaches,
     mut wanted: AuthenticationRequirement,
 ) -> Result<AuthenticationRequirement, OAuthError> {
     let amr = session.amr();
@@ -162,15 +174,14 @@ fn of_request(
     let essential = request.claims.essential_acr();
     let asked: Vec<&str> = request.acr_values.iter().map(String::as_str).collect();
     for values in [&essential, &asked] {
-        match choose(values, &earned, reach) {
+        match choose(values, &earned, reaches) {
             Choice::Satisfied => {}
             Choice::StepUp(acr) => wanted = wanted.and(Assurance::of_session(acr)),
             Choice::Unmet => return Err(unmet()),
         }
     }
     let preferred = if essential.is_empty() { request.claims.acr_values() } else { Vec::new() };
-    let with_what_is_there = if reach == Reach::ByEnrolment { Reach::Never } else { reach };
-    if let Choice::StepUp(acr) = choose(&preferred, &earned, with_what_is_there) {
+    if let Choice::StepUp(acr) = choose(&preferred, &earned, reaches.without_enrolment()) {
         wanted = wanted.and(Assurance::of_session(acr));
     }
     Ok(wanted)

@@ -215,6 +215,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, CliError> {
             countries: config.telephony.countries.clone(),
             per_country_and_hour: config.telephony.per_country_and_hour,
         },
+        related_origins: config.webauthn.related_origins.clone(),
         clock_skew,
         registration: RegistrationSettings {
             open: config.registration.open,

@@ -33,6 +33,7 @@ mod secret_source;
 mod sessions;
 mod telephony;
 mod tokens;
+mod webauthn;
 
 pub use self::redis::Redis;
 pub use client_certificates::ClientCertificates;
@@ -53,6 +54,7 @@ pub use secret_source::SecretSource;
 pub use sessions::Sessions;
 pub use telephony::{Hook, Telephony, TwilioAccount};
 pub use tokens::Tokens;
+pub use webauthn::Webauthn;
 
 use crate::telemetry::LogFormat;
 
@@ -110,6 +112,9 @@ pub struct Config {
     /// Who carries text messages and calls.
     #[serde(default)]
     pub telephony: Telephony,
+    /// Passkeys and security keys.
+    #[serde(default)]
+    pub webauthn: Webauthn,
 }
 
 fn default_data() -> PathBuf {
@@ -234,6 +239,7 @@ impl Config {
             client_certificates: ClientCertificates::default(),
             mail: options.messages.mail,
             telephony: options.messages.telephony,
+            webauthn: Webauthn::default(),
         })
     }
 
@@ -286,6 +292,7 @@ impl Config {
         self.client_certificates.validate(&self.listen)?;
         self.mail.validate()?;
         self.telephony.validate()?;
+        self.webauthn.validate()?;
         // RFC 6265bis: SameSite=None without Secure is dropped by browsers.
         if self.same_site() == SameSite::None && !self.issuer.is_https() {
             return Err(ConfigError::invalid(
@@ -497,6 +504,8 @@ mod tests {
                 "telephony.hook.url",
             ),
             ("[telephony.hook]\nurl = \"https://hook.example.com/\"", "telephony.hook.secret"),
+            ("[webauthn]\nrelated_origins = [\"https://a.example/\"]", "webauthn.related_origins"),
+            ("[webauthn]\nrelated_origins = [\"http://a.example\"]", "webauthn.related_origins"),
             ("[telephony.twilio]\naccount_sid = \"../x\"\nauth_token = \"x\"\nfrom = \"+1\"", "account_sid"),
         ] {
             let text = match more {

@@ -215,7 +215,7 @@ pub(super) fn attempts(user: &UserId) -> String {
 }
 
 fn event(event: Event, user: &User, purpose: Purpose<'_>) -> Event {
-    event.user(&user.id).with("purpose", purpose.key())
+    event.user(&user.id).with("purpose", purpose.logged())
 }
 
 /// A fresh code.

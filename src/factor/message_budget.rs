@@ -124,7 +124,7 @@ fn address_charge(app: &App, purpose: Purpose<'_>, caller: &Caller) -> Option<Ch
 /// Administrators ask for many users from one address.
 fn address_key(app: &App, purpose: Purpose<'_>, caller: &Caller) -> Option<String> {
     match purpose {
-        Purpose::Transaction(_) | Purpose::Session(_) => {
+        Purpose::Transaction(_) | Purpose::Session(_) | Purpose::Browser(_) => {
             caller.ip.map(|ip| hidden(app, "address", &address(ip)))
         }
         Purpose::Api => None,

@@ -18,6 +18,7 @@ pub mod question;
 pub mod service;
 pub mod sms;
 pub mod totp;
+pub mod webauthn;
 
 use serde_json::{Map, Value};
 use time::Duration;
@@ -42,6 +43,8 @@ pub enum Purpose<'a> {
     Api,
     /// A call of the Factors API by the user, with a session.
     Session(&'a SessionId),
+    /// The beginning of a sign-in in a browser, of somebody who says nothing but what a passkey says.
+    Browser(&'a str),
 }
 
 impl Purpose<'_> {
@@ -51,6 +54,15 @@ impl Purpose<'_> {
             Self::Transaction(id) => id.as_str(),
             Self::Api => "api",
             Self::Session(id) => id.as_str(),
+            Self::Browser(binding) => binding,
+        }
+    }
+
+    /// The name by which the system log knows it: what a browser is bound by is a secret.
+    pub fn logged(&self) -> &str {
+        match self {
+            Self::Transaction(_) | Self::Api | Self::Session(_) => self.key(),
+            Self::Browser(_) => "browser",
         }
     }
 }
@@ -105,9 +117,18 @@ pub struct Enrolled {
     pub unit: Unit,
 }
 
+/// What a user needs to activate a factor.
+#[derive(Debug)]
+pub enum Activation {
+    /// For a one-time password token.
+    Token(TokenActivation),
+    /// For a factor that signs: what the browser, or the client, hands to the authenticator.
+    Options(Value),
+}
+
 /// What a user needs to activate a one-time password token.
 #[derive(Debug)]
-pub struct Activation {
+pub struct TokenActivation {
     /// The seed in base32 (RFC 4648 §6), without padding.
     pub shared_secret: Secret<String>,
     /// Seconds a code lives.
@@ -119,6 +140,15 @@ pub struct Activation {
     pub qr_token: Secret<String>,
 }
 
+/// A challenge of an enrolled factor: commit the unit, then show the rest.
+#[derive(Debug)]
+pub struct Challenged {
+    /// What to commit, with whatever the caller adds.
+    pub unit: Unit,
+    /// What the client must be told to answer it; nothing where a message went out.
+    pub shown: Option<Value>,
+}
+
 /// An answer to a challenge.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -128,6 +158,34 @@ pub enum Answer {
     PassCodes(Secret<String>, Secret<String>),
     /// The answer to a question.
     Text(Secret<String>),
+    /// What an authenticator made of the options of an enrolment (Web Authentication Level 3 §5.2.1).
+    Attestation(Attestation),
+    /// What an authenticator made of a challenge (Web Authentication Level 3 §5.2.2).
+    Assertion(Assertion),
+}
+
+/// What an authenticator made of the options of an enrolment, in base64 or base64url.
+#[derive(Clone, Debug)]
+pub struct Attestation {
+    /// `clientDataJSON`.
+    pub client_data: String,
+    /// The attestation object; `registrationData` of U2F.
+    pub attestation: String,
+}
+
+/// What an authenticator made of a challenge, in base64 or base64url.
+#[derive(Clone, Debug)]
+pub struct Assertion {
+    /// `clientDataJSON`.
+    pub client_data: String,
+    /// The signature.
+    pub signature: String,
+    /// Authenticator data; U2F has none.
+    pub authenticator_data: Option<String>,
+    /// Which credential signed, where the client says so.
+    pub credential_id: Option<String>,
+    /// Whom the authenticator holds it for (`userHandle`).
+    pub user_handle: Option<String>,
 }
 
 /// A factor that was proved: commit the unit, which consumes the code, together with what it buys.

@@ -52,8 +52,6 @@ pub enum Missing {
     Possession,
     /// The password: nothing that counts was proved, or possession alone.
     Password,
-    /// More than any factor here can give.
-    Unreachable,
 }
 
 impl Assurance {
@@ -65,7 +63,7 @@ impl Assurance {
     /// What is missing, given the proofs of a session and those that were made just now, which always count.
     pub fn missing(&self, session: &[VerifiedFactor], now: &[VerifiedFactor]) -> Missing {
         let counted = || session.iter().filter(|factor| self.fresh.counts(factor)).chain(now);
-        let class = |class| counted().any(|factor| factor.class() == class);
+        let class = |class| counted().any(|factor| factor.is_of(class));
         let knows = class(FactorClass::Knowledge);
         match self.acr {
             Acr::OneFactorAny if counted().next().is_some() => Missing::Nothing,
@@ -78,7 +76,17 @@ impl Assurance {
                     (false, _) => Missing::Password,
                 }
             }
-            Acr::PhishingResistant | Acr::PhishingResistantHardware => Missing::Unreachable,
+            Acr::PhishingResistant | Acr::PhishingResistantHardware => {
+                let earned: Vec<Amr> = counted()
+                    .flat_map(|factor| &factor.amr)
+                    .filter_map(|method| method.parse().ok())
+                    .collect();
+                match (self.acr.satisfied_by(&earned), earned.is_empty()) {
+                    (true, _) => Missing::Nothing,
+                    (false, true) => Missing::Password,
+                    (false, false) => Missing::Possession,
+                }
+            }
         }
     }
 }
@@ -143,8 +151,8 @@ mod tests {
             (Acr::TwoFactorAny, since(1), vec![pwd(1), sms(0)], Missing::Possession),
             (Acr::TwoFactorAny, since(1), vec![pwd(0), sms(1)], Missing::Password),
             (Acr::TwoFactorAny, Freshness::Now, vec![pwd(9), sms(9)], Missing::Password),
-            (Acr::PhishingResistant, Freshness::Session, vec![pwd(0), sms(0)], Missing::Unreachable),
-            (Acr::PhishingResistantHardware, Freshness::Session, vec![], Missing::Unreachable),
+            (Acr::PhishingResistant, Freshness::Session, vec![pwd(0), sms(0)], Missing::Possession),
+            (Acr::PhishingResistantHardware, Freshness::Session, vec![], Missing::Password),
         ];
         for (acr, fresh, factors, missing) in cases {
             assert_eq!(

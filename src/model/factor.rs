@@ -27,6 +27,29 @@ pub enum FactorKind {
     TotpGoogle,
     /// `token:hotp`, `CUSTOM`: RFC 4226 or RFC 6238 with a profile of the installation.
     HotpCustom,
+    /// `webauthn`, `FIDO`: a passkey or a security key (Web Authentication Level 3).
+    Webauthn,
+    /// `u2f`, `FIDO`: a security key of the protocol before Web Authentication.
+    U2f,
+    /// `push`, `OKTA`: a device that shows what is asked and signs the approval.
+    Push,
+    /// `token:hardware`, `YUBICO`: a one-time password of a YubiKey.
+    Yubikey,
+}
+
+/// How a kind of factor is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AnswerShape {
+    /// With words.
+    Text,
+    /// With a code that was sent.
+    SentCode,
+    /// With a code that the user has at hand.
+    OwnCode,
+    /// With a signature of a key over a challenge.
+    Signature,
+    /// Elsewhere, on another device; here one waits.
+    Approval,
 }
 
 /// What kind of evidence a factor is (NIST SP 800-63B-4 §2.1). Two of one class are not two factors.
@@ -41,10 +64,14 @@ pub enum FactorClass {
 
 impl FactorKind {
     /// Every kind, in the order of documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
+        Self::Webauthn,
+        Self::Push,
         Self::TotpOkta,
         Self::TotpGoogle,
+        Self::Yubikey,
         Self::HotpCustom,
+        Self::U2f,
         Self::Sms,
         Self::Call,
         Self::Email,
@@ -60,15 +87,21 @@ impl FactorKind {
             Self::Email => "email",
             Self::TotpOkta | Self::TotpGoogle => "token:software:totp",
             Self::HotpCustom => "token:hotp",
+            Self::Webauthn => "webauthn",
+            Self::U2f => "u2f",
+            Self::Push => "push",
+            Self::Yubikey => "token:hardware",
         }
     }
 
     /// Okta's `provider`; `vendorName` is the same.
     pub fn provider(self) -> &'static str {
         match self {
-            Self::Question | Self::Sms | Self::Call | Self::Email | Self::TotpOkta => "OKTA",
+            Self::Question | Self::Sms | Self::Call | Self::Email | Self::TotpOkta | Self::Push => "OKTA",
             Self::TotpGoogle => "GOOGLE",
             Self::HotpCustom => "CUSTOM",
+            Self::Webauthn | Self::U2f => "FIDO",
+            Self::Yubikey => "YUBICO",
         }
     }
 
@@ -93,6 +126,10 @@ impl FactorKind {
             Self::TotpOkta => "okta_otp",
             Self::TotpGoogle => "google_otp",
             Self::HotpCustom => "hotp",
+            Self::Webauthn => "fido_webauthn",
+            Self::U2f => "fido_u2f",
+            Self::Push => "okta_push",
+            Self::Yubikey => "yubikey_token",
         }
     }
 
@@ -111,6 +148,10 @@ impl FactorKind {
             Self::TotpOkta => "ost",
             Self::TotpGoogle => "uft",
             Self::HotpCustom => "chf",
+            Self::Webauthn => "fwf",
+            Self::U2f => "fuf",
+            Self::Push => "opf",
+            Self::Yubikey => "ykf",
         }
     }
 
@@ -118,13 +159,20 @@ impl FactorKind {
     pub fn class(self) -> FactorClass {
         match self {
             Self::Question => FactorClass::Knowledge,
-            Self::Sms | Self::Call | Self::Email | Self::TotpOkta | Self::TotpGoogle | Self::HotpCustom => {
-                FactorClass::Possession
-            }
+            Self::Sms
+            | Self::Call
+            | Self::Email
+            | Self::TotpOkta
+            | Self::TotpGoogle
+            | Self::HotpCustom
+            | Self::Webauthn
+            | Self::U2f
+            | Self::Push
+            | Self::Yubikey => FactorClass::Possession,
         }
     }
 
-    /// What verifying it adds to `amr` (RFC 8176, and Okta's own values).
+    /// What verifying it adds to `amr` at least (RFC 8176, and Okta's own values); a verification may show more.
     pub fn amr(self) -> &'static [Amr] {
         match self {
             Self::Question => &[Amr::Kba],
@@ -134,12 +182,49 @@ impl FactorKind {
             Self::TotpOkta => &[Amr::OktaVerify, Amr::Otp],
             Self::TotpGoogle => &[Amr::GoogleOtp],
             Self::HotpCustom => &[Amr::Otp],
+            Self::Webauthn => &[Amr::Swk, Amr::Pop, Amr::Phr],
+            Self::U2f => &[Amr::Hwk, Amr::Pop, Amr::Phr],
+            Self::Push => &[Amr::OktaVerify, Amr::Swk],
+            Self::Yubikey => &[Amr::Yubikey, Amr::Otp],
         }
     }
 
-    /// Whether a code is sent to the user; otherwise the user has it at hand.
+    /// How it is answered.
+    pub fn answer(self) -> AnswerShape {
+        match self {
+            Self::Question => AnswerShape::Text,
+            Self::Sms | Self::Call | Self::Email => AnswerShape::SentCode,
+            Self::TotpOkta | Self::TotpGoogle | Self::HotpCustom | Self::Yubikey => AnswerShape::OwnCode,
+            Self::Webauthn | Self::U2f => AnswerShape::Signature,
+            Self::Push => AnswerShape::Approval,
+        }
+    }
+
+    /// Whether a code is sent to the user.
     pub fn is_sent(self) -> bool {
-        matches!(self, Self::Sms | Self::Call | Self::Email)
+        self.answer() == AnswerShape::SentCode
+    }
+
+    /// Whether users enrol it themselves; the others are handed out by administrators (Okta Factors API).
+    pub fn is_enrolled_by_users(self) -> bool {
+        !matches!(self, Self::HotpCustom | Self::U2f | Self::Push | Self::Yubikey)
+    }
+
+    /// How many of the kind a user may have.
+    pub fn limit(self) -> usize {
+        match self {
+            Self::Webauthn => 10,
+            Self::Push => 5,
+            Self::Question
+            | Self::Sms
+            | Self::Call
+            | Self::Email
+            | Self::TotpOkta
+            | Self::TotpGoogle
+            | Self::HotpCustom
+            | Self::U2f
+            | Self::Yubikey => 1,
+        }
     }
 }
 
@@ -187,6 +272,8 @@ pub struct Factor {
     /// Its public profile, as Okta's Factors API shows it to its owner and to administrators: `phoneNumber`, `email`,
     /// `question`, `credentialId` … Never an answer or a seed.
     pub profile: Map<String, Value>,
+    /// What the user calls it.
+    pub name: Option<String>,
     /// The profile of the installation that it follows (`token:hotp`).
     pub factor_profile_id: Option<FactorProfileId>,
     /// When it was enrolled.
@@ -203,11 +290,22 @@ impl Factor {
         self.status == FactorStatus::Active
     }
 
+    /// What verifying it adds to `amr` at least: a key in hardware that a trusted maker vouched for shows more.
+    pub fn amr(&self) -> &'static [Amr] {
+        match (self.kind, self.profile_text(KEY_PROTECTION)) {
+            (FactorKind::Webauthn, Some("hardware")) => &[Amr::Hwk, Amr::Pop, Amr::Phr, Amr::Phrh],
+            (kind, _) => kind.amr(),
+        }
+    }
+
     /// A member of the profile as text.
     pub fn profile_text(&self, name: &str) -> Option<&str> {
         self.profile.get(name).and_then(Value::as_str)
     }
 }
+
+/// The member of a profile that says where the key is.
+pub const KEY_PROTECTION: &str = "keyProtection";
 
 /// A phone number of which its owner recognises the end: `+1 XXX-XXX-1337`.
 pub fn masked_phone(number: &str) -> String {

@@ -40,6 +40,17 @@ pub enum FactorPrompt {
     Session,
 }
 
+/// What a sign-in begins with (Okta `primaryFactor`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PrimaryFactor {
+    /// The password.
+    #[default]
+    PasswordIdp,
+    /// The password, or a passkey that verifies its user.
+    PasswordIdpAnyFactor,
+}
+
 /// What the global session policy decides (`OKTA_SIGN_ON`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GlobalSession {
@@ -59,6 +70,8 @@ pub struct GlobalSession {
     pub session_lifetime: Option<Duration>,
     /// Whether the session outlives the browser.
     pub persistent_cookie: bool,
+    /// What a sign-in may begin with.
+    pub primary_factor: PrimaryFactor,
     /// Which policy and rule decided: what a remembered browser is bound to.
     pub version: String,
 }
@@ -74,6 +87,7 @@ impl Default for GlobalSession {
             session_idle: None,
             session_lifetime: None,
             persistent_cookie: false,
+            primary_factor: PrimaryFactor::PasswordIdp,
             version: String::new(),
         }
     }
@@ -143,11 +157,79 @@ pub enum EnrollPrompt {
     Never,
 }
 
+/// Whether an authenticator must find out that it is the user (Web Authentication Level 3 §5.8.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UserVerification {
+    /// It must.
+    Required,
+    /// It should; one that can do it must go on doing it.
+    #[default]
+    Preferred,
+    /// It need not.
+    Discouraged,
+}
+
+impl UserVerification {
+    /// The word of the specification.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Preferred => "preferred",
+            Self::Discouraged => "discouraged",
+        }
+    }
+}
+
+/// Whether somebody must vouch for an authenticator (Web Authentication Level 3 §5.4.7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttestationConveyance {
+    /// Nobody.
+    #[default]
+    None,
+    /// Its maker.
+    Direct,
+}
+
+impl AttestationConveyance {
+    /// The word of the specification.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+/// What an enrolment policy says of passkeys and security keys.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct WebauthnRules {
+    /// Whether an authenticator must find out that it is the user.
+    pub user_verification: UserVerification,
+    /// Whether somebody must vouch for it.
+    pub attestation: AttestationConveyance,
+    /// The models that may be enrolled, as UUIDs; empty: all.
+    pub allowed_aaguids: Vec<String>,
+    /// The certificates of those who vouch, DER in base64url; empty: what is said is not checked, and earns nothing.
+    pub attestation_roots: Vec<String>,
+}
+
+impl WebauthnRules {
+    /// Whether nothing differs from the usual.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What the enrolment policy decides (`MFA_ENROLL`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MfaEnroll {
     /// What it says of each kind.
     pub factors: BTreeMap<FactorKind, Requirement>,
+    /// What it says of passkeys and security keys.
+    pub webauthn: WebauthnRules,
     /// When users are asked.
     pub prompt: EnrollPrompt,
 }
@@ -155,11 +237,14 @@ pub struct MfaEnroll {
 impl Default for MfaEnroll {
     fn default() -> Self {
         let factors = FactorKind::ALL.into_iter().map(|kind| {
-            // Custom tokens are handed out by administrators.
-            let given = kind == FactorKind::HotpCustom;
-            (kind, if given { Requirement::NotAllowed } else { Requirement::Optional })
+            let own = kind.is_enrolled_by_users();
+            (kind, if own { Requirement::Optional } else { Requirement::NotAllowed })
         });
-        Self { factors: factors.collect(), prompt: EnrollPrompt::Challenge }
+        Self {
+            factors: factors.collect(),
+            webauthn: WebauthnRules::default(),
+            prompt: EnrollPrompt::Challenge,
+        }
     }
 }
 

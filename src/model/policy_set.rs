@@ -13,7 +13,7 @@ use super::{
     Status,
     authorization_server::PeopleCondition,
     factor::FactorKind,
-    policy::{Access, EnrollPrompt, FactorPrompt, PasswordRules, Requirement},
+    policy::{Access, EnrollPrompt, FactorPrompt, PasswordRules, PrimaryFactor, Requirement, WebauthnRules},
     zone::Zone,
 };
 use crate::{
@@ -140,15 +140,6 @@ impl Default for SignOnAction {
     }
 }
 
-/// What a sign-in begins with (Okta `primaryFactor`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum PrimaryFactor {
-    /// The password.
-    #[default]
-    PasswordIdp,
-}
-
 /// Which applications an authentication policy is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -201,6 +192,9 @@ pub struct MfaEnrollSettings {
     /// By kind; one that is not named is not allowed.
     #[serde(with = "by_key")]
     pub factors: BTreeMap<FactorKind, Requirement>,
+    /// What is said of passkeys and security keys.
+    #[serde(skip_serializing_if = "WebauthnRules::is_usual")]
+    pub webauthn: WebauthnRules,
 }
 
 /// What an enrolment rule says (Okta `actions.enroll`).
@@ -319,6 +313,7 @@ mod tests {
                 (FactorKind::TotpOkta, Requirement::Required),
                 (FactorKind::Sms, Requirement::NotAllowed),
             ]),
+            webauthn: WebauthnRules::default(),
         };
         let stored = serde_json::to_value(&settings).unwrap();
         assert_eq!(stored, json!({"factors": {"okta_otp": "REQUIRED", "okta_sms": "NOT_ALLOWED"}}));

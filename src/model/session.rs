@@ -33,7 +33,12 @@ impl VerifiedFactor {
 
     /// A factor beside the password.
     pub fn factor(factor: &Factor, at: OffsetDateTime) -> Self {
-        let amr = factor.kind.amr().iter().map(|method| method.as_str().to_owned()).collect();
+        Self::shown(factor, factor.amr(), at)
+    }
+
+    /// The same by a verification that showed this.
+    pub fn shown(factor: &Factor, amr: &[Amr], at: OffsetDateTime) -> Self {
+        let amr = amr.iter().map(|method| method.as_str().to_owned()).collect();
         Self { amr, at, factor_id: Some(factor.id.clone()) }
     }
 
@@ -47,13 +52,16 @@ impl VerifiedFactor {
         self.factor_id.is_some() || self.amr == [Amr::Otp.as_str()]
     }
 
-    /// What kind of evidence it was.
-    pub fn class(&self) -> FactorClass {
-        let knowledge = [Amr::Pwd, Amr::Kba, Amr::Pin].map(Amr::as_str);
-        if self.amr.iter().any(|method| knowledge.contains(&method.as_str())) {
-            FactorClass::Knowledge
-        } else {
-            FactorClass::Possession
+    /// Whether it was evidence of this kind. An authenticator that found out that it was the user is of both: a key that
+    /// somebody has, opened by what the user knows or is (NIST SP 800-63B-4 §3.1.7).
+    pub fn is_of(&self, class: FactorClass) -> bool {
+        let shows = |methods: &[Amr]| {
+            self.amr.iter().any(|method| methods.iter().any(|known| known.as_str() == method))
+        };
+        let knows = shows(&[Amr::Pwd, Amr::Kba, Amr::Pin]);
+        match class {
+            FactorClass::Knowledge => knows || shows(&[Amr::User]) && shows(&[Amr::Pop]),
+            FactorClass::Possession => !knows,
         }
     }
 }
@@ -67,7 +75,7 @@ pub fn amr_of(factors: &[VerifiedFactor]) -> Vec<String> {
             amr.push(method.clone());
         }
     }
-    let classes = |class| factors.iter().any(|factor| factor.class() == class);
+    let classes = |class| factors.iter().any(|factor| factor.is_of(class));
     if classes(FactorClass::Knowledge) && classes(FactorClass::Possession) {
         amr.push(Amr::Mfa.as_str().to_owned());
     }

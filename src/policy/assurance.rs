@@ -8,7 +8,7 @@ use crate::protocol::{acr::Acr, amr::Amr};
 
 /// What a sign-in with these methods is worth: the methods in order, by the first value of their `amr`; then `acr` and
 /// `amr` of its tokens. Further methods add their `amr`; two classes of evidence, knowledge and possession, make the level.
-pub const TRUTH_TABLE: [(&str, &str, &str); 19] = [
+pub const TRUTH_TABLE: [(&str, &str, &str); 31] = [
     ("password", "urn:okta:loa:1fa:pwd", "pwd"),
     ("question", "urn:okta:loa:1fa:any", "kba"),
     ("sms", "urn:okta:loa:1fa:any", "sms"),
@@ -18,6 +18,12 @@ pub const TRUTH_TABLE: [(&str, &str, &str); 19] = [
     ("token:software:totp GOOGLE", "urn:okta:loa:1fa:any", "google_otp"),
     ("token:hotp CUSTOM", "urn:okta:loa:1fa:any", "otp"),
     ("backup code", "urn:okta:loa:1fa:any", "otp"),
+    ("webauthn", "urn:okta:loa:1fa:any", "swk pop phr"),
+    ("webauthn hardware", "urn:okta:loa:1fa:any", "hwk pop phr phrh"),
+    ("webauthn with user verification", "urn:okta:loa:2fa:any", "swk pop phr user mfa"),
+    ("u2f", "urn:okta:loa:1fa:any", "hwk pop phr"),
+    ("push", "urn:okta:loa:1fa:any", "okta_verify swk"),
+    ("token:hardware", "urn:okta:loa:1fa:any", "yubikey otp"),
     ("password, question", "urn:okta:loa:1fa:pwd", "pwd kba"),
     ("password, sms", "urn:okta:loa:2fa:any", "pwd sms mfa"),
     ("password, call", "urn:okta:loa:2fa:any", "pwd tel mfa"),
@@ -25,6 +31,12 @@ pub const TRUTH_TABLE: [(&str, &str, &str); 19] = [
     ("password, token:software:totp OKTA", "urn:okta:loa:2fa:any", "pwd okta_verify otp mfa"),
     ("password, token:software:totp GOOGLE", "urn:okta:loa:2fa:any", "pwd google_otp mfa"),
     ("password, token:hotp CUSTOM", "urn:okta:loa:2fa:any", "pwd otp mfa"),
+    ("password, webauthn", "urn:okta:loa:2fa:any", "pwd swk pop phr mfa"),
+    ("password, webauthn hardware", "urn:okta:loa:2fa:any", "pwd hwk pop phr phrh mfa"),
+    ("password, webauthn with user verification", "urn:okta:loa:2fa:any", "pwd swk pop phr user mfa"),
+    ("password, u2f", "urn:okta:loa:2fa:any", "pwd hwk pop phr mfa"),
+    ("password, push", "urn:okta:loa:2fa:any", "pwd okta_verify swk mfa"),
+    ("password, token:hardware", "urn:okta:loa:2fa:any", "pwd yubikey otp mfa"),
     ("password, backup code", "urn:okta:loa:2fa:any", "pwd otp mfa"),
     ("email, sms", "urn:okta:loa:1fa:any", "email sms"),
     ("sms, question", "urn:okta:loa:2fa:any", "sms kba mfa"),
@@ -41,6 +53,44 @@ pub enum Reach {
     Now,
 }
 
+/// How a user can come to the levels that take more than one factor, or a special one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reaches {
+    /// Two factors.
+    pub two_factors: Reach,
+    /// Phishing-resistant possession.
+    pub phishing_resistant: Reach,
+    /// The same in hardware.
+    pub hardware: Reach,
+}
+
+impl Reaches {
+    /// Two factors and nothing special.
+    pub fn two_factors(reach: Reach) -> Self {
+        Self { two_factors: reach, phishing_resistant: Reach::Never, hardware: Reach::Never }
+    }
+
+    /// With what is there, that is without enrolling anything.
+    #[must_use]
+    pub fn without_enrolment(self) -> Self {
+        let there = |reach| if reach == Reach::ByEnrolment { Reach::Never } else { reach };
+        Self {
+            two_factors: there(self.two_factors),
+            phishing_resistant: there(self.phishing_resistant),
+            hardware: there(self.hardware),
+        }
+    }
+
+    fn of(self, acr: Acr) -> Reach {
+        match acr {
+            Acr::OneFactorAny | Acr::OneFactorPassword => Reach::Now,
+            Acr::TwoFactorAny | Acr::TwoFactorAnyIfPossible => self.two_factors,
+            Acr::PhishingResistant => self.phishing_resistant,
+            Acr::PhishingResistantHardware => self.hardware,
+        }
+    }
+}
+
 /// What to make of requested authentication contexts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
@@ -54,7 +104,7 @@ pub enum Choice {
 
 /// Chooses among requested contexts, in order of preference (Core §3.1.2.1): the first that is reached or can be with the
 /// factors that are there; then one for which a factor has to be enrolled.
-pub fn choose(requested: &[&str], earned: &[Amr], reach: Reach) -> Choice {
+pub fn choose(requested: &[&str], earned: &[Amr], reaches: Reaches) -> Choice {
     let known = || requested.iter().filter_map(|value| value.parse::<Acr>().ok());
     if known().next().is_none() {
         return Choice::Satisfied;
@@ -63,8 +113,11 @@ pub fn choose(requested: &[&str], earned: &[Amr], reach: Reach) -> Choice {
         match acr {
             _ if acr.satisfied_by(earned) => return Choice::Satisfied,
             Acr::OneFactorAny | Acr::OneFactorPassword => return Choice::StepUp(acr),
-            Acr::TwoFactorAny | Acr::TwoFactorAnyIfPossible if reach == Reach::Now => {
+            Acr::TwoFactorAny | Acr::TwoFactorAnyIfPossible if reaches.of(acr) == Reach::Now => {
                 return Choice::StepUp(Acr::TwoFactorAny);
+            }
+            Acr::PhishingResistant | Acr::PhishingResistantHardware if reaches.of(acr) == Reach::Now => {
+                return Choice::StepUp(acr);
             }
             // Two if the user can, else one.
             Acr::TwoFactorAnyIfPossible if !earned.is_empty() => return Choice::Satisfied,
@@ -74,10 +127,9 @@ pub fn choose(requested: &[&str], earned: &[Amr], reach: Reach) -> Choice {
             | Acr::PhishingResistantHardware => {}
         }
     }
-    if reach == Reach::ByEnrolment && known().any(|acr| acr == Acr::TwoFactorAny) {
-        return Choice::StepUp(Acr::TwoFactorAny);
-    }
-    Choice::Unmet
+    let enrolled =
+        known().find(|acr| *acr != Acr::TwoFactorAnyIfPossible && reaches.of(*acr) == Reach::ByEnrolment);
+    enrolled.map_or(Choice::Unmet, Choice::StepUp)
 }
 
 #[cfg(test)]
@@ -105,14 +157,17 @@ mod tests {
         Password,
         BackupCode,
         Factor(FactorKind),
+        Hardware,
+        Verified,
     }
 
     impl Method {
-        fn class(self) -> FactorClass {
+        fn classes(self) -> Vec<FactorClass> {
             match self {
-                Self::Password => FactorClass::Knowledge,
-                Self::BackupCode => FactorClass::Possession,
-                Self::Factor(kind) => kind.class(),
+                Self::Password => vec![FactorClass::Knowledge],
+                Self::BackupCode | Self::Hardware => vec![FactorClass::Possession],
+                Self::Factor(kind) => vec![kind.class()],
+                Self::Verified => vec![FactorClass::Knowledge, FactorClass::Possession],
             }
         }
 
@@ -121,6 +176,8 @@ mod tests {
             match self {
                 Self::Password => "password".to_owned(),
                 Self::BackupCode => "backup code".to_owned(),
+                Self::Hardware => "webauthn hardware".to_owned(),
+                Self::Verified => "webauthn with user verification".to_owned(),
                 Self::Factor(
                     kind @ (FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom),
                 ) => format!("{} {}", kind.factor_type(), kind.provider()),
@@ -134,6 +191,7 @@ mod tests {
                 Self::Password => return VerifiedFactor::password(at),
                 Self::BackupCode => return VerifiedFactor::backup_code(at),
                 Self::Factor(kind) => kind,
+                Self::Hardware | Self::Verified => FactorKind::Webauthn,
             };
             let factor = Factor {
                 id: FactorId::new(kind.key()),
@@ -141,18 +199,26 @@ mod tests {
                 kind,
                 status: FactorStatus::Active,
                 profile: serde_json::Map::new(),
+                name: None,
                 factor_profile_id: None,
                 created_at: at,
                 updated_at: at,
                 last_verified_at: None,
             };
-            VerifiedFactor::factor(&factor, at)
+            let hardware = [Amr::Hwk, Amr::Pop, Amr::Phr, Amr::Phrh];
+            let verified = [Amr::Swk, Amr::Pop, Amr::Phr, Amr::User];
+            match self {
+                Self::Hardware => VerifiedFactor::shown(&factor, &hardware, at),
+                Self::Verified => VerifiedFactor::shown(&factor, &verified, at),
+                Self::Password | Self::BackupCode | Self::Factor(_) => VerifiedFactor::factor(&factor, at),
+            }
         }
     }
 
     fn methods() -> Vec<Method> {
         let factors = FactorKind::ALL.into_iter().map(Method::Factor);
-        [Method::Password, Method::BackupCode].into_iter().chain(factors).collect()
+        let others = [Method::Password, Method::BackupCode, Method::Hardware, Method::Verified];
+        others.into_iter().chain(factors).collect()
     }
 
     fn worth(sequence: &[Method]) -> (String, String) {
@@ -197,11 +263,12 @@ mod tests {
                     let sequence = [first, second, third];
                     let mut amr: Vec<&str> = Vec::new();
                     for value in sequence.into_iter().flat_map(|method| single(method).split(' ')) {
-                        if !amr.contains(&value) {
+                        if value != "mfa" && !amr.contains(&value) {
                             amr.push(value);
                         }
                     }
-                    let two = sequence.into_iter().any(|method| method.class() != first.class());
+                    let of = |class| sequence.into_iter().any(|method| method.classes().contains(&class));
+                    let two = of(FactorClass::Knowledge) && of(FactorClass::Possession);
                     if two {
                         amr.push("mfa");
                     }
@@ -247,7 +314,8 @@ mod tests {
             (&["phr", LOA2], ONE, Reach::Now, two),
             (&["urn:okta:loa:1fa:pwd"], &[Amr::Sms], Reach::Never, StepUp(Acr::OneFactorPassword)),
         ] {
-            assert_eq!(choose(requested, earned, reach), choice, "{requested:?} {earned:?} {reach:?}");
+            let reaches = Reaches::two_factors(reach);
+            assert_eq!(choose(requested, earned, reaches), choice, "{requested:?} {earned:?} {reach:?}");
         }
     }
 }

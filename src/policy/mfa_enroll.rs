@@ -12,6 +12,7 @@ pub fn decide(policies: &[MfaEnrollPolicy], zones: &[Zone], subject: &Subject<'_
     let Some((policy, rule)) = deciding(policies, zones, subject) else { return MfaEnroll::default() };
     MfaEnroll {
         factors: policy.settings.factors.clone(),
+        webauthn: policy.settings.webauthn.clone(),
         prompt: rule.map_or(EnrollPrompt::default(), |rule| rule.action.prompt),
     }
 }
@@ -35,7 +36,7 @@ mod tests {
         let action = EnrollAction { prompt: EnrollPrompt::Login };
         let mut sms: MfaEnrollPolicy = policy("p", 1, &[], vec![rule("r", 1, Conditions::default(), action)]);
         let factors = BTreeMap::from([(FactorKind::Sms, Requirement::Required)]);
-        sms.settings = MfaEnrollSettings { factors };
+        sms.settings = MfaEnrollSettings { factors, ..MfaEnrollSettings::default() };
         let decided = |policies: &[MfaEnrollPolicy]| {
             decide(policies, &[], &Subject { user: &user("u1"), groups: &[], ip: None })
         };

@@ -16,8 +16,9 @@ pub mod zone;
 use crate::{
     id::ClientId,
     model::{
+        Status,
         policy::{AppSignOn, PasswordRules, UserPolicies},
-        policy_set::{PolicySet, Subject},
+        policy_set::{PolicySet, SignOnAction, Subject},
     },
 };
 
@@ -34,6 +35,14 @@ impl PolicySet {
     /// Whether there may be somebody of whom the password policies say so.
     pub fn any_password(&self, says: impl Fn(&PasswordRules) -> bool) -> bool {
         password::any(&self.password, says)
+    }
+
+    /// Whether there may be somebody of whom the global session policies say so.
+    pub fn any_sign_on(&self, says: impl Fn(&SignOnAction) -> bool) -> bool {
+        let active = self.global_session.iter().filter(|policy| policy.status == Status::Active);
+        active
+            .flat_map(|policy| &policy.rules)
+            .any(|rule| rule.status == Status::Active && says(&rule.action))
     }
 
     /// What the authentication policy of an application decides for a user.

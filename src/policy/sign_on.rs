@@ -28,6 +28,7 @@ pub fn decide(policies: &[GlobalSessionPolicy], zones: &[Zone], subject: &Subjec
         session_idle: action.max_session_idle_minutes.map(minutes),
         session_lifetime: action.max_session_lifetime_minutes.map(minutes),
         persistent_cookie: action.use_persistent_cookie,
+        primary_factor: action.primary_factor,
         version,
     }
 }
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{
-            policy::{Access, FactorPrompt},
+            policy::{Access, FactorPrompt, PrimaryFactor},
             policy_set::{Conditions, SignOnAction},
         },
         policy::condition::tests::{policy, rule, user},
@@ -72,6 +73,7 @@ mod tests {
                 session_idle: Some(Duration::minutes(5)),
                 session_lifetime: Some(Duration::hours(1)),
                 persistent_cookie: true,
+                primary_factor: PrimaryFactor::PasswordIdp,
                 version: "p.r.0".to_owned(),
             }
         );

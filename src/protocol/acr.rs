@@ -22,8 +22,14 @@ wire_enum! {
 }
 
 /// What a sign-in here can reach; metadata lists the same.
-pub const SUPPORTED: [Acr; 4] =
-    [Acr::OneFactorPassword, Acr::OneFactorAny, Acr::TwoFactorAny, Acr::TwoFactorAnyIfPossible];
+pub const SUPPORTED: [Acr; 6] = [
+    Acr::OneFactorPassword,
+    Acr::OneFactorAny,
+    Acr::TwoFactorAny,
+    Acr::TwoFactorAnyIfPossible,
+    Acr::PhishingResistant,
+    Acr::PhishingResistantHardware,
+];
 
 impl Acr {
     /// Whether the methods used for the session reach this level.

@@ -31,6 +31,7 @@ fn model(row: factor::Model) -> Result<Stored, Fault> {
             kind: FactorKind::from_key(&row.kind).ok_or_else(|| Fault::stored("factor.kind"))?,
             status: FactorStatus::parse(&row.status).ok_or_else(|| Fault::stored("factor.status"))?,
             profile: serde_json::from_str(&row.profile)?,
+            name: row.name,
             factor_profile_id: row.factor_profile_id.map(FactorProfileId::new),
             created_at: instant(row.created_at)?,
             updated_at: instant(row.updated_at)?,
@@ -86,6 +87,19 @@ pub async fn find_by_qr_token(db: &Database, token: &TokenHash) -> Result<Option
         .transpose()
 }
 
+/// Finds the factor of a WebAuthn credential.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_credential(db: &Database, credential: &TokenHash) -> Result<Option<Stored>, Fault> {
+    factor::Entity::find()
+        .filter(factor::Column::CredentialHash.eq(credential.encoded()))
+        .one(db.reader())
+        .await?
+        .map(model)
+        .transpose()
+}
+
 /// What a new factor may take the place of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Displaces {
@@ -122,22 +136,28 @@ pub fn claim_insert(
             factor.factor_profile_id.as_ref().map(|id| id.as_str().to_owned()).into(),
             millis(factor.created_at).into(),
             millis(factor.updated_at).into(),
+            if factor.kind.limit() == 1 { ONLY } else { PENDING }.into(),
         ],
     ))
 }
+
+/// The slot of a kind of which a user has one.
+const ONLY: &str = "only";
+/// The slot of one that waits for activation among several; it has its own once it is active.
+const PENDING: &str = "pending";
 
 macro_rules! insert {
     ($condition:literal) => {
         concat!(
             r#"INSERT INTO "factor" ("id", "user_id", "kind", "status", "profile", "secret", "counter",
-                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at")
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-               ON CONFLICT ("user_id", "kind") DO UPDATE SET "id" = excluded."id", "status" = excluded."status",
+                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at", "slot")
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+               ON CONFLICT ("user_id", "kind", "slot") DO UPDATE SET "id" = excluded."id", "status" = excluded."status",
                  "profile" = excluded."profile", "secret" = excluded."secret", "counter" = excluded."counter",
                  "qr_token_hash" = excluded."qr_token_hash",
                  "factor_profile_id" = excluded."factor_profile_id", "created_at" = excluded."created_at",
                  "updated_at" = excluded."updated_at", "failures" = 0, "failures_this_hour" = 0,
-                 "hour_began_at" = NULL, "last_verified_at" = NULL"#,
+                 "hour_began_at" = NULL, "last_verified_at" = NULL, "name" = NULL"#,
             $condition
         )
     };
@@ -237,7 +257,8 @@ pub fn claim_step(id: &FactorId, step: u64, now: OffsetDateTime) -> Change {
 pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> Change {
     Change::new(
         r#"UPDATE "factor" SET "status" = 'ACTIVE', "counter" = $3, "qr_token_hash" = NULL, "updated_at" = $2,
-             "last_verified_at" = $2 WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
+             "last_verified_at" = $2, "slot" = CASE WHEN "slot" = 'only' THEN 'only' ELSE "id" END
+           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
         vec![id.as_str().into(), millis(now).into(), counter(step).into()],
     )
 }
@@ -250,11 +271,63 @@ pub fn renew_qr_token(id: &FactorId, token: &TokenHash) -> Change {
     )
 }
 
+/// A credential that activates a factor.
+#[derive(Clone, Copy, Debug)]
+pub struct NewCredential<'a> {
+    /// The hash of its id.
+    pub hash: &'a TokenHash,
+    /// What is kept of it, sealed.
+    pub secret: &'a str,
+    /// Its signature counter.
+    pub counter: u32,
+    /// The public profile, as JSON.
+    pub profile: &'a str,
+}
+
+/// Activates a factor by a WebAuthn credential; lost when it does not wait for that, or the credential is somebody's.
+pub fn claim_activate_credential(id: &FactorId, new: &NewCredential<'_>, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "status" = 'ACTIVE', "counter" = $3, "secret" = $4, "profile" = $5,
+             "credential_hash" = $6, "updated_at" = $2, "last_verified_at" = $2, "slot" = "id"
+           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'
+             AND NOT EXISTS (SELECT 1 FROM "factor" AS "other" WHERE "other"."credential_hash" = $6)"#,
+        vec![
+            id.as_str().into(),
+            millis(now).into(),
+            i64::from(new.counter).into(),
+            new.secret.into(),
+            new.profile.into(),
+            new.hash.encoded().into(),
+        ],
+    )
+}
+
+/// Suspends an active factor of which there may be a copy; lost when it is not active.
+pub fn claim_suspend_cloned(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "status" = 'INACTIVE', "updated_at" = $2 WHERE "id" = $1 AND "status" = 'ACTIVE'"#,
+        vec![id.as_str().into(), millis(now).into()],
+    )
+}
+
 /// Removes a factor; lost when it is gone.
 pub fn claim_remove(user: &UserId, id: &FactorId) -> Change {
     Change::new(
         r#"DELETE FROM "factor" WHERE "id" = $1 AND "user_id" = $2"#,
         vec![id.as_str().into(), user.as_str().into()],
+    )
+}
+
+/// Gives a factor another name, or none; lost when it is gone.
+pub fn claim_rename(factor: &Factor, name: Option<&str>, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "name" = $3, "updated_at" = $4 WHERE "id" = $1 AND "user_id" = $2"#,
+        vec![
+            factor.id.as_str().into(),
+            factor.user_id.as_str().into(),
+            name.map(ToOwned::to_owned).into(),
+            millis(now).into(),
+        ],
     )
 }
 

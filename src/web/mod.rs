@@ -187,6 +187,8 @@ pub mod id {
     pub const ACTIVITY_OLDER: &str = "activity-older";
     /// The button that saves the language.
     pub const LANGUAGE_SAVE: &str = "language-save";
+    /// The button that begins a ceremony of a passkey or security key.
+    pub const WEBAUTHN_START: &str = "webauthn-start";
     /// The list of remembered accounts.
     pub const ACCOUNT_LIST: &str = "account-list";
 }

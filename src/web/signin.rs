@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::factor::webauthn::Ceremonial;
 use super::layout::{Card, ClientCard, FlowForm, Width, card, client_tile, hidden};
 use super::{icon, id};
 
@@ -10,6 +11,9 @@ pub const ACTION_SIGN_IN: &str = "sign_in";
 
 /// The value of the field `action` that the cancel button sends.
 pub const ACTION_CANCEL: &str = "cancel";
+
+/// The value of the field `action` that a passkey sends.
+pub const ACTION_PASSKEY: &str = "passkey";
 
 /// What the sign-in page shows.
 #[derive(Clone, Debug)]
@@ -34,6 +38,8 @@ pub struct SignInPage {
     pub cancel: Cancel,
     /// Accounts of a development server, shown for convenience.
     pub demo_users: Vec<DemoUser>,
+    /// How a passkey signs in, where policy lets one do it alone.
+    pub passkey: Option<Ceremonial>,
 }
 
 /// Why the user is asked to sign in.
@@ -163,13 +169,16 @@ fn summary(error: SignInError) -> Markup {
 fn form(page: &SignInPage) -> Markup {
     let described = page.error.map(|_| "login-error");
     let invalid = page.error.filter(|error| error.concerns_the_fields()).map(|_| "true");
+    let passkey = page.passkey.as_ref();
+    let names = if passkey.is_some() { "username webauthn" } else { "username" };
     html! {
-        form.stack id="login-form" method="post" action=(page.form.action) {
+        form.stack id="login-form" method="post" action=(page.form.action) data-webauthn=[passkey.map(Ceremonial::data)]
+            data-ceremony=[passkey.map(Ceremonial::kind)] data-action=[passkey.map(|passkey| passkey.action)] {
             (hidden(&page.form))
             div.field {
                 label for=(id::IDENTIFIER) { "Username" }
                 input type="text" id=(id::IDENTIFIER) name="identifier" value=[&page.identifier] required maxlength="320"
-                    autocomplete="username" autocapitalize="none" autocorrect="off" spellcheck="false"
+                    autocomplete=(names) autocapitalize="none" autocorrect="off" spellcheck="false"
                     aria-invalid=[invalid] aria-describedby=[described];
             }
             div.field {
@@ -182,8 +191,20 @@ fn form(page: &SignInPage) -> Markup {
                 @if page.cancel == Cancel::ToClient {
                     button.button.quiet type="submit" id=(id::LOGIN_CANCEL) name="action" value=(ACTION_CANCEL) formnovalidate { "Cancel" }
                 }
+                @if passkey.is_some() {
+                    button.button.quiet type="button" id=(id::WEBAUTHN_START) data-webauthn-start hidden { "Sign in with a passkey" }
+                }
             }
+            @if let Some(passkey) = passkey { (passkey_notes()) (passkey.script()) }
         }
+    }
+}
+
+/// What the script says when a passkey did not do.
+fn passkey_notes() -> Markup {
+    html! {
+        p.help id="webauthn-waiting" data-webauthn-note role="status" hidden { "Follow what your browser or device asks of you." }
+        p.help id="webauthn-failed" data-webauthn-note role="status" hidden { "No passkey was used. Sign in with your password, or try again." }
     }
 }
 
@@ -208,7 +229,10 @@ fn demo(users: &[DemoUser]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::corpus::{assert_escaped, assert_ids, client, form};
+    use crate::web::{
+        corpus::{assert_escaped, assert_ids, client, form},
+        factor::webauthn::{Begins, Ceremony},
+    };
 
     fn page(text: &str) -> SignInPage {
         SignInPage {
@@ -222,6 +246,13 @@ mod tests {
             unlock_href: Some(format!("/signin/unlock-account?flow={text}")),
             cancel: Cancel::ToClient,
             demo_users: vec![DemoUser { login: text.to_owned(), password: Some(text.to_owned()) }],
+            passkey: Some(Ceremonial {
+                ceremony: Ceremony::Conditional,
+                options: serde_json::json!({ "rpId": text }),
+                action: ACTION_PASSKEY,
+                begins: Begins::ByButton,
+                nonce: "n".to_owned(),
+            }),
         }
     }
 
@@ -238,7 +269,7 @@ mod tests {
             &[id::LOGIN_PAGE, id::IDENTIFIER, id::PASSWORD, id::LOGIN_SUBMIT, id::LOGIN_CANCEL],
         );
         for token in [
-            "autocomplete=\"username\"",
+            "autocomplete=\"username webauthn\"",
             "autocomplete=\"current-password\"",
             "role=\"alert\"",
             "lang=\"en\"",

@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 
 use super::{
+    factor::webauthn::Ceremonial,
     icon, id,
     layout::{Card, ClientCard, FlowForm, Person, Width, card, hidden, person},
 };
@@ -170,13 +171,26 @@ pub(super) struct Page<'a> {
 }
 
 /// Renders a page around the fields of its form, which the main button belongs to.
-#[expect(clippy::needless_pass_by_value, reason = "markup is handed over, as maud's own templates do")]
 pub(super) fn page(stage: &Stage, page: &Page<'_>, fields: Markup) -> Markup {
+    page_of(stage, page, fields, None)
+}
+
+/// The same with a ceremony of an authenticator.
+#[expect(clippy::needless_pass_by_value, reason = "markup is handed over, as maud's own templates do")]
+pub(super) fn page_of(
+    stage: &Stage,
+    page: &Page<'_>,
+    fields: Markup,
+    ceremonial: Option<&Ceremonial>,
+) -> Markup {
     notice(
         stage,
         page,
         &html! {
-            form.stack id="step-form" method="post" action=(stage.form.action) {
+            form.stack id="step-form" method="post" action=(stage.form.action)
+                data-webauthn=[ceremonial.map(Ceremonial::data)] data-ceremony=[ceremonial.map(Ceremonial::kind)]
+                data-action=[ceremonial.map(|ceremonial| ceremonial.action)]
+                data-start=[ceremonial.map(Ceremonial::start)] {
                 (hidden(&stage.form))
                 @if let Some(who) = &stage.person {
                     div.identity { span.unseen { "Signing in as " } (person(who, None)) }
@@ -184,6 +198,7 @@ pub(super) fn page(stage: &Stage, page: &Page<'_>, fields: Markup) -> Markup {
                 (fields)
                 (ways(&stage.ways))
             }
+            @if let Some(ceremonial) = ceremonial { (ceremonial.script()) }
         },
     )
 }

@@ -26,11 +26,16 @@ pub const PLAYGROUND_SCRIPT: Asset =
 pub const OUTBOX_SCRIPT: Asset =
     Asset::new("outbox", "js", "text/javascript; charset=utf-8", include_str!("assets/outbox.js"));
 
+/// The script of ceremonies of passkeys and security keys.
+pub const WEBAUTHN_SCRIPT: Asset =
+    Asset::new("webauthn", "js", "text/javascript; charset=utf-8", include_str!("assets/webauthn.js"));
+
 /// The icon shown in the browser's tab.
 pub const ICON: Asset = Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 /// Every asset.
-pub const ALL: [Asset; 6] = [STYLE, CONSOLE_STYLE, ACCOUNT_STYLE, PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, ICON];
+pub const ALL: [Asset; 7] =
+    [STYLE, CONSOLE_STYLE, ACCOUNT_STYLE, PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, WEBAUTHN_SCRIPT, ICON];
 
 /// A file compiled into the program.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +109,7 @@ mod tests {
             assert!(!asset.text.contains("url("), "{}", asset.stem);
             assert!(!asset.text.contains("@import"), "{}", asset.stem);
         }
-        for script in [PLAYGROUND_SCRIPT, OUTBOX_SCRIPT] {
+        for script in [PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, WEBAUTHN_SCRIPT] {
             assert!(!script.text.contains("innerHTML"));
             assert!(!script.text.contains("https://"));
         }

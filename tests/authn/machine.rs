@@ -48,7 +48,7 @@ fn id(kind: FactorKind) -> FactorId {
 }
 
 fn usable(kind: FactorKind) -> Usable {
-    Usable { id: id(kind), kind }
+    Usable { id: id(kind), kind, shows: kind.amr() }
 }
 
 fn proof(kind: FactorKind) -> VerifiedFactor {

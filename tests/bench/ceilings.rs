@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use keys::{Algorithm, SigningKey};
+use keys::{Algorithm, Limits, SigningKey, VerifyingKey, parse};
 use serde_json::json;
 use stepgate::{
     id::{ClientId, GrantId},
@@ -69,13 +69,27 @@ pub(crate) fn signatures(algorithm: Algorithm, duration: Duration) -> Rate {
         "auth_time": now,
         "acr": "urn:okta:loa:1fa:pwd",
     });
+    on_every_core(duration, || drop(key.sign_jwt(None, &claims).expect("a signature")))
+}
+
+/// Verifications of one small token, on every core.
+pub(crate) fn verifications(algorithm: Algorithm, duration: Duration) -> Rate {
+    let key = SigningKey::generate(algorithm).expect("a key");
+    let token = key.sign_jwt(None, &json!({ "sub": "alice@example.com" })).expect("a signature");
+    let token = parse(&token, &Limits::default()).expect("a token");
+    let public = serde_json::to_value(key.public_jwk()).expect("a public key");
+    let public = VerifyingKey::from_jwk(&public, algorithm).expect("a public key");
+    on_every_core(duration, || drop(public.verify(&token).expect("a valid signature")))
+}
+
+fn on_every_core(duration: Duration, work: impl Fn() + Sync) -> Rate {
     let (done, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let started = (Instant::now(), cpu(std::process::id()));
     std::thread::scope(|threads| {
         for _ in 0..cores() {
             threads.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    key.sign_jwt(None, &claims).expect("a signature");
+                    work();
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             });

@@ -61,6 +61,7 @@ pub(crate) async fn enrol(app: &App, tx: &Tx, number: usize) {
         kind: FactorKind::TotpGoogle,
         status: FactorStatus::Active,
         profile: serde_json::Map::from_iter([("credentialId".to_owned(), login(number).into())]),
+        name: None,
         factor_profile_id: None,
         created_at: now,
         updated_at: now,

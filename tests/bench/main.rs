@@ -13,10 +13,14 @@
     reason = "a benchmark that cannot go on ends, and its report is what it prints"
 )]
 
+#[path = "../support/authenticator.rs"]
+#[expect(dead_code, reason = "tests choose more of what an authenticator says")]
+mod authenticator;
 mod ceilings;
 mod child;
 mod holders;
 mod load;
+mod passkey;
 mod postgres;
 #[path = "../support/process.rs"]
 mod process;
@@ -62,6 +66,8 @@ fn main() {
     report::rate("RS256 signatures", common.rs256);
     common.es256 = ceilings::signatures(Algorithm::Es256, duration);
     report::rate("ES256 signatures", common.es256);
+    common.es256_verified = ceilings::verifications(Algorithm::Es256, duration);
+    report::rate("ES256 verifications", common.es256_verified);
     common.argon2 = argon2(duration);
     report::rate("argon2 verifications at the default permits", common.argon2);
     common.null = null(duration);

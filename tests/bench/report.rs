@@ -12,6 +12,7 @@ use super::storm::Storm;
 pub(crate) struct Ceilings {
     pub(crate) rs256: Rate,
     pub(crate) es256: Rate,
+    pub(crate) es256_verified: Rate,
     /// Durable commits by 64 callers.
     pub(crate) grouped: Rate,
     /// Durable commits by one caller.
@@ -58,6 +59,10 @@ impl Ceilings {
             Scenario::Userinfo => less(each("lookups/2", self.lookups, 2.0), null),
             Scenario::Login | Scenario::SecondFactor => each("argon2", self.argon2, 1.0),
             Scenario::Totp => each("grouped commits/2", self.grouped, 2.0),
+            Scenario::Passkey => less(
+                each("ES256 verifications", self.es256_verified, 1.0),
+                each("grouped commits/3", self.grouped, 3.0),
+            ),
             Scenario::Poll => each("lookups/5", self.lookups, 5.0),
             Scenario::Pushed => each("grouped commits", self.grouped, 1.0),
             Scenario::Device => each("grouped commits/2", self.grouped, 2.0),
@@ -95,9 +100,12 @@ fn goal(scenario: Scenario) -> Goal {
         Scenario::Introspection | Scenario::Userinfo => Goal::Rate(10_000.0),
         Scenario::Login | Scenario::SecondFactor => Goal::Share(0.90),
         Scenario::Pushed => Goal::Commits(8_000.0),
-        Scenario::Dpop | Scenario::Device | Scenario::Exchange | Scenario::Totp | Scenario::Poll => {
-            Goal::None
-        }
+        Scenario::Dpop
+        | Scenario::Device
+        | Scenario::Exchange
+        | Scenario::Totp
+        | Scenario::Passkey
+        | Scenario::Poll => Goal::None,
     }
 }
 

@@ -10,6 +10,7 @@ use super::child::{
 };
 use super::holders;
 use super::load::{Answer, Connection, Failure, Lane, Measured, Repeat, Target, measure, source};
+use super::passkey;
 use super::proof::ProofKey;
 
 /// How many connections load the server.
@@ -33,12 +34,13 @@ pub(crate) enum Scenario {
     Exchange,
     SecondFactor,
     Totp,
+    Passkey,
     Poll,
 }
 
 impl Scenario {
     /// All of them, in the order of the report.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Discovery,
         Self::Jwks,
         Self::ClientCredentialsRs256,
@@ -54,6 +56,7 @@ impl Scenario {
         Self::Exchange,
         Self::SecondFactor,
         Self::Totp,
+        Self::Passkey,
         Self::Poll,
     ];
 
@@ -75,13 +78,14 @@ impl Scenario {
             Self::Exchange => "token exchange",
             Self::SecondFactor => "authn password + TOTP",
             Self::Totp => "TOTP verification (factors)",
+            Self::Passkey => "WebAuthn assertions (factors)",
             Self::Poll => "authn state poll",
         }
     }
 
     /// Whether it is about people who are asked for a factor beside the password.
     pub(crate) fn is_with_factor(self) -> bool {
-        matches!(self, Self::SecondFactor | Self::Totp | Self::Poll)
+        matches!(self, Self::SecondFactor | Self::Totp | Self::Passkey | Self::Poll)
     }
 }
 
@@ -165,6 +169,7 @@ impl World {
             Scenario::Exchange => measure(target, each(exchange)).await,
             Scenario::SecondFactor => measure(target, holders::SignIn::lanes(to, logins)).await,
             Scenario::Totp => measure(target, holders::Verify::lanes(to)).await,
+            Scenario::Passkey => measure(target, passkey::Assert::lanes(to).await?).await,
             Scenario::Poll => measure(target, holders::polls(to).await?).await,
             Scenario::Login => {
                 let pages = Page::several(to, logins.min(USERS)).await?;

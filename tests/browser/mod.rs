@@ -7,6 +7,7 @@ mod enrolment;
 mod factors;
 mod journey;
 mod logout;
+mod passkey;
 mod playground;
 mod post_message;
 mod recovery;
@@ -38,6 +39,7 @@ pub(crate) fn trials() -> Vec<Test> {
         enrolment::trials(),
         factors::trials(),
         logout::trials(),
+        passkey::trials(),
         playground::trials(),
         post_message::trials(),
         recovery::trials(),

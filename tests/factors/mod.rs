@@ -8,6 +8,7 @@ mod question;
 mod sent;
 mod totp;
 mod unlock;
+mod webauthn;
 
 use crate::support::Test;
 
@@ -21,6 +22,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sent::trials(),
         totp::trials(),
         unlock::trials(),
+        webauthn::trials(),
     ]
     .into_iter()
     .flatten()

@@ -66,12 +66,12 @@ const NONE: (&str, &str) = ("prompt", "none");
 async fn sec_t02_a_level_out_of_reach_is_an_error_and_never_a_token(app: TestApp) {
     nobody_enrols(&app).await;
     let mut browser = Browser::new();
-    // Nobody is asked to sign in for what no sign-in can reach.
+    app.sign_in_by(&mut browser, ALICE, &["pwd"]).await;
+    // Passkeys reach it, which this user has none of and may set none up.
     for requested in ["phr", "phrh", "phr phrh", "gold phr"] {
         let unmet = outcome(&app, &mut browser, WEB, &[("acr_values", requested)]).await;
         assert_eq!(unmet, "unmet_authentication_requirements", "{requested}");
     }
-    app.sign_in_by(&mut browser, ALICE, &["pwd"]).await;
     let essential = json!({"id_token": {"acr": {"essential": true, "value": TWO_FACTORS}}}).to_string();
     for more in [&[TWO][..], &[TWO, NONE], &[("claims", &essential)], &[("claims", &essential), NONE]] {
         let unmet = outcome(&app, &mut browser, WEB, more).await;

@@ -41,6 +41,7 @@ mod step_up;
 mod throttling;
 mod token_exchange;
 mod traps;
+mod webauthn;
 mod wildcard_redirect;
 
 use std::collections::BTreeSet;
@@ -87,6 +88,7 @@ pub(crate) fn trials() -> Vec<Test> {
         throttling::trials(),
         token_exchange::trials(),
         traps::trials(),
+        webauthn::trials(),
         wildcard_redirect::trials(),
     ]
     .into_iter()
@@ -105,15 +107,6 @@ pub(crate) const LATER: &[(&str, &str)] = &[
     ("P2", "number matching"),
     ("P3", "the push factor"),
     ("P4", "the push factor"),
-    ("R1", "WebAuthn"),
-    ("R2", "WebAuthn"),
-    ("R3", "WebAuthn"),
-    ("R4", "WebAuthn"),
-    ("R5", "WebAuthn"),
-    ("R6", "WebAuthn"),
-    ("R7", "WebAuthn attestation"),
-    ("R8", "enrolment links"),
-    ("R9", "WebAuthn"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X11", "the expression language"),
@@ -129,6 +122,7 @@ pub(crate) const LATER: &[(&str, &str)] = &[
 pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
     ("A12", "targets other than post_logout_redirect_uri: fromURI, RelayState, links in mails"),
     ("C4", "a state token or recovery token presented as a code"),
+    ("R8", "enrolment links"),
     ("W3", "addresses made from templates"),
     ("X1", "organisation names and templates of operators"),
     ("S5", "links that a mail scanner opens"),

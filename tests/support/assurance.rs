@@ -81,6 +81,7 @@ impl TestApp {
             user_id: user_id(self, login).await,
             kind,
             status,
+            name: None,
             profile: serde_json::Map::new(),
             factor_profile_id: None,
             created_at: now,

@@ -96,6 +96,19 @@ pub(crate) async fn plug_in_authenticator(driver: &WebDriver) -> String {
         "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
         "isUserVerified": true, "automaticPresenceSimulation": true,
     });
+    plug_in(driver, &options).await
+}
+
+/// Plugs in a key that knows that somebody touches it, and not who.
+pub(crate) async fn plug_in_security_key(driver: &WebDriver) -> String {
+    let options = json!({
+        "protocol": "ctap2", "transport": "usb", "hasResidentKey": false, "hasUserVerification": false,
+        "isUserVerified": false, "automaticPresenceSimulation": true,
+    });
+    plug_in(driver, &options).await
+}
+
+async fn plug_in(driver: &WebDriver, options: &Value) -> String {
     let cdp = driver.cdp();
     cdp.send_raw("WebAuthn.enable", json!({})).await.expect("the WebAuthn domain");
     let answer = cdp.send_raw("WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await;

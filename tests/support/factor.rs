@@ -181,7 +181,7 @@ pub(crate) async fn challenge(
 ) -> Result<(), stepgate::factor::FactorError> {
     let factor = factor(app, user, id).await;
     let how = (Purpose::Transaction(transaction), caller);
-    let unit = stepgate::factor::service::challenge(&app.app, user, &factor, how).await?;
+    let unit = stepgate::factor::service::challenge(&app.app, user, &factor, how).await?.unit;
     app.app.db.writer().commit(unit).await.unwrap();
     Ok(())
 }

@@ -10,6 +10,7 @@ pub(crate) mod api_token;
 pub(crate) mod app;
 pub(crate) mod assertion;
 pub(crate) mod assurance;
+pub(crate) mod authenticator;
 pub(crate) mod authn;
 pub(crate) mod browser;
 pub(crate) mod certificate;

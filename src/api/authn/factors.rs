@@ -16,6 +16,7 @@ use crate::{
         error::oauth::json_response,
         json_body::JsonBody,
         payload::{Answer, documented},
+        v1::user_factors::ceremony::{assertion, attestation},
     },
     authn::{
         service::factors::{self, Given},
@@ -74,9 +75,13 @@ impl Factors {
     ) -> Answer<TransactionDoc> {
         let answer = async {
             let asked = Asked::read(&self.0, request, &caller, &body).await?;
-            let (token, code) = (asked.state_token()?, asked.secret("passCode")?);
+            let token = asked.state_token()?;
+            let given = match attestation(&asked.members)? {
+                Some(attestation) => Given::Attestation(attestation),
+                None => Given::PassCode(asked.secret("passCode")?),
+            };
             let factor = FactorId::new(factor_id.0);
-            asked.answer(factors::activate(asked.app, &asked.visitor(), token, (&factor, code)).await)
+            asked.answer(factors::activate(asked.app, &asked.visitor(), token, (&factor, given)).await)
         };
         Answer::of(answer.await)
     }
@@ -118,10 +123,11 @@ impl Factors {
     ) -> Answer<TransactionDoc> {
         let answer = async {
             let asked = Asked::read(&self.0, request, &caller, &body).await?;
-            let given = match (asked.text("passCode")?, asked.text("answer")?) {
-                (Some(code), _) => Given::PassCode(Secret::new(code.to_owned())),
-                (None, Some(answer)) => Given::Answer(Secret::new(answer.to_owned())),
-                (None, None) => Given::Nothing,
+            let given = match (asked.text("passCode")?, asked.text("answer")?, assertion(&asked.members)?) {
+                (Some(code), _, _) => Given::PassCode(Secret::new(code.to_owned())),
+                (None, Some(answer), _) => Given::Answer(Secret::new(answer.to_owned())),
+                (None, None, Some(assertion)) => Given::Assertion(assertion),
+                (None, None, None) => Given::Nothing,
             };
             let remember = if asked.flag("rememberDevice") { Remember::Yes } else { Remember::No };
             let factor = FactorId::new(factor_id.0);
@@ -129,6 +135,10 @@ impl Factors {
             let visitor = asked.visitor();
             if let (RECOVERY_CODE, Given::PassCode(code)) = (factor.as_str(), &given) {
                 return asked.answer(factors::use_backup_code(asked.app, &visitor, token, code).await);
+            }
+            if factor.as_str() == FactorKind::Webauthn.factor_type() {
+                let what = (FactorKind::Webauthn, given);
+                return asked.answer(factors::verify_kind(asked.app, &visitor, token, what, remember).await);
             }
             let step = factors::verify(asked.app, &visitor, token, (&factor, given), remember);
             asked.answer(step.await)

@@ -114,6 +114,18 @@ pub(super) struct VerifyBody {
     pass_code: Option<String>,
     /// An answer to a question.
     answer: Option<String>,
+    /// What the browser says it did, of an authenticator (Web Authentication Level 3 §5.8.1).
+    client_data: Option<String>,
+    /// What an authenticator made of an enrolment.
+    attestation: Option<String>,
+    /// What an authenticator says of itself.
+    authenticator_data: Option<String>,
+    /// Its signature.
+    signature_data: Option<String>,
+    /// Which credential signed.
+    credential_id: Option<String>,
+    /// Whom the authenticator holds it for.
+    user_handle: Option<String>,
 }
 
 /// The beginning of a recovery.

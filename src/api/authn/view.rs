@@ -4,15 +4,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    api::v1::user_factors::view::activation_view,
     app::App,
     authn::{
         action::Action,
         rules::Standing,
-        service::{Gain, Pending, Reply, Success, recovery::Handed},
+        service::{Gain, Pending, Reply, Shown, Success, recovery::Handed},
         session_token,
         state::State,
     },
-    factor::Activation,
+    factor::{Activation, service::Scope},
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
         policy::{FactorPrompt, GlobalSession, PasswordRules, Requirement},
@@ -101,6 +102,14 @@ fn pending(app: &App, pending: &Pending) -> Value {
             set(&mut told, "recoveryType", Some(kind.as_str().into()));
             set(&mut told, "factorType", Some(channel.as_str().into()));
         }
+        State::MfaChallenge { kind, .. } if pending.challenge.is_some() => {
+            set(&mut told, "factorResult", Some("CHALLENGE".into()));
+            let challenge_type = if by_kind(pending) { "FACTOR_TYPE" } else { "FACTOR" };
+            set(&mut told, "challengeType", Some(challenge_type.into()));
+            if by_kind(pending) {
+                set(&mut told, "factorType", Some(kind.factor_type().into()));
+            }
+        }
         State::Unauthenticated
         | State::PasswordWarn
         | State::PasswordExpired
@@ -111,6 +120,11 @@ fn pending(app: &App, pending: &Pending) -> Value {
         | State::Success => {}
     }
     told
+}
+
+/// Whether any factor of the kind may answer the challenge that is told.
+fn by_kind(pending: &Pending) -> bool {
+    pending.challenge.as_ref().is_some_and(|shown| shown.scope == Scope::Any)
 }
 
 fn set(object: &mut Value, name: &str, value: Option<Value>) {
@@ -156,11 +170,16 @@ fn links(app: &App, pending: &Pending) -> Value {
             Action::ResendActivation(id) => {
                 add("resend", resend(app, state, &format!("/factors/{id}/lifecycle/resend")));
             }
-            Action::Verify(id) => {
-                if matches!(state, State::MfaChallenge { .. }) {
+            Action::Verify(id) => match state {
+                State::MfaChallenge { kind, .. } if by_kind(pending) => {
+                    let path = format!("/factors/{}/verify", kind.factor_type());
+                    add("next", link(app, Some("verify"), &path));
+                }
+                State::MfaChallenge { factor, .. } if *factor == id => {
                     add("next", link(app, Some("verify"), &format!("/factors/{id}/verify")));
                 }
-            }
+                _ => {}
+            },
             Action::ResendChallenge(id) => {
                 add("resend", resend(app, state, &format!("/factors/{id}/verify/resend")));
             }
@@ -238,11 +257,30 @@ fn embedded(app: &App, pending: &Pending) -> Value {
                 told
             });
             add("factors", listed.collect());
+            // Okta names the kinds of which a user may have several.
+            if askable.iter().any(|usable| usable.kind == FactorKind::Webauthn) {
+                let kind = FactorKind::Webauthn.factor_type();
+                let next = link(app, Some("verify"), &format!("/factors/{kind}/verify"));
+                add("factorTypes", json!([{ "factorType": kind, "_links": { "next": next } }]));
+            }
             add("policy", mfa_policy(session));
         }
         State::MfaChallenge { factor: id, .. } => {
             if let Some(known) = facts.factor(id) {
-                add("factor", factor(known));
+                let mut told = factor(known);
+                match &pending.challenge {
+                    Some(Shown { options, scope: Scope::One }) => {
+                        set(&mut told, "_embedded", Some(json!({ "challenge": options })));
+                        add("factor", told);
+                    }
+                    Some(Shown { options, scope: Scope::Any }) => {
+                        let same = facts.factors.iter().filter(|other| other.kind == known.kind);
+                        let asked = same.filter(|other| pending.may_verify(&other.id));
+                        add("challenge", options.clone());
+                        add("factors", asked.map(factor).collect());
+                    }
+                    None => add("factor", told),
+                }
             }
             add("policy", mfa_policy(session));
         }
@@ -290,7 +328,7 @@ fn profile(factor: &Factor) -> Value {
             ("phoneNumber", _) => masked_phone(text),
             ("email", _) => masked_email(text),
             ("question" | "questionText", FactorKind::Question) => text.to_owned(),
-            ("credentialId", _) => text.to_owned(),
+            ("credentialId" | "authenticatorName", _) => text.to_owned(),
             _ => continue,
         };
         told.insert(name.clone(), shown.into());
@@ -319,20 +357,8 @@ fn offered(app: &App, (kind, requirement): (FactorKind, Requirement), status: &s
 }
 
 fn activation(app: &App, factor: &Factor, activation: &Activation) -> Value {
-    let qr = format!(
-        "{}/api/v1/users/{}/factors/{}/qr/{}",
-        app.settings.issuer,
-        factor.user_id,
-        factor.id,
-        activation.qr_token.expose()
-    );
-    json!({
-        "timeStep": activation.time_step,
-        "sharedSecret": activation.shared_secret.expose(),
-        "encoding": "base32",
-        "keyLength": activation.key_length,
-        "_links": { "qrcode": { "href": qr, "type": "image/png" } },
-    })
+    let href = format!("{}/api/v1/users/{}/factors/{}", app.settings.issuer, factor.user_id, factor.id);
+    activation_view(&href, activation)
 }
 
 fn mfa_policy(session: &GlobalSession) -> Value {

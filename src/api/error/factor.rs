@@ -46,8 +46,6 @@ fn sent_recently(kind: FactorKind) -> Envelope {
         FactorKind::Sms => of("E0000109", "A text message was sent within the last 30 seconds"),
         FactorKind::Call => of("E0000133", "A call was made within the last 30 seconds"),
         FactorKind::Email => of("E0000118", "A mail was sent within the last 5 seconds"),
-        FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
-            Envelope::rate_limit()
-        }
+        _ => Envelope::rate_limit(),
     }
 }

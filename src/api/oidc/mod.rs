@@ -10,6 +10,7 @@ mod introspect;
 mod keys;
 mod metadata;
 mod par;
+mod related_origins;
 mod revoke;
 mod schema;
 pub(super) mod sender;
@@ -26,7 +27,8 @@ use self::client_schema::{ClientDoc, ClientForm, ClientsDoc, DeletedDoc, Registe
 use self::clients::Action;
 use self::schema::{
     DeviceDoc, DeviceForm, GlobalTokenRevocation, GlobalTokenRevocationDoc, IntrospectDoc, IntrospectForm,
-    KeysDoc, MetadataDoc, ParDoc, ParForm, RevokeDoc, RevokeForm, TokenDoc, TokenForm, UserinfoDoc,
+    KeysDoc, MetadataDoc, ParDoc, ParForm, RelatedOriginsDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm,
+    UserinfoDoc,
 };
 use self::sender::sender;
 use super::{
@@ -138,6 +140,13 @@ impl Endpoints {
         request: &Request,
     ) -> Answer<MetadataDoc> {
         Answer::of(metadata::openid(self.custom(&authorization_server_id).await, request))
+    }
+
+    /// Origins that use the passkeys of this installation (Web Authentication Level 3 §5.11.1)
+    #[oai(path = "/.well-known/webauthn", method = "get", operation_id = "relatedOrigins")]
+    #[expect(clippy::unused_async, reason = "operations are futures")]
+    async fn related_origins(&self) -> Answer<RelatedOriginsDoc> {
+        Answer::of(self.0.app().and_then(related_origins::document))
     }
 
     /// Keys of the org authorization server (RFC 7517)

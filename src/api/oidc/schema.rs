@@ -209,7 +209,19 @@ pub(super) struct JwkSet {
     keys: Vec<Any<serde_json::Value>>,
 }
 
+/// Origins that use the passkeys of this installation.
+#[derive(Object)]
+pub(super) struct RelatedOrigins {
+    /// The origins.
+    origins: Vec<String>,
+}
+
 documented! {
+    /// Of the related origins.
+    pub(super) RelatedOriginsDoc: RelatedOrigins = &[
+        (200, "The origins"),
+        (404, "There are none"),
+    ];
     /// Of the token endpoint.
     pub(super) TokenDoc: Tokens = &[
         (200, "Tokens were issued"),

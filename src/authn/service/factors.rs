@@ -1,18 +1,28 @@
 //! Factors in a sign-in: choosing, proving, enrolling, activating, sending again.
 
-use super::{AuthnError, Effect, Pending, Reply, Step, Visitor, load, settle};
+use super::{AuthnError, Effect, Pending, Reply, Shown, Step, Visitor, load, settle};
 use crate::{
     app::App,
-    authn::{action::Action, event::Event as Fact, state::State, transaction::Remember},
-    factor::{Activate, Answer, Enrolment, FactorError, Proof, Purpose, UpdatePhone, service},
+    authn::{
+        action::{Action, allowed},
+        event::Event as Fact,
+        state::State,
+        transaction::Remember,
+    },
+    factor::{
+        Activate, Activation, Answer, Assertion, Attestation, Enrolment, FactorError, Proof, Purpose,
+        UpdatePhone,
+        service::{self, Scope},
+    },
     fault::Fault,
     id::FactorId,
     model::{
-        factor::{Factor, FactorKind},
+        factor::{AnswerShape, Factor, FactorKind, FactorStatus},
         session::VerifiedFactor,
     },
     secret::Secret,
     store::unit::Unit,
+    syslog::Caller,
 };
 
 /// What is given for a factor.
@@ -24,6 +34,10 @@ pub enum Given {
     PassCode(Secret<String>),
     /// The answer to a question.
     Answer(Secret<String>),
+    /// What an authenticator made of an enrolment.
+    Attestation(Attestation),
+    /// What an authenticator made of a challenge.
+    Assertion(Assertion),
 }
 
 impl Given {
@@ -31,17 +45,11 @@ impl Given {
     fn answer(self, kind: FactorKind) -> Option<Answer> {
         match (self, kind) {
             (Self::Nothing, _) => None,
+            (Self::Attestation(given), _) => Some(Answer::Attestation(given)),
+            (Self::Assertion(given), _) => Some(Answer::Assertion(given)),
             // Okta's clients know one field for what is typed, too.
             (Self::PassCode(text) | Self::Answer(text), FactorKind::Question) => Some(Answer::Text(text)),
-            (
-                Self::PassCode(code) | Self::Answer(code),
-                FactorKind::Sms
-                | FactorKind::Call
-                | FactorKind::Email
-                | FactorKind::TotpOkta
-                | FactorKind::TotpGoogle
-                | FactorKind::HotpCustom,
-            ) => Some(Answer::PassCode(code)),
+            (Self::PassCode(code) | Self::Answer(code), _) => Some(Answer::PassCode(code)),
         }
     }
 }
@@ -59,8 +67,17 @@ pub async fn verify(
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::Verify(factor.clone()))?;
-    let factor = known(&step, factor)?;
     step.transaction.context.remember = remember;
+    Box::pin(answer(app, visitor, step, (factor, given))).await
+}
+
+async fn answer(
+    app: &App,
+    visitor: &Visitor<'_>,
+    step: Step,
+    (factor, given): (&FactorId, Given),
+) -> Result<Reply, AuthnError> {
+    let factor = known(&step, factor)?;
     match given.answer(factor.kind) {
         Some(answer) => {
             let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
@@ -69,6 +86,41 @@ pub async fn verify(
         }
         None => choose(app, visitor, step, factor).await,
     }
+}
+
+/// Chooses a kind of factor of which a user may have several, or proves one of them (Okta `/factors/webauthn/verify`).
+///
+/// # Errors
+/// No such factor is asked for, or what was given is wrong.
+pub async fn verify_kind(
+    app: &App,
+    visitor: &Visitor<'_>,
+    state_token: &str,
+    (kind, given): (FactorKind, Given),
+    remember: Remember,
+) -> Result<Reply, AuthnError> {
+    let mut step = load(app, visitor, state_token).await?;
+    step.transaction.context.remember = remember;
+    let offered = allowed(step.position(), &step.facts.rules);
+    let is_asked =
+        |factor: &&Factor| factor.kind == kind && offered.contains(&Action::Verify(factor.id.clone()));
+    let asked: Vec<Factor> = step.facts.factors.iter().filter(is_asked).cloned().collect();
+    let asked: Vec<&Factor> = asked.iter().collect();
+    let Some(first) = asked.first() else { return Err(AuthnError::NotAllowed) };
+    if let Given::Assertion(given) = given {
+        let factor = service::identify(app, step.user()?, &asked, &given).await?;
+        return Box::pin(answer(app, visitor, step, (&factor, Given::Assertion(given)))).await;
+    }
+    let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+    let challenged = service::challenge_passkeys(app, step.user()?, (&asked, Scope::Any), purpose).await?;
+    step.challenge = challenged.shown.map(|options| Shown { options, scope: Scope::Any });
+    // Who has chosen one asks for a challenge to it, again.
+    let chosen = match &step.position().state {
+        State::MfaChallenge { factor, .. } => factor.clone(),
+        _ => first.id.clone(),
+    };
+    let fact = Fact::FactorChosen { factor: chosen, kind };
+    settle(app, visitor, step, Effect { fact, unit: challenged.unit, lost: AuthnError::NotAllowed }).await
 }
 
 async fn choose(
@@ -126,12 +178,20 @@ pub async fn resend(
 }
 
 /// Chooses a factor, and sends what it needs.
-async fn send(app: &App, visitor: &Visitor<'_>, step: Step, factor: &Factor) -> Result<Reply, AuthnError> {
-    let unit = if factor.kind.is_sent() {
-        let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
-        service::challenge(app, step.user()?, factor, purpose).await?
-    } else {
-        Unit::new()
+async fn send(
+    app: &App,
+    visitor: &Visitor<'_>,
+    mut step: Step,
+    factor: &Factor,
+) -> Result<Reply, AuthnError> {
+    let unit = match factor.kind.answer() {
+        AnswerShape::SentCode | AnswerShape::Signature | AnswerShape::Approval => {
+            let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
+            let challenged = service::challenge(app, step.user()?, factor, purpose).await?;
+            step.challenge = challenged.shown.map(|options| Shown { options, scope: Scope::One });
+            challenged.unit
+        }
+        AnswerShape::Text | AnswerShape::OwnCode => Unit::new(),
     };
     let fact = Fact::FactorChosen { factor: factor.id.clone(), kind: factor.kind };
     let lost = FactorError::SentRecently(factor.kind).into();
@@ -177,36 +237,66 @@ pub async fn enroll(
         Fact::EnrolmentBegun { factor: factor.id.clone(), kind }
     };
     // What is enrolled again takes the place of what was not completed.
-    step.facts.factors.retain(|other| other.kind != kind || other.is_active());
+    step.facts.factors.retain(|other| other.kind != kind || other.status != FactorStatus::PendingActivation);
     step.facts.factors.push(factor);
     step.activation = enrolled.activation;
     let lost = FactorError::already_set_up().into();
     settle(app, visitor, step, Effect { fact, unit: enrolled.unit, lost }).await
 }
 
-/// Adds to a page what an authenticator app needs, each time it is shown: it may be loaded anew, and the first code may be
-/// mistyped. Programs are told once.
+/// Adds to a page what an authenticator app or a passkey needs, each time it is shown: it may be loaded anew, the first code
+/// may be mistyped, and a challenge counts once. Programs are told once.
 ///
 /// # Errors
 /// The database failed.
-pub async fn show_again(app: &App, pending: &mut Pending) -> Result<(), Fault> {
-    let State::MfaEnrollActivate { factor, kind } = &pending.transaction.position.state else {
-        return Ok(());
-    };
-    if !matches!(kind, FactorKind::TotpOkta | FactorKind::TotpGoogle) {
-        return Ok(());
-    }
-    let Some(factor) = pending.facts.factor(factor) else { return Ok(()) };
-    match service::show_again(app, factor).await {
-        Ok((activation, unit)) => {
-            app.db.writer().commit(unit).await?;
-            pending.activation = Some(activation);
-            Ok(())
+pub async fn show_again(app: &App, caller: &Caller, pending: &mut Pending) -> Result<(), Fault> {
+    let shown = match &pending.transaction.position.state {
+        State::MfaEnrollActivate { factor, .. } => {
+            let Some(factor) = pending.facts.factor(factor) else { return Ok(()) };
+            activation(app, caller, (pending, factor)).await.map(|activation| pending.activation = activation)
         }
+        State::MfaRequired | State::MfaChallenge { kind: FactorKind::Webauthn, .. } => {
+            challenge(app, caller, pending).await.map(|challenge| pending.challenge = challenge)
+        }
+        _ => Ok(()),
+    };
+    match shown {
         Err(FactorError::Fault(fault)) => Err(fault),
         // Removed, or activated, by another request: the next step says so.
-        Err(_) => Ok(()),
+        Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// What activates a factor, anew.
+async fn activation(
+    app: &App,
+    caller: &Caller,
+    (pending, factor): (&Pending, &Factor),
+) -> Result<Option<Activation>, FactorError> {
+    match (factor.kind, &pending.facts.user) {
+        (FactorKind::TotpOkta | FactorKind::TotpGoogle, _) => {
+            let (activation, unit) = service::show_again(app, factor).await?;
+            app.db.writer().commit(unit).await?;
+            Ok(Some(activation))
+        }
+        (FactorKind::Webauthn, Some(user)) => {
+            let purpose = (Purpose::Transaction(&pending.transaction.id), caller);
+            let challenged = service::challenge(app, user, factor, purpose).await?;
+            Ok(challenged.shown.map(Activation::Options))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What passkeys sign, where nothing but a passkey is asked for; any of the user's answers.
+async fn challenge(app: &App, caller: &Caller, pending: &Pending) -> Result<Option<Shown>, FactorError> {
+    let asked = pending.facts.factors.iter().filter(|factor| pending.may_verify(&factor.id));
+    let asked: Vec<&Factor> = asked.collect();
+    let alone = !asked.is_empty() && asked.iter().all(|factor| factor.kind == FactorKind::Webauthn);
+    let Some(user) = pending.facts.user.as_ref().filter(|_| alone) else { return Ok(None) };
+    let purpose = (Purpose::Transaction(&pending.transaction.id), caller);
+    let challenged = service::challenge_passkeys(app, user, (&asked, Scope::Any), purpose).await?;
+    Ok(challenged.shown.map(|options| Shown { options, scope: Scope::Any }))
 }
 
 /// Proves the factor that was enrolled.
@@ -217,12 +307,12 @@ pub async fn activate(
     app: &App,
     visitor: &Visitor<'_>,
     state_token: &str,
-    (factor, code): (&FactorId, Secret<String>),
+    (factor, given): (&FactorId, Given),
 ) -> Result<Reply, AuthnError> {
     let step = load(app, visitor, state_token).await?;
     step.check(&Action::Activate(factor.clone()))?;
     let factor = known(&step, factor)?;
-    let answer = Answer::PassCode(code);
+    let answer = given.answer(factor.kind).ok_or(FactorError::Wrong)?;
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let Proof { verified, unit } = service::activate(app, step.user()?, &factor, &answer, purpose).await?;
     let fact = Fact::FactorEnrolled { kind: factor.kind, proof: verified };
@@ -243,7 +333,7 @@ pub async fn resend_activation(
     step.check(&Action::ResendActivation(factor.clone()))?;
     let factor = known(&step, factor)?;
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
-    let unit = service::challenge(app, step.user()?, &factor, purpose).await?;
+    let unit = service::challenge(app, step.user()?, &factor, purpose).await?.unit;
     let fact = Fact::EnrolmentBegun { factor: factor.id.clone(), kind: factor.kind };
     let lost = FactorError::SentRecently(factor.kind).into();
     settle(app, visitor, step, Effect { fact, unit, lost }).await

@@ -29,9 +29,9 @@ use super::{
 use crate::{
     app::App,
     cache::Count,
-    factor::{self, Activation, FactorError},
+    factor::{self, Activation, FactorError, service::Scope},
     fault::Fault,
-    id::{ClientId, TransactionId, UserId},
+    id::{ClientId, FactorId, SessionId, TransactionId, UserId},
     model::{
         assurance::{Assurance, AuthenticationRequirement},
         policy::Access,
@@ -121,12 +121,28 @@ pub struct Pending {
     pub facts: Facts,
     /// What the user needs to activate the factor that was enrolled by this very step; shown once.
     pub activation: Option<Activation>,
+    /// What the client must be told to answer the challenge that was begun by this very step.
+    pub challenge: Option<Shown>,
+}
+
+/// A challenge as it is told.
+#[derive(Debug)]
+pub struct Shown {
+    /// What the client hands to the authenticator.
+    pub options: serde_json::Value,
+    /// Which factors may answer.
+    pub scope: Scope,
 }
 
 impl Pending {
     /// What may be done now.
     pub fn actions(&self) -> Vec<Action> {
         allowed(&self.transaction.position, &self.facts.rules)
+    }
+
+    /// Whether a factor may be chosen or proved now.
+    pub fn may_verify(&self, factor: &FactorId) -> bool {
+        self.actions().contains(&Action::Verify(factor.clone()))
     }
 }
 
@@ -139,6 +155,8 @@ pub struct Success {
     pub proven: Vec<VerifiedFactor>,
     /// What the user got.
     pub gain: Gain,
+    /// The session that was raised; absent: a sign-in of its own.
+    pub raised: Option<SessionId>,
     /// What the caller wanted to be told.
     pub relay_state: Option<String>,
 }
@@ -206,6 +224,7 @@ struct Step {
     transaction: Transaction,
     facts: Facts,
     activation: Option<Activation>,
+    challenge: Option<Shown>,
 }
 
 /// What a step has established, and what consumes it.
@@ -224,6 +243,11 @@ impl Effect {
 }
 
 impl Step {
+    /// One that has shown nothing yet.
+    fn of(transaction: Transaction, facts: Facts) -> Self {
+        Self { transaction, facts, activation: None, challenge: None }
+    }
+
     fn position(&self) -> &Position {
         &self.transaction.position
     }
@@ -239,8 +263,8 @@ impl Step {
     }
 
     fn pending(self) -> Reply {
-        let Self { transaction, facts, activation } = self;
-        Reply::Pending(Box::new(Pending { transaction, facts, activation }))
+        let Self { transaction, facts, activation, challenge } = self;
+        Reply::Pending(Box::new(Pending { transaction, facts, activation, challenge }))
     }
 }
 
@@ -281,7 +305,7 @@ async fn step_of(
     user: User,
 ) -> Result<Step, AuthnError> {
     let facts = Facts::load(app, user, &transaction, (visitor.device, visitor.caller.ip)).await?;
-    Ok(Step { transaction, facts, activation: None })
+    Ok(Step::of(transaction, facts))
 }
 
 /// Loads the transaction of a state token.
@@ -301,7 +325,7 @@ async fn load(app: &App, visitor: &Visitor<'_>, token: &str) -> Result<Step, Aut
         _ => transaction.position.user_id.as_ref(),
     };
     let Some(id) = known else {
-        return Ok(Step { transaction, facts: Facts::of_nobody(), activation: None });
+        return Ok(Step::of(transaction, Facts::of_nobody()));
     };
     let user = store::user::find(&app.db, id).await?;
     // N4: what ends the user's sign-ins ends the ones that are under way.
@@ -453,6 +477,7 @@ async fn finish(
         user,
         proven: position.proven,
         gain,
+        raised: context.session,
         relay_state: context.relay_state,
     })))
 }

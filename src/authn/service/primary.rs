@@ -16,6 +16,7 @@ use crate::{
         transition::{StepError, next},
     },
     cache::Count,
+    factor::{self, Answer, Assertion, FactorError, Purpose, service},
     fault::Fault,
     id::UserId,
     limit::{
@@ -24,7 +25,7 @@ use crate::{
     },
     message::Content,
     model::{
-        policy::Access,
+        policy::{Access, PrimaryFactor},
         session::{Session, VerifiedFactor},
         user::{User, UserStatus},
     },
@@ -73,6 +74,71 @@ pub async fn with_password(
     transaction.context.browser = right.browser;
     let step = step_of(app, visitor, transaction, right.user.clone()).await?;
     submit(app, visitor, step, (credentials, right)).await
+}
+
+/// Begins with a passkey alone, which has verified its user (Web Authentication Level 3 §1.2.3), where policy allows that.
+///
+/// # Errors
+/// Nobody proved anything, for whatever reason, or it leads nowhere.
+pub async fn with_passkey(
+    app: &App,
+    visitor: &Visitor<'_>,
+    given: Assertion,
+    start: Start,
+) -> Result<Reply, AuthnError> {
+    let began_at = app.now();
+    throttle(app, None, visitor.caller).await?;
+    let factor = service::find_passkey(app, &given).await?;
+    let user = match &factor {
+        Some(factor) => store::user::find(&app.db, &factor.user_id).await?,
+        None => None,
+    };
+    let refused = async |reason| -> Result<Reply, AuthnError> {
+        refuse(app, visitor.caller, (user.as_ref(), None), reason).await?;
+        Err(AuthnError::Refused)
+    };
+    let (Some(factor), Some(user), Some(device)) = (&factor, &user, visitor.device) else {
+        return refused("unknown_passkey").await;
+    };
+    if !may_sign_in(user) {
+        return refused("user_not_active").await;
+    }
+    let Some(browser) = unlocked(app, user, device, began_at).await? else {
+        return refused("locked_out").await;
+    };
+    let purpose = (Purpose::Browser(device), visitor.caller);
+    let factor::Proof { verified, unit } =
+        match service::verify(app, user, factor, &Answer::Assertion(given), purpose).await {
+            Ok(proof) => proof,
+            Err(FactorError::Fault(fault)) => return Err(fault.into()),
+            Err(_) => return refused("invalid_passkey").await,
+        };
+    let start = on_the_way(app, start, &user.id, visitor.caller).await?;
+    let mut transaction = begin(app, start, began_at);
+    transaction.context.browser = browser;
+    let step = step_of(app, visitor, transaction, user.clone()).await?;
+    admitted(app, visitor, &step).await?;
+    if step.facts.policies.session.primary_factor != PrimaryFactor::PasswordIdpAnyFactor {
+        return refused("passkey_not_primary").await;
+    }
+    let fact = Fact::PasskeyAccepted { user_id: user.id.clone(), proof: verified };
+    settle(app, visitor, step, Effect { fact, unit, lost: AuthnError::Refused }).await
+}
+
+/// Whether a passkey of the user is looked at in this browser; absent: it is locked. As with a password, strangers' guesses
+/// lock no browser that the user is known in.
+async fn unlocked(
+    app: &App,
+    user: &User,
+    device: &str,
+    now: OffsetDateTime,
+) -> Result<Option<Browser>, Fault> {
+    let known = store::known_device::find(&app.db, &user.id, &TokenHash::of(device)).await?;
+    let (browser, locked) = match known {
+        Some(known) => (Browser::Known, known.locked_until.is_some_and(|until| until > now)),
+        None => (Browser::Unknown, !lockout::may_try(&user.lock, now)),
+    };
+    Ok((!locked).then_some(browser))
 }
 
 /// Gives login and password in a transaction that waits for them.

@@ -99,7 +99,7 @@ pub async fn start(
             transaction.position.purpose = Purpose::Recovery(kind);
             let user_id = user.map(|user| user.id);
             // Nothing is loaded for a user that is not for a stranger (security rule M3).
-            let step = Step { transaction, facts: Facts::of_nobody(), activation: None };
+            let step = Step::of(transaction, Facts::of_nobody());
             let fact = Fact::RecoveryStarted { user_id, kind, channel };
             let lost = RecoveryError::SentRecently(channel).into();
             Ok(Begin::Sent(settle(app, visitor, step, Effect { fact, unit, lost }).await?))

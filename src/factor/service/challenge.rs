@@ -2,11 +2,14 @@
 
 use time::Duration;
 
-use super::LINK;
+use super::{
+    LINK, list,
+    passkey::{self, Scope},
+};
 use crate::{
     app::App,
     factor::{
-        FactorError, Purpose, attempt, call, code, email,
+        Challenged, FactorError, Purpose, attempt, call, code, email,
         message_budget::{self, Sending},
         sms,
     },
@@ -36,7 +39,7 @@ pub async fn challenge(
     user: &User,
     factor: &Factor,
     (purpose, caller): (Purpose<'_>, &Caller),
-) -> Result<Unit, FactorError> {
+) -> Result<Challenged, FactorError> {
     challenge_for(app, user, (factor, code::LIFETIME), (purpose, caller)).await
 }
 
@@ -49,12 +52,16 @@ pub async fn challenge_for(
     user: &User,
     (factor, lifetime): (&Factor, Duration),
     (purpose, caller): (Purpose<'_>, &Caller),
-) -> Result<Unit, FactorError> {
-    if !factor.kind.is_sent() {
+) -> Result<Challenged, FactorError> {
+    let signs = factor.kind == FactorKind::Webauthn;
+    if !factor.kind.is_sent() && !signs {
         return Err(FactorError::WrongStatus);
     }
     match factor.status {
         FactorStatus::Inactive => return Err(FactorError::Locked),
+        FactorStatus::Active if signs => {
+            return passkey::challenge(app, user, (&[factor], Scope::One), (purpose, caller)).await;
+        }
         FactorStatus::PendingActivation => {
             let used = factor_budget::find(&app.db, &activations(&user.id), app.now()).await?;
             if used.is_some_and(|used| used.used >= attempt::ACTIVATIONS.limit) {
@@ -63,7 +70,13 @@ pub async fn challenge_for(
         }
         FactorStatus::Active => {}
     }
-    send(app, Unit::new(), user, (factor, lifetime), (purpose, caller)).await
+    if signs {
+        let known = list(app, &user.id).await?;
+        let options = passkey::creation(app, user, (&known, &factor.id), (purpose, caller)).await?;
+        return Ok(Challenged { unit: Unit::new(), shown: Some(options) });
+    }
+    let unit = send(app, Unit::new(), user, (factor, lifetime), (purpose, caller)).await?;
+    Ok(Challenged { unit, shown: None })
 }
 
 pub(super) fn activations(user: &UserId) -> String {
@@ -92,7 +105,7 @@ pub(super) async fn send(
     let linked = factor.kind == FactorKind::Email && factor.is_active();
     let link = match purpose {
         Purpose::Transaction(_) if linked => Some(opaque_token(app.random.as_ref())),
-        Purpose::Transaction(_) | Purpose::Api | Purpose::Session(_) => None,
+        Purpose::Transaction(_) | Purpose::Api | Purpose::Session(_) | Purpose::Browser(_) => None,
     };
     let link_hash = link.as_ref().map(|link| TokenHash::of(link.expose()));
     let sent = Sent {
@@ -118,16 +131,25 @@ pub(super) fn destination(factor: &Factor) -> Option<Destination> {
         FactorKind::Sms => sms::destination(factor),
         FactorKind::Call => call::destination(factor),
         FactorKind::Email => email::destination(factor),
-        FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+        FactorKind::Question
+        | FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => None,
     }
 }
 
-/// Whether the codes of a kind can reach anybody: where nothing carries them, the kind is not offered.
+/// Whether a kind can be enrolled here; one whose codes nothing carries is not offered.
 pub fn is_offered(app: &App, kind: FactorKind) -> bool {
     match kind {
         FactorKind::Sms => message::can_send(app, Medium::Sms),
         FactorKind::Call => message::can_send(app, Medium::Call),
         FactorKind::Email => message::can_send(app, Medium::Email),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
+        FactorKind::Webauthn => passkey::relying_party(app).is_ok(),
+        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => false,
     }
 }

@@ -4,13 +4,14 @@ use serde_json::{Map, Value};
 use time::Duration;
 
 use super::{
-    TIME_STEP, announced, challenge::send, is_phone, list, open, reset::displaced, seal, settings, stored,
+    TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, reset::displaced, seal, settings,
+    stored,
 };
 use crate::{
     app::App,
     factor::{
-        Activate, Activation, Enrolled, Enrolment, FactorError, Purpose, UpdatePhone, call, code, email,
-        hotp, qr, question, sms, totp,
+        Activate, Activation, Enrolled, Enrolment, FactorError, Purpose, TokenActivation, UpdatePhone, call,
+        code, email, hotp, qr, question, sms, totp,
     },
     fault::Fault,
     id::{FactorId, UserId, base62},
@@ -50,19 +51,18 @@ pub async fn enroll(
         UpdatePhone::Replace | UpdatePhone::Keep => Displaces::Pending,
     };
     let existing = list(app, &user.id).await?;
-    let same = existing.iter().find(|factor| factor.kind == enrolment.kind);
-    if displaces == Displaces::Pending
-        && same.is_some_and(|same| same.status != FactorStatus::PendingActivation)
-    {
+    let same = existing.iter().filter(|factor| factor.kind == enrolment.kind);
+    let kept: Vec<&Factor> = same.filter(|same| same.status != FactorStatus::PendingActivation).collect();
+    if displaces == Displaces::Pending && kept.len() >= enrolment.kind.limit() {
         return Err(FactorError::already_set_up());
     }
     let id = FactorId::new(format!("{}{}", enrolment.kind.id_prefix(), base62(app.random.as_ref(), 17)));
-    let made = make(app, user, &enrolment, (&existing, &id)).await?;
+    let made = make(app, user, &enrolment, (&existing, &id), (purpose, caller)).await?;
     let now = app.now();
     let active = match enrolment.kind {
-        FactorKind::Question | FactorKind::HotpCustom => true,
+        FactorKind::Question | FactorKind::HotpCustom | FactorKind::Yubikey | FactorKind::U2f => true,
         FactorKind::Sms | FactorKind::Call | FactorKind::Email => vouched,
-        FactorKind::TotpOkta | FactorKind::TotpGoogle => false,
+        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::Webauthn | FactorKind::Push => false,
     };
     let factor = Factor {
         id,
@@ -70,16 +70,22 @@ pub async fn enroll(
         kind: enrolment.kind,
         status: if active { FactorStatus::Active } else { FactorStatus::PendingActivation },
         profile: made.profile,
+        name: None,
         factor_profile_id: enrolment.factor_profile_id.clone(),
         created_at: now,
         updated_at: now,
         last_verified_at: None,
     };
     let row = Stored { factor, secret: made.secret, counter: None };
-    let qr_token = made.activation.as_ref().map(|activation| TokenHash::of(activation.qr_token.expose()));
+    let qr_token = match &made.activation {
+        Some(Activation::Token(token)) => Some(TokenHash::of(token.qr_token.expose())),
+        Some(Activation::Options(_)) | None => None,
+    };
     let mut unit = Unit::new().claim(store::factor::claim_insert(&row, qr_token.as_ref(), displaces)?);
-    if let Some(same) = same.filter(|same| same.status != FactorStatus::PendingActivation) {
-        unit = displaced(app, unit, user, same, caller).await?;
+    if displaces == Displaces::Any {
+        for same in &kept {
+            unit = displaced(app, unit, user, same, caller).await?;
+        }
     }
     let factor = row.factor;
     if active {
@@ -103,6 +109,7 @@ async fn make(
     user: &User,
     enrolment: &Enrolment,
     (existing, id): (&[Factor], &FactorId),
+    how: (Purpose<'_>, &Caller),
 ) -> Result<Made, FactorError> {
     let given = &enrolment.profile;
     let plain = |profile| Ok(Made { profile, secret: None, activation: None });
@@ -120,7 +127,8 @@ async fn make(
         FactorKind::TotpOkta | FactorKind::TotpGoogle => {
             let seed = totp::seed(app.random.as_ref());
             let secret = Some(seal(app, id, seed.expose())?);
-            Ok(Made { profile: credential_id(user), secret, activation: Some(activation(app, &seed)) })
+            let activation = Some(Activation::Token(activation(app, &seed)));
+            Ok(Made { profile: credential_id(user), secret, activation })
         }
         FactorKind::HotpCustom => {
             if enrolment.activate == Activate::ByUser {
@@ -133,11 +141,16 @@ async fn make(
             let secret = Some(seal(app, id, seed.expose())?);
             Ok(Made { profile: credential_id(user), secret, activation: None })
         }
+        FactorKind::Webauthn => {
+            let options = passkey::creation(app, user, (existing, id), how).await?;
+            Ok(Made { profile: Map::new(), secret: None, activation: Some(Activation::Options(options)) })
+        }
+        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => Err(FactorError::NotAllowed),
     }
 }
 
-fn activation(app: &App, seed: &Secret<Vec<u8>>) -> Activation {
-    Activation {
+fn activation(app: &App, seed: &Secret<Vec<u8>>) -> TokenActivation {
+    TokenActivation {
         shared_secret: totp::base32(seed),
         time_step: TIME_STEP,
         key_length: u32::from(TokenSettings::AUTHENTICATOR.digits),
@@ -158,6 +171,7 @@ pub async fn show_again(app: &App, factor: &Factor) -> Result<(Activation, Unit)
     }
     let activation = activation(app, &open(app, &found)?);
     let token = TokenHash::of(activation.qr_token.expose());
+    let activation = Activation::Token(activation);
     Ok((activation, Unit::new().change(store::factor::renew_qr_token(&factor.id, &token))))
 }
 

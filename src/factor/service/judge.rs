@@ -1,19 +1,24 @@
 //! Whether an answer is right. What it costs to ask, and what a right one leaves, is [`super::verify`]'s.
 
-use super::{TIME_STEP, open, settings};
+use super::{TIME_STEP, open, passkey, settings};
 use crate::{
     app::App,
-    factor::{Answer, FactorError, Purpose, code, hotp, question, totp},
+    factor::{
+        Answer, FactorError, Purpose, code, hotp, question, totp,
+        webauthn::{Asserted, Registered},
+    },
     fault::Fault,
     model::{
         factor::FactorKind,
         factor_profile::{Moving, TokenSettings},
+        user::User,
     },
     secret::{Secret, constant_time_eq},
     store::{
         factor::Stored,
         factor_challenge::{self, Subject},
     },
+    syslog::Caller,
 };
 
 /// What a right answer was: what must be claimed so that it never counts again.
@@ -24,15 +29,27 @@ pub(super) enum Spent {
     Code(String),
     /// An answer, which stays right.
     Nothing,
+    /// A credential that was registered.
+    Attested(Box<Registered>),
+    /// A signature.
+    Asserted(Asserted),
 }
 
 pub(super) async fn judge(
     app: &App,
     stored: &Stored,
     answer: &Answer,
-    purpose: Purpose<'_>,
+    user: &User,
+    (purpose, caller): (Purpose<'_>, &Caller),
 ) -> Result<Spent, FactorError> {
     match (stored.factor.kind, answer) {
+        (FactorKind::Webauthn, Answer::Attestation(given)) => {
+            let registered = passkey::attested(app, stored, user, given, (purpose, caller)).await?;
+            Ok(Spent::Attested(Box::new(registered)))
+        }
+        (FactorKind::Webauthn, Answer::Assertion(given)) => {
+            passkey::asserted(app, stored, user, given, (purpose, caller)).await.map(Spent::Asserted)
+        }
         (FactorKind::Sms | FactorKind::Call | FactorKind::Email, Answer::PassCode(typed)) => {
             judge_sent(app, stored, typed, purpose).await
         }
@@ -64,15 +81,14 @@ pub(super) async fn judge(
             }
         }
         (FactorKind::Question, Answer::Text(typed)) => judge_answer(app, stored, typed).await,
-        (FactorKind::Question, Answer::PassCode(_) | Answer::PassCodes(..))
-        | (FactorKind::HotpCustom, Answer::Text(_))
-        | (
-            FactorKind::Sms
-            | FactorKind::Call
-            | FactorKind::Email
-            | FactorKind::TotpOkta
-            | FactorKind::TotpGoogle,
-            Answer::Text(_) | Answer::PassCodes(..),
+        // What does not fit the kind is wrong.
+        (
+            _,
+            Answer::PassCode(_)
+            | Answer::PassCodes(..)
+            | Answer::Text(_)
+            | Answer::Attestation(_)
+            | Answer::Assertion(_),
         ) => Err(FactorError::Wrong),
     }
 }

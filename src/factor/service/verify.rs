@@ -5,17 +5,18 @@ use super::{
     challenge::{activations, destination},
     described, event,
     judge::{Spent, judge},
-    stored,
+    passkey, stored,
 };
 use crate::{
     app::App,
     factor::{
         Answer, FactorError, Proof, Purpose, attempt, backup_code,
         message_budget::{self, Sending},
+        webauthn::{self, Asserted},
     },
     fault::Fault,
     model::{
-        factor::{Factor, FactorStatus},
+        factor::{AnswerShape, Factor, FactorStatus},
         session::VerifiedFactor,
         user::User,
     },
@@ -49,19 +50,32 @@ pub async fn activate(
     }
     charge_challenge(app, &stored.factor, purpose).await?;
     let now = app.now();
-    let spent = match judge(app, &stored, answer, purpose).await {
+    let spent = match judge(app, &stored, answer, user, (purpose, caller)).await {
         Ok(spent) => spent,
         Err(error) => return Err(refused(app, &stored.factor, error, (purpose, caller)).await?),
     };
-    let step = match &spent {
-        Spent::Step(step) => Some(*step),
-        Spent::Code(_) | Spent::Nothing => None,
+    let claim = match &spent {
+        Spent::Attested(registered) => passkey::activation(app, &stored.factor, registered)?,
+        Spent::Step(step) => store::factor::claim_activate(&factor.id, Some(*step), now),
+        Spent::Code(_) | Spent::Nothing | Spent::Asserted(_) => {
+            store::factor::claim_activate(&factor.id, None, now)
+        }
     };
-    let unit = Unit::new().claim(store::factor::claim_activate(&factor.id, step, now));
+    let unit = Unit::new().claim(claim);
     let unit = consumed(unit, &stored.factor, &spent, purpose, now).change(factor_budget::forget(&budget));
     let unit = proved(app, unit, &stored.factor, (purpose, caller));
     let unit = announced(app, unit, user, &stored.factor, caller)?;
-    Ok(Proof { verified: VerifiedFactor::factor(&stored.factor, now), unit })
+    Ok(Proof { verified: shown(&stored.factor, &spent, now), unit })
+}
+
+/// What a verification says in `amr`.
+fn shown(factor: &Factor, spent: &Spent, now: time::OffsetDateTime) -> VerifiedFactor {
+    let (protection, gesture) = match spent {
+        Spent::Attested(registered) => (registered.protection, registered.gesture),
+        Spent::Asserted(asserted) => (asserted.protection, asserted.gesture),
+        Spent::Step(_) | Spent::Code(_) | Spent::Nothing => return VerifiedFactor::factor(factor, now),
+    };
+    VerifiedFactor::shown(factor, &webauthn::amr(protection, gesture), now)
 }
 
 /// Verifies an answer.
@@ -82,7 +96,7 @@ pub async fn verify(
         FactorStatus::PendingActivation => return Err(FactorError::WrongStatus),
     }
     charge(app, &stored.factor, purpose).await?;
-    match judge(app, &stored, answer, purpose).await {
+    match judge(app, &stored, answer, user, (purpose, caller)).await {
         Ok(spent) => Ok(proof(app, &stored.factor, &spent, (purpose, caller))),
         Err(error) => Err(refused(app, &stored.factor, error, (purpose, caller)).await?),
     }
@@ -92,13 +106,16 @@ fn proof(app: &App, factor: &Factor, spent: &Spent, (purpose, caller): (Purpose<
     let now = app.now();
     let claim = match spent {
         Spent::Step(step) => store::factor::claim_step(&factor.id, *step, now),
-        Spent::Code(_) | Spent::Nothing => store::factor::claim_verified(&factor.id, now),
+        // An authenticator that counts never says the same number twice (§6.1.1).
+        Spent::Asserted(Asserted { counter, .. }) if *counter > 0 => {
+            store::factor::claim_step(&factor.id, u64::from(*counter), now)
+        }
+        Spent::Code(_) | Spent::Nothing | Spent::Attested(_) | Spent::Asserted(_) => {
+            store::factor::claim_verified(&factor.id, now)
+        }
     };
     let unit = consumed(Unit::new().claim(claim), factor, spent, purpose, now);
-    Proof {
-        verified: VerifiedFactor::factor(factor, now),
-        unit: proved(app, unit, factor, (purpose, caller)),
-    }
+    Proof { verified: shown(factor, spent, now), unit: proved(app, unit, factor, (purpose, caller)) }
 }
 
 fn consumed(
@@ -113,7 +130,7 @@ fn consumed(
             let subject = Subject { factor: &factor.id, purpose: purpose.key() };
             unit.claim(factor_challenge::claim_consume(subject, mac, now))
         }
-        Spent::Step(_) | Spent::Nothing => unit,
+        Spent::Step(_) | Spent::Nothing | Spent::Attested(_) | Spent::Asserted(_) => unit,
     }
 }
 
@@ -131,13 +148,10 @@ pub(super) fn proved(
         }
         None => unit,
     };
-    let won = event(EventType::AuthenticateViaMfa, factor).with("purpose", purpose.key());
+    let won = event(EventType::AuthenticateViaMfa, factor).with("purpose", purpose.logged());
     let lost = described(Event::failure(EventType::AuthenticateViaMfa, REPLAYED), factor);
-    unit.row(won.row(caller, app.random.as_ref(), now)).denial_row(lost.with("purpose", purpose.key()).row(
-        caller,
-        app.random.as_ref(),
-        now,
-    ))
+    unit.row(won.row(caller, app.random.as_ref(), now))
+        .denial_row(lost.with("purpose", purpose.logged()).row(caller, app.random.as_ref(), now))
 }
 
 const REPLAYED: Reason = "passcode_replayed";
@@ -172,6 +186,10 @@ fn challenge_claim(app: &App, factor: &Factor, purpose: Purpose<'_>) -> Option<C
     if factor.kind.is_sent() {
         return Some(factor_challenge::claim_try(subject, attempt::ANSWERS_PER_CHALLENGE, now));
     }
+    // Its challenge takes one answer.
+    if factor.kind.answer() == AnswerShape::Signature {
+        return None;
+    }
     match purpose {
         Purpose::Transaction(_) => {
             let times = (now, now + attempt::UNSENT_CHALLENGE);
@@ -179,7 +197,7 @@ fn challenge_claim(app: &App, factor: &Factor, purpose: Purpose<'_>) -> Option<C
             Some(factor_challenge::claim_unsent_try((&factor.user_id, subject), limit, times))
         }
         // Calls of the API are no challenge; the factor's own limits hold.
-        Purpose::Api | Purpose::Session(_) => None,
+        Purpose::Api | Purpose::Session(_) | Purpose::Browser(_) => None,
     }
 }
 
@@ -216,7 +234,7 @@ async fn refused(
     let now = app.now();
     if let Some(times) = app.repeats.note(&format!("{}\n{reason}", factor.id), now) {
         let failure = described(Event::failure(EventType::AuthenticateViaMfa, reason), factor)
-            .with("purpose", purpose.key())
+            .with("purpose", purpose.logged())
             .times(times);
         let row = failure.row(caller, app.random.as_ref(), now);
         app.db.writer().commit(Unit::new().row(row)).await?;

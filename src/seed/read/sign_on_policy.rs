@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use rustls_pki_types::{CertificateDer, pem::PemObject};
+
 use super::{People, list, people, policy::priority, status};
 use crate::{
     model::{
         Status,
         factor::FactorKind,
-        policy::{Access, PasswordRules, Requirement},
+        policy::{Access, PasswordRules, Requirement, WebauthnRules},
         policy_set::{
             AppSignOnAction, Applications, AuthenticationSettings, EnrollAction, MfaEnrollSettings,
             NoSettings, PasswordAction, SignOnAction,
@@ -211,7 +214,7 @@ fn global_session(place: &Place<'_>, index: usize) -> Result<Policy<NoSettings, 
         Ok(SignOnAction {
             access: access(members, "access", usual.access)?,
             primary_factor: members
-                .opt("primary_factor", |place| place.word("PASSWORD_IDP"))?
+                .opt("primary_factor", |place| place.word("PASSWORD_IDP, PASSWORD_IDP_ANY_FACTOR"))?
                 .unwrap_or(usual.primary_factor),
             require_factor: flag("require_factor", usual.require_factor)?,
             factor_prompt_mode: members
@@ -255,7 +258,7 @@ fn authentication(
 }
 
 fn mfa_enroll(place: &Place<'_>, index: usize) -> Result<Policy<MfaEnrollSettings, EnrollAction>, SeedError> {
-    let form = Form { keys: &["groups", "factors"], rule_keys: &["enroll"] };
+    let form = Form { keys: &["groups", "factors", "webauthn"], rule_keys: &["enroll"] };
     let settings = |members: &Members<'_>| {
         let known = FactorKind::ALL.map(FactorKind::key);
         let mut factors = BTreeMap::new();
@@ -265,7 +268,8 @@ fn mfa_enroll(place: &Place<'_>, index: usize) -> Result<Policy<MfaEnrollSetting
                 factors.insert(kind, requirement);
             }
         }
-        Ok(MfaEnrollSettings { factors })
+        let webauthn = members.opt("webauthn", |place| webauthn(&place))?.unwrap_or_default();
+        Ok(MfaEnrollSettings { factors, webauthn })
     };
     let action = |members: &Members<'_>| {
         let prompt =
@@ -273,6 +277,33 @@ fn mfa_enroll(place: &Place<'_>, index: usize) -> Result<Policy<MfaEnrollSetting
         Ok(EnrollAction { prompt })
     };
     policy((place, index), &form, settings, action)
+}
+
+fn webauthn(place: &Place<'_>) -> Result<WebauthnRules, SeedError> {
+    let known = ["user_verification", "attestation", "allowed_aaguids", "attestation_roots"];
+    let members = place.members(&known)?;
+    let texts = |key| match members.find(key) {
+        Some(place) => place.list(),
+        None => Ok(Vec::new()),
+    };
+    let aaguids = texts("allowed_aaguids")?.into_iter().map(|place| {
+        let text = place.text()?;
+        let is_hex = |character: char| character == '-' || character.is_ascii_hexdigit();
+        let is_uuid = text.len() == 36 && text.chars().all(is_hex);
+        if is_uuid { Ok(text) } else { Err(place.error("must be a UUID")) }
+    });
+    let roots = texts("attestation_roots")?.into_iter().map(|place| {
+        let der = CertificateDer::from_pem_slice(place.text()?.as_bytes());
+        der.map(|der| URL_SAFE_NO_PAD.encode(der)).map_err(|_| place.error("must be a certificate as PEM"))
+    });
+    Ok(WebauthnRules {
+        user_verification: members
+            .opt("user_verification", |place| place.word("required, preferred, discouraged"))?
+            .unwrap_or_default(),
+        attestation: members.opt("attestation", |place| place.word("none, direct"))?.unwrap_or_default(),
+        allowed_aaguids: aaguids.collect::<Result<_, _>>()?,
+        attestation_roots: roots.collect::<Result<_, _>>()?,
+    })
 }
 
 fn password(place: &Place<'_>, index: usize) -> Result<Policy<PasswordRules, PasswordAction>, SeedError> {

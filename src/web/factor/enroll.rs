@@ -88,6 +88,10 @@ fn about(kind: FactorKind) -> &'static str {
         FactorKind::TotpOkta => "A code from an app on your phone; works offline",
         FactorKind::TotpGoogle => "A code from Google Authenticator; works offline",
         FactorKind::HotpCustom => "A code from a token that you were given",
+        FactorKind::Webauthn => "Your fingerprint, face, PIN or a security key",
+        FactorKind::U2f => "A security key that was registered for you",
+        FactorKind::Push => "Approve on another device",
+        FactorKind::Yubikey => "Touch your YubiKey",
     }
 }
 

@@ -4,6 +4,7 @@ pub mod activate;
 pub mod choose;
 pub mod enroll;
 pub mod verify;
+pub mod webauthn;
 
 use maud::Markup;
 
@@ -20,6 +21,10 @@ pub fn name(kind: FactorKind) -> &'static str {
         FactorKind::TotpOkta => "Authenticator app",
         FactorKind::TotpGoogle => "Google Authenticator",
         FactorKind::HotpCustom => "Hardware token",
+        FactorKind::Webauthn => "Passkey or security key",
+        FactorKind::U2f => "Security key (U2F)",
+        FactorKind::Push => "Stepgate Authenticator",
+        FactorKind::Yubikey => "YubiKey",
     }
 }
 
@@ -29,7 +34,9 @@ pub(super) fn picture(kind: FactorKind) -> Markup {
         FactorKind::Sms => icon::message(24),
         FactorKind::Call => icon::phone(24),
         FactorKind::Email => icon::mail(24),
-        FactorKind::TotpOkta | FactorKind::TotpGoogle => icon::authenticator(24),
-        FactorKind::HotpCustom => icon::token(24),
+        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::Push => icon::authenticator(24),
+        FactorKind::HotpCustom | FactorKind::Webauthn | FactorKind::U2f | FactorKind::Yubikey => {
+            icon::token(24)
+        }
     }
 }

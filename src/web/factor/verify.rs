@@ -78,6 +78,9 @@ fn purpose(prove: &Prove) -> Markup {
             (FactorKind::Email, Some(to)) => { "We sent a code and a link to " strong { bdi { (to) } } },
             (FactorKind::TotpOkta | FactorKind::TotpGoogle, _) => { "Enter the code from your authenticator app" },
             (FactorKind::HotpCustom, _) => { "Enter the code that your token shows" },
+            (FactorKind::Webauthn | FactorKind::U2f, _) => { "Use your passkey or security key" },
+            (FactorKind::Push, _) => { "Approve on your device" },
+            (FactorKind::Yubikey, _) => { "Touch your YubiKey" },
             (FactorKind::Sms | FactorKind::Call | FactorKind::Email, None) => { "Enter the code that we sent" },
         }
     }
@@ -116,7 +119,8 @@ fn answer(stage: &Stage, prove: &Prove) -> Markup {
     }
 }
 
-fn remember(remember: Remember) -> Markup {
+/// The box that has this browser remembered.
+pub(super) fn remember(remember: Remember) -> Markup {
     html! {
         @if remember != Remember::Unavailable {
             label.check {
@@ -140,12 +144,7 @@ pub fn send(stage: &Stage, kind: FactorKind, destination: Option<&str>) -> Marku
     };
     let label = match kind {
         FactorKind::Call => "Call me",
-        FactorKind::Sms
-        | FactorKind::Email
-        | FactorKind::Question
-        | FactorKind::TotpOkta
-        | FactorKind::TotpGoogle
-        | FactorKind::HotpCustom => "Send me a code",
+        _ => "Send me a code",
     };
     page(stage, &frame, main_button(ACTION_SEND, label))
 }

@@ -8,7 +8,7 @@ use super::{
     answer::{fault_page, flow_error},
     form::{Form, Link},
     home::demo_users,
-    transaction::{start, took, visitor},
+    transaction::{assertion, start, took, visitor},
     visit::Visit,
     waiting::Place,
 };
@@ -18,14 +18,18 @@ use crate::{
         primary::{self, Credentials},
     },
     authorize::{checks::ValidRequest, flow::FlowError},
+    factor::service,
     id::UserId,
     limit::rate::retry_after,
     message::Medium,
-    model::{recovery::RecoveryKind, session::Session},
-    protocol::prompt::Prompt,
+    model::{policy::PrimaryFactor, recovery::RecoveryKind, session::Session},
+    protocol::{params::Params, prompt::Prompt},
     secret::Secret,
     user::recovery::begin as recovery,
-    web::signin::{ACTION_CANCEL, Cancel, SignInError, SignInPage, SignInReason, sign_in},
+    web::{
+        factor::webauthn::{Begins, Ceremonial, Ceremony},
+        signin::{ACTION_CANCEL, ACTION_PASSKEY, Cancel, SignInError, SignInPage, SignInReason, sign_in},
+    },
 };
 
 /// The longest identifier that is looked at.
@@ -65,6 +69,10 @@ async fn page(
         unlock_href: is_open(RecoveryKind::Unlock).then(|| place.at("/signin/unlock-account")),
         cancel: asked.cancel,
         demo_users,
+        passkey: policies
+            .any_sign_on(|action| action.primary_factor == PrimaryFactor::PasswordIdpAnyFactor)
+            .then(|| passkey(&visit))
+            .flatten(),
     };
     place.page(visit, status, sign_in(&view))
 }
@@ -114,6 +122,14 @@ fn asked(visit: &Visit<'_>, place: &Place) -> Option<Asked> {
     }
 }
 
+/// How this browser may sign in by a passkey alone.
+fn passkey(visit: &Visit<'_>) -> Option<Ceremonial> {
+    let options = service::sign_in_options(visit.app, &visit.binding)?;
+    let nonce = visit.nonce.clone();
+    let (ceremony, action, begins) = (Ceremony::Conditional, ACTION_PASSKEY, Begins::ByButton);
+    Some(Ceremonial { ceremony, options, action, begins, nonce })
+}
+
 /// The user of a live session who is asked to sign in again, not somebody else (Core §3.1.2.1: `prompt=login`, `max_age`).
 fn user_again<'a>(
     request: &ValidRequest,
@@ -136,6 +152,12 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Respons
             Place::Alone(_) => flow_error(visit, FlowError::Unknown),
         };
     }
+    if matches!(place, Place::Alone(_)) {
+        return flow_error(visit, FlowError::Unknown);
+    }
+    if params.one("action") == Some(ACTION_PASSKEY) {
+        return by_passkey(visit, place, &params).await;
+    }
     let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
     let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {
         // An empty password is not an attempt, so it costs nothing and tells nothing.
@@ -145,15 +167,22 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Respons
     if identifier.len() > MAX_IDENTIFIER {
         return page(visit, &place, None, (StatusCode::BAD_REQUEST, Some(SignInError::Credentials))).await;
     }
-    if matches!(place, Place::Alone(_)) {
-        return flow_error(visit, FlowError::Unknown);
-    }
     let password = Secret::new(password.to_owned());
     let credentials = Credentials { login: &identifier, password: &password };
     let begun = primary::with_password(visit.app, &visitor(&visit), credentials, start(&visit, &place)).await;
     match begun {
         Ok(reply) => took(visit, place, reply).await,
         Err(error) => refused(visit, &place, &identifier, error).await,
+    }
+}
+
+async fn by_passkey(visit: Visit<'_>, place: Place, params: &Params) -> Response {
+    let Some(given) = assertion(params) else {
+        return page(visit, &place, None, (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete))).await;
+    };
+    match primary::with_passkey(visit.app, &visitor(&visit), given, start(&visit, &place)).await {
+        Ok(reply) => took(visit, place, reply).await,
+        Err(error) => refused(visit, &place, "", error).await,
     }
 }
 

@@ -34,6 +34,7 @@ impl Play<'_> {
                 _ if id.starts_with("ufs") && matches!(step, Step::Verify(_)) => {
                     json!({ "answer": if right { person::ANSWER } else { "something else" } })
                 }
+                _ if link::signs(id) => person.ceremony(self.app, (id, step), right),
                 _ if let Some(seed) = person.seeds.get(id) => {
                     let code = self.app.totp(seed);
                     json!({ "passCode": if right { code } else { wrong(&code) } })
@@ -82,7 +83,13 @@ impl Play<'_> {
     /// What a step that was taken has changed in what the test knows.
     pub(super) fn learn(&mut self, step: &Step, how: How, told: &Value) {
         let answered = how == How::Right;
-        let sent = |id: &str| matches!(&id[..3], "mbl" | "clf" | "emf");
+        let asked = |id: &str| matches!(&id[..3], "mbl" | "clf" | "emf") || link::signs(id);
+        if let Step::Activate(id) | Step::Verify(id) = step
+            && link::signs(id)
+        {
+            self.person.signed(id, step);
+        }
+        self.person.note_options(told, self.app.app.now());
         match step {
             Step::Authenticate => self.proofs.push(Proof::Password),
             Step::ChangePassword => self.person.renewed(),
@@ -104,14 +111,14 @@ impl Play<'_> {
                 }
             }
             Step::Activate(id) => self.proofs.push(Proof::Factor(link::kind_of(id))),
-            Step::Verify(id) if answered && !(sent(id) && told["status"] == "MFA_CHALLENGE") => {
+            Step::Verify(id) if answered && !(asked(id) && told["status"] == "MFA_CHALLENGE") => {
                 self.proofs.push(Proof::Factor(link::kind_of(id)));
             }
             Step::BackupCode => {
                 self.person.codes.pop();
                 self.proofs.push(Proof::Code);
             }
-            Step::Previous => self.person.sent = None,
+            Step::Previous => (self.person.sent, self.person.options) = (None, None),
             Step::Verify(_)
             | Step::ResendRecovery(_)
             | Step::ResendActivation(_)

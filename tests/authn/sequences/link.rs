@@ -155,7 +155,7 @@ pub(super) fn conceivable<'a>(factors: impl Iterator<Item = &'a str>) -> Vec<Ste
     let channels = ["SMS", "CALL"].into_iter().flat_map(|channel| {
         [Step::VerifyRecovery(channel.to_owned()), Step::ResendRecovery(channel.to_owned())]
     });
-    let kinds = FactorKind::ALL.into_iter().filter(|kind| *kind != FactorKind::HotpCustom).map(Step::Enroll);
+    let kinds = FactorKind::ALL.into_iter().filter(|kind| kind.is_enrolled_by_users()).map(Step::Enroll);
     let factors = factors.flat_map(|id| {
         let steps = [Step::Activate, Step::ResendActivation, Step::Verify, Step::ResendChallenge];
         steps.map(|step| step(id.to_owned()))
@@ -168,12 +168,24 @@ pub(super) fn conceivable<'a>(factors: impl Iterator<Item = &'a str>) -> Vec<Ste
         Step::BackupCode,
         Step::Previous,
         Step::Skip,
+        Step::Verify(BY_TYPE.to_owned()),
     ];
     fixed.into_iter().chain(channels).chain(kinds).chain(factors).collect()
 }
 
+/// What stands for the id where any authenticator of the user may sign.
+const BY_TYPE: &str = "webauthn";
+
+/// Whether a factor signs challenges.
+pub(super) fn signs(id: &str) -> bool {
+    id == BY_TYPE || id.starts_with(FactorKind::Webauthn.id_prefix())
+}
+
 /// The kind of a factor, which its id tells.
 pub(super) fn kind_of(id: &str) -> FactorKind {
+    if id == BY_TYPE {
+        return FactorKind::Webauthn;
+    }
     let kind = FactorKind::ALL.into_iter().find(|kind| id.starts_with(kind.id_prefix()));
     kind.unwrap_or_else(|| panic!("{id}"))
 }
@@ -185,9 +197,7 @@ pub(super) fn enrolment(kind: FactorKind, right: bool, phone: &str) -> Value {
         FactorKind::Question => {
             json!({ "question": "disliked_food", "answer": if right { ANSWER } else { "x" } })
         }
-        FactorKind::Email | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => {
-            json!({})
-        }
+        _ => json!({}),
     };
     json!({ "factorType": kind.factor_type(), "provider": kind.provider(), "profile": profile })
 }

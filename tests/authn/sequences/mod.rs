@@ -218,7 +218,7 @@ impl Play<'_> {
 
     fn forget(&mut self) {
         (self.state, self.dead, self.fate, self.proofs) = (None, None, Fate::Alive, Vec::new());
-        self.person.sent = None;
+        (self.person.sent, self.person.options) = (None, None);
     }
 
     async fn begin(&mut self, way: Way) {
@@ -341,8 +341,12 @@ impl Play<'_> {
             How::Choose if !matches!(step, Step::Verify(_)) => How::Right,
             how => how,
         };
-        // Nobody knows the code that was not sent.
-        let unknown = matches!(step, Step::VerifyRecovery(_)) && self.person.sent.is_none();
+        // Nobody knows the code that was not sent, and a registration that took too long is begun anew.
+        let unknown = match step {
+            Step::VerifyRecovery(_) => self.person.sent.is_none(),
+            Step::Activate(id) if link::signs(id) => !self.person.has_options(self.app.app.now()),
+            _ => false,
+        };
         let how = if unknown { How::Wrong } else { how };
         if how == How::Wrong && self.wrong_left == 0 {
             return;
@@ -448,6 +452,7 @@ impl Play<'_> {
             Event::ResetFactors => {
                 let done = manage("reset_factors").await;
                 self.person.codes.clear();
+                self.person.passkeys.clear();
                 done.then_some(Fate::Dead)
             }
         };
@@ -483,7 +488,9 @@ impl Play<'_> {
             Fate::Alive => {}
         }
         assert_eq!(answer.status, 200, "{}", answer.text());
-        if std::mem::take(&mut self.disturbed) {
+        // What an authenticator is to sign is told once.
+        let asked = self.state.as_ref().is_some_and(|state| state["challengeType"].is_string());
+        if std::mem::take(&mut self.disturbed) || asked {
             self.state = Some(answer.json());
             return;
         }
@@ -511,7 +518,11 @@ impl Play<'_> {
         let offered = self.state.as_ref().map(|state| published(self.app, state)).unwrap_or_default();
         let ids = self.person.factor_ids(self.app).await;
         let all = conceivable(ids.iter().map(String::as_str).chain([self.stranger, "ostnone"]));
-        let others: Vec<Step> = all.into_iter().filter(|step| !offered.contains(step)).collect();
+        // Whichever of several authenticators signs is as good as the one that was chosen.
+        let signs = |step: &Step| matches!(step, Step::Verify(id) if link::signs(id));
+        let any = self.status() == "MFA_CHALLENGE" && offered.iter().any(signs);
+        let refused = |step: &Step| !offered.contains(step) && !(any && signs(step));
+        let others: Vec<Step> = all.into_iter().filter(refused).collect();
         let before = self.person.rows(self.database).await;
         for probe in probes {
             let step = probe.get(&others);

@@ -60,7 +60,10 @@ impl Proof {
     }
 
     fn is_knowledge(self) -> bool {
-        matches!(self, Self::Password | Self::NewPassword | Self::Factor(FactorKind::Question))
+        // The authenticators of this test verify their user.
+        let kinds = [FactorKind::Question, FactorKind::Webauthn];
+        matches!(self, Self::Password | Self::NewPassword)
+            || matches!(self, Self::Factor(kind) if kinds.contains(&kind))
     }
 
     /// RFC 8176 and Okta's own values.
@@ -74,6 +77,8 @@ impl Proof {
             Self::Factor(FactorKind::Call) => &["tel"],
             Self::Factor(FactorKind::TotpOkta) => &["okta_verify", "otp"],
             Self::Factor(FactorKind::TotpGoogle) => &["google_otp"],
+            Self::Factor(FactorKind::Webauthn) => &["swk", "pop", "phr", "user"],
+            Self::Factor(kind) => panic!("nobody has a factor of kind {kind:?}"),
             Self::Recovery | Self::RecoveryAnswer => &[],
         }
     }
@@ -208,7 +213,7 @@ impl Play<'_> {
             Enroll::Question => &[FactorKind::Question],
             Enroll::Nothing => &[],
         };
-        let left = allowed.iter().filter(|kind| **kind != FactorKind::HotpCustom && !has(**kind));
+        let left = allowed.iter().filter(|kind| kind.is_enrolled_by_users() && !has(**kind));
         let helps = |kind: &&FactorKind| !two_factors || kind.class() == FactorClass::Possession;
         let can_enroll = !guarded && left.clone().any(|kind| helps(&kind));
         let required = self.world.enroll == Enroll::Required && !has(FactorKind::TotpGoogle);

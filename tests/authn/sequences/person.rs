@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sea_orm::{DatabaseConnection, FromQueryResult, JsonValue, Statement};
 use serde_json::{Value, json};
 use stepgate::{
-    factor::{Activate, Answer, Enrolment, Purpose, backup_code, service},
+    factor::{Activate, Activation, Answer, Attestation, Enrolment, Purpose, backup_code, service},
     id::{FactorId, UserId},
     model::{
         api_token::Access,
@@ -19,17 +19,23 @@ use stepgate::{
     secret::Secret,
     store::{
         self,
-        factor::{Displaces, Stored, claim_insert},
+        factor::{Displaces, Stored, claim_insert, claim_suspend_cloned},
         unit::{Outcome, Unit},
     },
     user::recovery::{question, token},
 };
+use time::{Duration, OffsetDateTime};
 
+use super::link::Step;
 use crate::support::{
     TestApp,
+    authenticator::Authenticator,
     factor::{caller, enrolment, wrong},
     fixtures::{self, ALICE, PASSWORD},
 };
+
+/// A challenge that nobody made.
+const MADE_UP: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// The answer to all questions.
 pub(super) const ANSWER: &str = "mayonnaise";
@@ -78,6 +84,9 @@ pub(super) enum Owned {
     /// An authenticator app that took too many wrong codes.
     OutOfUse,
     RecoveryCodes,
+    Passkey,
+    /// A passkey of which there may be a copy.
+    SuspectPasskey,
 }
 
 /// How far the account is.
@@ -99,6 +108,8 @@ pub(super) fn any_world() -> impl Strategy<Value = World> {
         1 => Just(Owned::Question),
         1 => Just(Owned::OutOfUse),
         1 => Just(Owned::RecoveryCodes),
+        2 => Just(Owned::Passkey),
+        1 => Just(Owned::SuspectPasskey),
     ];
     let enroll = prop_oneof![
         4 => Just(Enroll::Usual),
@@ -137,6 +148,12 @@ pub(super) struct Person {
     pub(super) password: String,
     /// The seeds of authenticator apps, by factor.
     pub(super) seeds: BTreeMap<String, String>,
+    /// Authenticators, by factor.
+    pub(super) passkeys: BTreeMap<String, Authenticator>,
+    /// One that a registration was answered with.
+    made: Option<Authenticator>,
+    /// What an authenticator was last asked to sign, in this transaction, and when.
+    pub(super) options: Option<(Value, OffsetDateTime)>,
     /// Recovery codes.
     pub(super) codes: Vec<String>,
     /// The code that was sent last, in this transaction.
@@ -159,7 +176,7 @@ impl Person {
             Password::ExpiresSoon => 25,
             Password::Expired => 31,
         };
-        user.password_changed_at = Some(app.app.now() - time::Duration::days(age));
+        user.password_changed_at = Some(app.app.now() - Duration::days(age));
         if world.password == Password::ExpiredByAdministrator {
             user.status = UserStatus::PasswordExpired;
         }
@@ -176,6 +193,9 @@ impl Person {
             phone: format!("+1555{:07}", 4_150_000 + number),
             password: PASSWORD.to_owned(),
             seeds: BTreeMap::new(),
+            passkeys: BTreeMap::new(),
+            made: None,
+            options: None,
             codes: Vec::new(),
             sent: None,
             activation: None,
@@ -224,6 +244,7 @@ impl Person {
             Owned::Email => (FactorKind::Email, json!({})),
             Owned::Question => (FactorKind::Question, question),
             Owned::OutOfUse => return out_of_use(app, user).await,
+            Owned::Passkey | Owned::SuspectPasskey => (FactorKind::Webauthn, json!({})),
             Owned::RecoveryCodes => {
                 let issued = backup_code::issue_recovery(&app.app, user, None, &caller("192.0.2.1")).unwrap();
                 self.codes = issued.codes.iter().map(|code| code.expose().clone()).collect();
@@ -235,13 +256,88 @@ impl Person {
         let enrolment = Enrolment { activate, ..enrolment(kind, &profile) };
         let enrolled = service::enroll(&app.app, user, enrolment, Purpose::Api, &caller).await.unwrap();
         commit(app, enrolled.unit).await;
-        let Some(activation) = enrolled.activation else { return };
-        let seed = activation.shared_secret.expose().clone();
-        let code = Answer::PassCode(Secret::new(app.totp(&seed)));
+        let id = enrolled.factor.id.to_string();
+        let answer = match enrolled.activation {
+            None => return,
+            Some(Activation::Token(token)) => {
+                let seed = token.shared_secret.expose().clone();
+                let code = app.totp(&seed);
+                self.seeds.insert(id, seed);
+                Answer::PassCode(Secret::new(code))
+            }
+            Some(Activation::Options(options)) => {
+                let mut authenticator = Authenticator::at(&app.issuer);
+                let made = authenticator.create(&options);
+                self.passkeys.insert(id, authenticator);
+                let text = |name: &str| made[name].as_str().unwrap().to_owned();
+                Answer::Attestation(Attestation {
+                    client_data: text("clientData"),
+                    attestation: text("attestation"),
+                })
+            }
+        };
         let how = (Purpose::Api, &caller);
-        let proof = service::activate(&app.app, user, &enrolled.factor, &code, how).await.unwrap();
+        let proof = service::activate(&app.app, user, &enrolled.factor, &answer, how).await.unwrap();
         commit(app, proof.unit).await;
-        self.seeds.insert(enrolled.factor.id.to_string(), seed);
+        if owned == Owned::SuspectPasskey {
+            self.passkeys.remove(enrolled.factor.id.as_str());
+            let suspended = claim_suspend_cloned(&enrolled.factor.id, app.app.now());
+            commit(app, Unit::new().claim(suspended)).await;
+        }
+    }
+
+    /// Keeps what an authenticator is to sign, where an answer tells it.
+    pub(super) fn note_options(&mut self, told: &Value, now: OffsetDateTime) {
+        let embedded = &told["_embedded"];
+        let of_factor = &embedded["factor"]["_embedded"];
+        for options in [&embedded["challenge"], &of_factor["challenge"], &of_factor["activation"]] {
+            if options["challenge"].is_string() {
+                self.options = Some((options.clone(), now));
+            }
+        }
+    }
+
+    /// Whether what an authenticator is to sign counts for a while.
+    pub(super) fn has_options(&self, now: OffsetDateTime) -> bool {
+        self.options.as_ref().is_some_and(|(_, at)| now - *at < Duration::minutes(4))
+    }
+
+    /// What an authenticator makes of a step; where nothing was asked of it, the request to be asked.
+    pub(super) fn ceremony(&mut self, app: &TestApp, (id, step): (&str, &Step), right: bool) -> Value {
+        let options = self.options.as_ref().filter(|_| self.has_options(app.app.now()));
+        let options = options.map(|(options, _)| options.clone());
+        let mut stranger = Authenticator::at(&app.issuer);
+        match (step, options) {
+            (Step::Activate(_), Some(options)) if right => {
+                let made = stranger.create(&options);
+                self.made = Some(stranger);
+                made
+            }
+            (Step::Activate(_), _) => {
+                let made_up = stranger.client_data("webauthn.create", MADE_UP);
+                stranger.create_with(&made_up.to_string())
+            }
+            (_, Some(options)) if right => match self.authenticator(id) {
+                Some(own) => own.get(&options),
+                None => json!({}),
+            },
+            (_, None) if right => json!({}),
+            _ => stranger.get(&json!({ "challenge": MADE_UP })),
+        }
+    }
+
+    /// What was signed counted, and does no longer.
+    pub(super) fn signed(&mut self, id: &str, step: &Step) {
+        self.options = None;
+        if let (Step::Activate(_), Some(made)) = (step, self.made.take()) {
+            self.passkeys.insert(id.to_owned(), made);
+        }
+    }
+
+    /// The authenticator of a factor, or of any.
+    fn authenticator(&mut self, id: &str) -> Option<&mut Authenticator> {
+        let any = !id.starts_with(FactorKind::Webauthn.id_prefix());
+        self.passkeys.iter_mut().find(|(known, _)| any || *known == id).map(|(_, own)| own)
     }
 
     /// The user as stored now.
@@ -338,6 +434,7 @@ async fn out_of_use(app: &TestApp, user: &User) {
         kind: FactorKind::TotpOkta,
         status: FactorStatus::Inactive,
         profile: serde_json::Map::new(),
+        name: None,
         factor_profile_id: None,
         created_at: now,
         updated_at: now,
@@ -368,6 +465,7 @@ async fn set_policies(app: &TestApp, world: &World) {
                 (FactorKind::Call, Requirement::Optional),
                 (FactorKind::Email, Requirement::Optional),
                 (FactorKind::Question, Requirement::Optional),
+                (FactorKind::Webauthn, Requirement::Optional),
             ],
             EnrollPrompt::Challenge,
         ),
@@ -378,6 +476,7 @@ async fn set_policies(app: &TestApp, world: &World) {
         Enroll::Question => (&[(FactorKind::Question, Requirement::Optional)], EnrollPrompt::Challenge),
         Enroll::Nothing => (&[], EnrollPrompt::Never),
     };
-    let settings = MfaEnrollSettings { factors: factors.iter().copied().collect() };
+    let factors = factors.iter().copied().collect();
+    let settings = MfaEnrollSettings { factors, ..MfaEnrollSettings::default() };
     app.enrolment_rules(settings, EnrollAction { prompt }).await;
 }

@@ -9,7 +9,7 @@ mod thief;
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
 use stepgate::{
-    factor::{Activate, Answer, Enrolment, Purpose, service},
+    factor::{Activate, Activation, Answer, Enrolment, Purpose, service},
     limit::rate::{Bucket, Rate},
     model::{
         api_token::Access,
@@ -382,7 +382,8 @@ async fn authenticator(app: &TestApp, user: &User) -> Own {
     let enrolment = Enrolment { activate: Activate::ByUser, ..enrolment(FactorKind::TotpGoogle, &json!({})) };
     let enrolled = service::enroll(&app.app, user, enrolment, Purpose::Api, &caller).await.unwrap();
     assert!(commit(&app.app, enrolled.unit).await);
-    let seed = enrolled.activation.unwrap().shared_secret.expose().clone();
+    let Some(Activation::Token(token)) = enrolled.activation else { panic!("no seed") };
+    let seed = token.shared_secret.expose().clone();
     let code = Answer::PassCode(Secret::new(app.totp(&seed)));
     let proof =
         service::activate(&app.app, user, &enrolled.factor, &code, (Purpose::Api, &caller)).await.unwrap();

@@ -2,8 +2,9 @@
 
 mod asker;
 mod backup_codes;
+pub(in crate::api) mod ceremony;
 mod schema;
-mod view;
+pub(in crate::api) mod view;
 
 use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response};
@@ -312,8 +313,12 @@ impl UserFactors {
         may_change_factors(app, &asked).await?;
         let members = body.document()?;
         let factor = load(app, &asked, id).await?;
-        let Some(pass_code) = secret(&members, "passCode")? else { return Err(missing("passCode")) };
-        let answer = Answer::PassCode(pass_code);
+        let answer = match (ceremony::attestation(&members)?, secret(&members, "passCode")?) {
+            (Some(attestation), _) => Answer::Attestation(attestation),
+            (None, Some(pass_code)) => Answer::PassCode(pass_code),
+            (None, None) if factor.kind == FactorKind::Webauthn => return Err(missing("attestation")),
+            (None, None) => return Err(missing("passCode")),
+        };
         let how = (asked.purpose(), &asked.caller);
         let proof = service::activate(app, &asked.user, &factor, &answer, how).await.map_err(refused)?;
         win(app, proof).await?;
@@ -338,8 +343,8 @@ impl UserFactors {
             return Err(refused(FactorError::WrongStatus));
         }
         let how = (asked.purpose(), &asked.caller);
-        let unit = service::challenge(app, &asked.user, &factor, how).await.map_err(refused)?;
-        commit(app, unit).await?;
+        let challenged = service::challenge(app, &asked.user, &factor, how).await.map_err(refused)?;
+        commit(app, challenged.unit).await?;
         Ok(json_response(StatusCode::OK, &view::factor(&place(app, &asked), &factor, None)))
     }
 
@@ -355,16 +360,18 @@ impl UserFactors {
         let factor = load(app, &asked, id).await?;
         let how = (asked.purpose(), &asked.caller);
         let Some(answer) = answer(&members)? else {
-            if !factor.kind.is_sent() {
+            if !factor.kind.is_sent() && factor.kind != FactorKind::Webauthn {
                 return Err(missing(if factor.kind == FactorKind::Question { "answer" } else { "passCode" }));
             }
             if factor.status == FactorStatus::PendingActivation {
                 return Err(refused(FactorError::WrongStatus));
             }
             let lifetime = lifetime(&RequestQuery::of(request)?)?.unwrap_or(code::LIFETIME);
-            let unit = service::challenge_for(app, &asked.user, (&factor, lifetime), how).await;
-            commit(app, unit.map_err(refused)?).await?;
-            return Ok(json_response(StatusCode::OK, &view::challenged(&place(app, &asked), &factor)));
+            let challenged = service::challenge_for(app, &asked.user, (&factor, lifetime), how).await;
+            let challenged = challenged.map_err(refused)?;
+            commit(app, challenged.unit).await?;
+            let told = view::challenged(&place(app, &asked), &factor, challenged.shown);
+            return Ok(json_response(StatusCode::OK, &told));
         };
         let proof = service::verify(app, &asked.user, &factor, &answer, how).await.map_err(refused)?;
         win(app, proof).await?;
@@ -462,6 +469,9 @@ fn secret(members: &Map<String, Value>, name: &'static str) -> Result<Option<Sec
 
 /// What the body answers with; absent: it asks for a code.
 fn answer(members: &Map<String, Value>) -> Result<Option<Answer>, Response> {
+    if let Some(assertion) = ceremony::assertion(members)? {
+        return Ok(Some(Answer::Assertion(assertion)));
+    }
     if let Some(answer) = secret(members, "answer")? {
         return Ok(Some(Answer::Text(answer)));
     }

@@ -83,7 +83,11 @@ pub(super) struct EnrollFactor {
 #[oai(rename_all = "camelCase")]
 pub(super) struct ActivateFactor {
     /// The first passcode.
-    pass_code: String,
+    pass_code: Option<String>,
+    /// What the browser says it did, of an authenticator (Web Authentication Level 3 §5.8.1).
+    client_data: Option<String>,
+    /// What an authenticator made of the enrolment.
+    attestation: Option<String>,
 }
 
 /// An answer; nothing asks for a code to be sent.
@@ -96,6 +100,12 @@ pub(super) struct VerifyFactor {
     next_pass_code: Option<String>,
     /// The answer to the question.
     answer: Option<String>,
+    /// What the browser says it did, of an authenticator.
+    client_data: Option<String>,
+    /// What an authenticator says of itself.
+    authenticator_data: Option<String>,
+    /// Its signature.
+    signature_data: Option<String>,
 }
 
 /// What became of an answer.
@@ -104,8 +114,9 @@ pub(super) struct VerifyFactor {
 pub(super) struct VerifyResult {
     /// `SUCCESS` or `CHALLENGE`.
     factor_result: String,
-    /// Whom the code was sent to.
-    profile: Option<Any<Value>>,
+    /// What an authenticator is to sign.
+    #[oai(rename = "_embedded")]
+    embedded: Option<Any<Value>>,
     /// Where to go from here.
     #[oai(rename = "_links")]
     links: Option<Any<Value>>,

@@ -58,17 +58,26 @@ pub(super) fn factor(place: &Place, factor: &Factor, activation: Option<&Activat
         view.insert("lastVerified".to_owned(), json!(timestamp(at)));
     }
     if let Some(activation) = activation {
-        let qr = format!("/qr/{}", activation.qr_token.expose());
-        let activation = json!({
-            "timeStep": activation.time_step,
-            "sharedSecret": activation.shared_secret.expose(),
-            "encoding": "base32",
-            "keyLength": activation.key_length,
-            "_links": { "qrcode": { "href": place.of(factor, &qr), "type": "image/png" } },
-        });
+        let activation = activation_view(&place.of(factor, ""), activation);
         view.insert("_embedded".to_owned(), json!({ "activation": activation }));
     }
     Value::Object(view)
+}
+
+/// What activates a factor; `href` is the factor's own.
+pub(in crate::api) fn activation_view(href: &str, activation: &Activation) -> Value {
+    match activation {
+        Activation::Token(token) => json!({
+            "timeStep": token.time_step,
+            "sharedSecret": token.shared_secret.expose(),
+            "encoding": "base32",
+            "keyLength": token.key_length,
+            "_links": {
+                "qrcode": { "href": format!("{href}/qr/{}", token.qr_token.expose()), "type": "image/png" },
+            },
+        }),
+        Activation::Options(options) => options.clone(),
+    }
 }
 
 fn links(place: &Place, factor: &Factor) -> Value {
@@ -127,13 +136,17 @@ pub(super) fn questions() -> Value {
     Value::from(all.to_vec())
 }
 
-/// A code was sent. Okta's generated clients take objects only in `profile`, so there is none.
-pub(super) fn challenged(place: &Place, factor: &Factor) -> Value {
+/// A code was sent, or something is to be signed. Okta's generated clients take objects only in `profile`, so there is none.
+pub(super) fn challenged(place: &Place, factor: &Factor, shown: Option<Value>) -> Value {
     let links = json!({
         "verify": link(&place.of(factor, "/verify"), &["POST"]),
         "factor": link(&place.of(factor, ""), &["GET", "DELETE"]),
     });
-    json!({ "factorResult": "CHALLENGE", "_links": links })
+    let mut told = json!({ "factorResult": "CHALLENGE", "_links": links });
+    if let (Some(members), Some(shown)) = (told.as_object_mut(), shown) {
+        members.insert("_embedded".to_owned(), json!({ "challenge": shown }));
+    }
+    told
 }
 
 /// An answer was right.

@@ -8,10 +8,10 @@ use super::{Owner, Target, done, either, enter_to_change, named};
 use crate::{
     app::App,
     authn::{account::Protection, facts::enrollable, service::AuthnError},
-    factor::{Activate as Begins, Answer, Enrolment, FactorError, Purpose, UpdatePhone, service},
+    factor::{Activate as Begins, Activation, Answer, Enrolment, FactorError, Purpose, UpdatePhone, service},
     id::FactorId,
     model::{
-        factor::{Factor, FactorKind, FactorStatus},
+        factor::{AnswerShape, Factor, FactorKind, FactorStatus},
         policy::Requirement,
         session::with_proofs,
     },
@@ -22,14 +22,16 @@ use crate::{
     web::{
         account::{Notice, PATH},
         factor::{
-            activate::{Activate, activate},
+            activate::{ACTION_ACTIVATE, Activate, activate},
             enroll::{Done, Offer, choose},
+            verify::Remember,
+            webauthn::{self, Begins as Starts, Ceremonial, Ceremony},
         },
         route::{
             answer::fault_page,
             form::Form,
             home::nothing_here,
-            transaction::{asking, asks_first, detail, problem, profile, seed},
+            transaction::{asking, asks_first, attestation, detail, problem, profile, seed},
             visit::Visit,
         },
         step::{Stage, StepError, Way},
@@ -182,17 +184,46 @@ async fn show(
 async fn markup(
     visit: &Visit<'_>,
     stage: &Stage,
-    (_, factor): (&Owner, &Factor),
+    (owner, factor): (&Owner, &Factor),
 ) -> Result<Markup, FactorError> {
-    let (seed, digits) = if factor.kind.is_sent() {
-        (None, 6)
-    } else {
-        let (activation, unit) = service::show_again(visit.app, factor).await?;
-        visit.app.db.writer().commit(unit).await?;
-        (Some(seed(factor, &activation)), activation.key_length)
-    };
     let destination = detail(factor).filter(|_| factor.kind.is_sent());
-    Ok(activate(stage, &Activate { kind: factor.kind, destination, digits, seed }))
+    let of = |digits, seed| Activate { kind: factor.kind, destination, digits, seed };
+    match factor.kind.answer() {
+        AnswerShape::Signature => registration(visit, stage, (owner, factor)).await,
+        AnswerShape::OwnCode => {
+            let (activation, unit) = service::show_again(visit.app, factor).await?;
+            visit.app.db.writer().commit(unit).await?;
+            match activation {
+                Activation::Token(token) => {
+                    Ok(activate(stage, &of(token.key_length, Some(seed(factor, &token)))))
+                }
+                Activation::Options(_) => Err(FactorError::WrongStatus),
+            }
+        }
+        AnswerShape::SentCode => Ok(activate(stage, &of(SENT_DIGITS, None))),
+        AnswerShape::Text | AnswerShape::Approval => Err(FactorError::WrongStatus),
+    }
+}
+
+/// Digits of a code that is sent.
+const SENT_DIGITS: u32 = 6;
+
+/// The page on which an authenticator registers.
+async fn registration(
+    visit: &Visit<'_>,
+    stage: &Stage,
+    (owner, factor): (&Owner, &Factor),
+) -> Result<Markup, FactorError> {
+    let how = (Purpose::Session(&owner.session.id), visit.caller);
+    let challenged = service::challenge(visit.app, &owner.user, factor, how).await?;
+    visit.app.db.writer().commit(challenged.unit).await?;
+    let options = challenged.shown.ok_or(FactorError::WrongStatus)?;
+    // Whoever has something to read first is not interrupted.
+    let begins = if stage.error.is_none() { Starts::AtOnce } else { Starts::ByButton };
+    let nonce = visit.nonce.clone();
+    let (ceremony, action) = (Ceremony::Create, ACTION_ACTIVATE);
+    let ceremonial = Ceremonial { ceremony, options, action, begins, nonce };
+    Ok(webauthn::ceremony(stage, &ceremonial, Remember::Unavailable))
 }
 
 /// Activates it by a first proof, or has its code sent again.
@@ -228,8 +259,8 @@ async fn proved(visit: Visit<'_>, id: &FactorId, params: &Params) -> Result<Resp
 
 async fn resend(visit: &Visit<'_>, owner: &Owner, factor: &Factor) -> Result<(), FactorError> {
     let how = (Purpose::Session(&owner.session.id), visit.caller);
-    let unit = service::challenge(visit.app, &owner.user, factor, how).await?;
-    visit.app.db.writer().commit(unit).await?;
+    let challenged = service::challenge(visit.app, &owner.user, factor, how).await?;
+    visit.app.db.writer().commit(challenged.unit).await?;
     Ok(())
 }
 
@@ -241,7 +272,8 @@ async fn prove(
     params: &Params,
 ) -> Result<Opened, FactorError> {
     let how = (Purpose::Session(&owner.session.id), visit.caller);
-    let answer = Answer::PassCode(Secret::new(params.one("passCode").unwrap_or_default().to_owned()));
+    let typed = || Answer::PassCode(Secret::new(params.one("passCode").unwrap_or_default().to_owned()));
+    let answer = attestation(params).map_or_else(typed, Answer::Attestation);
     let proof = service::activate(visit.app, &owner.user, factor, &answer, how).await?;
     let opening = Opening {
         user: &owner.user.id,

@@ -6,7 +6,7 @@ use poem::{Request, Response, handler};
 use super::{Entered, Owner, Target, done, either, enter_to_change, named, overview};
 use crate::{
     authn::account::{Protection, kept},
-    factor::service,
+    factor::{FactorError, service},
     id::FactorId,
     model::factor::Factor,
     protocol::params::Params,
@@ -70,7 +70,30 @@ async fn changed(visit: Visit<'_>, id: &FactorId, params: &Params) -> Result<Res
     let Some(factor) = owner.factor(id) else { return Err(nothing_here(visit)) };
     match params.one("action") {
         Some(ACTION_REMOVE) => remove(visit, &owner, factor).await,
+        Some(ACTION_RENAME) => rename(visit, &owner, factor, params.one("name").unwrap_or_default()).await,
         _ => Ok(page(visit, &owner, factor, (None, None))),
+    }
+}
+
+async fn rename(
+    visit: Visit<'_>,
+    owner: &Owner,
+    factor: &Factor,
+    name: &str,
+) -> Result<Response, Response> {
+    let unit = match service::rename(visit.app, factor, (name, visit.caller)) {
+        Ok(unit) => unit,
+        Err(FactorError::Invalid { member, problem }) => {
+            let why = Problem::Invalid(format!("The {member} {problem}."));
+            return Err(page(visit, owner, factor, (Some(name), Some(why))));
+        }
+        Err(FactorError::Fault(fault)) => return Err(fault_page(visit, &fault)),
+        Err(_) => return Err(nothing_here(visit)),
+    };
+    match visit.app.db.writer().commit(unit).await {
+        Ok(Outcome::Won) => Ok(done(visit, Notice::Renamed)),
+        Ok(Outcome::Lost(_)) => Err(nothing_here(visit)),
+        Err(fault) => Err(fault_page(visit, &fault)),
     }
 }
 

@@ -85,8 +85,8 @@ pub(super) fn method(factor: &Factor) -> Method {
     Method {
         id: factor.id.clone(),
         kind: factor.kind,
-        name: None,
-        detail: detail(factor),
+        name: factor.name.clone(),
+        detail: detail(factor).or_else(|| factor.profile_text("authenticatorName").map(ToOwned::to_owned)),
         status: factor.status,
         added: factor.created_at,
         used: factor.last_verified_at,

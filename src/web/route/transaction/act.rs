@@ -12,8 +12,9 @@ use crate::{
         state::State,
         transaction::Remember,
     },
+    factor::{Assertion, Attestation},
     id::FactorId,
-    model::factor::FactorKind,
+    model::factor::{AnswerShape, FactorKind},
     protocol::params::Params,
     secret::Secret,
     user::password::RevokeSessions,
@@ -34,6 +35,10 @@ pub(super) async fn act(
     let state = &pending.transaction.position.state;
     let text = |name: &str| Secret::new(params.one(name).unwrap_or_default().to_owned());
     let remember = if params.one("rememberDevice").is_some() { Remember::Yes } else { Remember::No };
+    if let Some(kind) = signing(pending, params) {
+        let given = assertion(params).map_or(Given::Nothing, Given::Assertion);
+        return factors::verify_kind(app, visitor, token, (kind, given), remember).await;
+    }
     if let Some(factor) = params.one("factor") {
         return factors::verify(app, visitor, token, (&FactorId::new(factor), Given::Nothing), remember)
             .await;
@@ -63,14 +68,10 @@ pub(super) async fn act(
         }
         (Some(verifying::ACTION_VERIFY), _) => {
             let factor = only_factor(pending).ok_or(AuthnError::NotAllowed)?;
-            let given = match factor.kind {
-                FactorKind::Question => Given::Answer(text("answer")),
-                FactorKind::Sms
-                | FactorKind::Call
-                | FactorKind::Email
-                | FactorKind::TotpOkta
-                | FactorKind::TotpGoogle
-                | FactorKind::HotpCustom => Given::PassCode(text("passCode")),
+            let given = match factor.kind.answer() {
+                AnswerShape::Text => Given::Answer(text("answer")),
+                AnswerShape::SentCode | AnswerShape::OwnCode => Given::PassCode(text("passCode")),
+                AnswerShape::Signature | AnswerShape::Approval => Given::Nothing,
             };
             factors::verify(app, visitor, token, (&factor.id, given), remember).await
         }
@@ -78,7 +79,11 @@ pub(super) async fn act(
             factors::use_backup_code(app, visitor, token, &text("code")).await
         }
         (Some(ACTION_ACTIVATE), State::MfaEnrollActivate { factor, .. }) => {
-            factors::activate(app, visitor, token, (factor, text("passCode"))).await
+            let given = match attestation(params) {
+                Some(attestation) => Given::Attestation(attestation),
+                None => Given::PassCode(text("passCode")),
+            };
+            factors::activate(app, visitor, token, (factor, given)).await
         }
         (Some(ACTION_CHANGE), _) => {
             let (old, new) = (text("oldPassword"), text("newPassword"));
@@ -105,13 +110,49 @@ fn revoke<'a>(visitor: &Visitor<'a>, pending: &Pending, params: &Params) -> Revo
     }
 }
 
+/// The kind of authenticator that a form is about: one that was chosen, or the only one.
+fn signing(pending: &Pending, params: &Params) -> Option<FactorKind> {
+    let chosen = params.one("factor").map(FactorId::new);
+    let factor = match (&chosen, params.one("action")) {
+        (Some(id), _) => pending.facts.factor(id),
+        (None, Some(verifying::ACTION_SEND | verifying::ACTION_VERIFY)) => only_factor(pending),
+        (None, _) => None,
+    };
+    factor.map(|factor| factor.kind).filter(|kind| *kind == FactorKind::Webauthn)
+}
+
+/// What the script of a ceremony filled in.
+pub(in crate::web::route) fn attestation(params: &Params) -> Option<Attestation> {
+    let text = |name: &str| params.one(name).map(ToOwned::to_owned);
+    Some(Attestation { client_data: text("clientData")?, attestation: text("attestation")? })
+}
+
+/// The same of a challenge.
+pub(in crate::web::route) fn assertion(params: &Params) -> Option<Assertion> {
+    let text = |name: &str| params.one(name).map(ToOwned::to_owned);
+    Some(Assertion {
+        client_data: text("clientData")?,
+        signature: text("signatureData")?,
+        authenticator_data: text("authenticatorData"),
+        credential_id: text("credentialId"),
+        user_handle: text("userHandle"),
+    })
+}
+
 /// What a form says of a factor that is enrolled.
 pub(in crate::web::route) fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
     let names: &[&str] = match kind {
         FactorKind::Question => &["question", "answer"],
         FactorKind::Sms => &["phoneNumber"],
         FactorKind::Call => &["phoneNumber", "phoneExtension"],
-        FactorKind::Email | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => &[],
+        FactorKind::Email
+        | FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => &[],
     };
     let member = |name: &&str| {
         let text = params.one(name).map(str::trim).filter(|text| !text.is_empty())?;

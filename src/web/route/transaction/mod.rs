@@ -13,7 +13,7 @@ use self::{
     show::{backup_code, set_up, show, show_again},
 };
 pub(super) use self::{
-    act::profile,
+    act::{assertion, attestation, profile},
     problem::problem,
     show::{asking, detail, seed, stage},
 };
@@ -38,6 +38,8 @@ use crate::{
         flow::FlowError,
         step_up::{StepUpError, requirement},
     },
+    fault::Fault,
+    id::SessionId,
     model::{factor::FactorKind, session::VerifiedFactor},
     protocol::{
         error::{ErrorCode, OAuthError},
@@ -106,7 +108,7 @@ pub(crate) async fn step_up(Link(visit, waiting): Link<'_, Waiting>) -> Response
 pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
     let token = visit.state_token(place.name());
     match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
-        Ok(Reply::Pending(mut pending)) => match factors::show_again(visit.app, &mut pending).await {
+        Ok(Reply::Pending(mut pending)) => match shown(&visit, &mut pending).await {
             Ok(()) => show(visit, place, &pending, (StatusCode::OK, None)),
             Err(fault) => fault_page(visit, &fault),
         },
@@ -152,11 +154,16 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Respons
             show_again(visit, place, &still, (StatusCode::OK, StepError::NotOpened), &params)
         }
         Ok(reply) => took(visit, place, reply).await,
-        Err(error) => match factors::show_again(visit.app, &mut pending).await {
+        Err(error) => match shown(&visit, &mut pending).await {
             Ok(()) => again(visit, place, &pending, (&params, error)),
             Err(fault) => fault_page(visit, &fault),
         },
     }
+}
+
+/// Adds what the page of this step shows beside it.
+async fn shown(visit: &Visit<'_>, pending: &mut Pending) -> Result<(), Fault> {
+    factors::show_again(visit.app, visit.caller, pending).await
 }
 
 /// A kind of factor of which something must be said before it is enrolled.
@@ -174,7 +181,7 @@ pub(super) async fn took(visit: Visit<'_>, place: Place, reply: Reply) -> Respon
         Reply::Pending(_) => visit.redirect(&format!("/signin/step?flow={}", place.name())),
         Reply::LockedOut => recovery::ended(visit, &place, Recovered::LockedOut),
         Reply::Success(success) => {
-            let Success { user, proven, gain, .. } = *success;
+            let Success { user, proven, gain, raised, .. } = *success;
             match gain {
                 Gain::Session(opened) => {
                     let account = RememberedAccount {
@@ -182,7 +189,7 @@ pub(super) async fn took(visit: Visit<'_>, place: Place, reply: Reply) -> Respon
                         display_name: user.profile.display_name(&user.login),
                         login: user.login,
                     };
-                    entered(visit, place, (account, *opened), &proven).await
+                    entered(visit, place, (account, *opened), (&proven, raised.as_ref())).await
                 }
                 Gain::Recovered(RecoveryKind::Unlock) => recovery::ended(visit, &place, Recovered::Unlocked),
                 Gain::Recovered(RecoveryKind::Password) => {
@@ -203,16 +210,16 @@ async fn entered(
     mut visit: Visit<'_>,
     place: Place,
     (account, opened): (RememberedAccount, Opened),
-    proven: &[VerifiedFactor],
+    (proven, raised): (&[VerifiedFactor], Option<&SessionId>),
 ) -> Response {
     let user_id = opened.session.user_id.clone();
-    let raised = visit.session.as_ref().is_some_and(|session| session.user_id == user_id);
     visit.accounts.remember(account);
     visit.save_accounts();
     let before: Vec<_> = visit.session.iter().flat_map(|session| session.factors.clone()).collect();
     let fresh: Vec<_> = proven.iter().filter(|proof| !before.contains(proof)).cloned().collect();
-    // A factor, or a code in place of one, is no answer to `prompt=login` (Core §3.1.2.1; security rule T4).
-    let again = fresh.iter().any(|proof| !proof.is_beside_password());
+    // A factor, or a code in place of one, is no answer to `prompt=login` (Core §3.1.2.1; security rule T4), but for a
+    // passkey that a sign-in began with.
+    let again = raised.is_none() || fresh.iter().any(|proof| !proof.is_beside_password());
     visit.open_session(opened.session, opened.cookie.expose());
     let mut waiting = match place {
         Place::Flow(waiting) => *waiting,
@@ -221,10 +228,10 @@ async fn entered(
         Place::Account(errand) => return visit.redirect(&errand.path()),
     };
     let progress = &mut waiting.flow.pending.progress;
-    if raised && !again {
-        progress.stepped_up(&user_id, &fresh);
-    } else {
+    if again {
         progress.signed_in(&user_id, &fresh);
+    } else {
+        progress.stepped_up(&user_id, &fresh);
     }
     if let Err(error) = waiting.save(visit.app).await {
         return flow_error(visit, error);

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use maud::Markup;
 use poem::Response;
+use serde_json::Value;
 
 use super::stopped;
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
     },
-    factor::{Activation, question::QUESTIONS},
+    factor::{Activation, TokenActivation, question::QUESTIONS},
     id::FactorId,
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
@@ -27,6 +28,7 @@ use crate::{
             choose::{BackupCodes, Choice, choose},
             enroll::{self as enrolling, Done, Offer},
             verify::{self as verifying, Prove, Remember},
+            webauthn::{self, Begins, Ceremonial, Ceremony},
         },
         layout::Person,
         password::{PasswordReason, password},
@@ -147,6 +149,9 @@ fn page(
             recovery_pages::code(&stage, channel)
         }
         State::MfaRequired => match (only_factor(pending), offered(pending)) {
+            (Some(only), _) if only.kind == FactorKind::Webauthn => {
+                passkey(&visit, &stage, (pending, ticked))
+            }
             (Some(only), _) if only.kind.is_sent() => {
                 verifying::send(&stage, only.kind, detail(only).as_deref())
             }
@@ -165,26 +170,59 @@ fn page(
                 choose(&stage, &choices, backup)
             }
         },
+        State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
             Some(factor) => verifying::verify(&stage, &prove(pending, factor, ticked)),
             None => return stopped(visit, place, AuthnError::Token),
         },
         State::MfaEnroll => enrolling::choose(&stage, &offers(pending)),
+        State::MfaEnrollActivate { kind: FactorKind::Webauthn, .. } => {
+            let options = match &pending.activation {
+                Some(Activation::Options(options)) => Some(options.clone()),
+                Some(Activation::Token(_)) | None => None,
+            };
+            let ceremony = (Ceremony::Create, activating::ACTION_ACTIVATE);
+            signing(&visit, &stage, (ceremony, Way::Previous.action()), (options, Remember::Unavailable))
+        }
         State::MfaEnrollActivate { factor, kind } => {
             let factor = pending.facts.factor(factor);
+            let token = match &pending.activation {
+                Some(Activation::Token(token)) => Some(token),
+                Some(Activation::Options(_)) | None => None,
+            };
             let activate = Activate {
                 kind: *kind,
                 destination: factor.and_then(detail).filter(|_| kind.is_sent()),
-                digits: pending.activation.as_ref().map_or(6, |activation| activation.key_length),
-                seed: factor
-                    .zip(pending.activation.as_ref())
-                    .map(|(factor, activation)| seed(factor, activation)),
+                digits: token.map_or(6, |token| token.key_length),
+                seed: factor.zip(token).map(|(factor, token)| seed(factor, token)),
             };
             activating::activate(&stage, &activate)
         }
         State::Success => return stopped(visit, place, AuthnError::Token),
     };
     place.page(visit, status, markup)
+}
+
+/// The page that asks for a passkey.
+fn passkey(visit: &Visit<'_>, stage: &Stage, (pending, ticked): (&Pending, Option<Remember>)) -> Markup {
+    let options = pending.challenge.as_ref().map(|shown| shown.options.clone());
+    let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
+    signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
+}
+
+/// The page of a ceremony; without options, one with a button that asks for some.
+fn signing(
+    visit: &Visit<'_>,
+    stage: &Stage,
+    ((ceremony, action), begin): ((Ceremony, &'static str), &str),
+    (options, remember): (Option<Value>, Remember),
+) -> Markup {
+    let Some(options) = options else { return webauthn::begin(stage, begin) };
+    // Somebody who has something to read or to tick first is not interrupted.
+    let quiet = stage.error.is_none() && remember == Remember::Unavailable;
+    let begins = if quiet { Begins::AtOnce } else { Begins::ByButton };
+    let ceremonial = Ceremonial { ceremony, options, action, begins, nonce: visit.nonce.clone() };
+    webauthn::ceremony(stage, &ceremonial, remember)
 }
 
 /// The page that takes a recovery code.
@@ -232,7 +270,13 @@ pub(in crate::web::route) fn asking(
         FactorKind::Sms | FactorKind::Call => Some(enrolling::phone(stage, kind, typed)),
         FactorKind::Email => Some(enrolling::email(stage, address.as_deref())),
         FactorKind::Question => Some(enrolling::question(stage, &questions(), typed)),
-        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+        FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => None,
     }
 }
 
@@ -246,20 +290,29 @@ pub(in crate::web::route) fn detail(factor: &Factor) -> Option<String> {
         FactorKind::Sms | FactorKind::Call => factor.profile_text("phoneNumber").map(masked_phone),
         FactorKind::Email => factor.profile_text("email").map(masked_email),
         FactorKind::Question => factor.profile_text("questionText").map(ToOwned::to_owned),
-        FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => None,
+        FactorKind::TotpOkta
+        | FactorKind::TotpGoogle
+        | FactorKind::HotpCustom
+        | FactorKind::Webauthn
+        | FactorKind::U2f
+        | FactorKind::Push
+        | FactorKind::Yubikey => None,
     }
 }
 
-fn prove(pending: &Pending, factor: &Factor, ticked: Option<Remember>) -> Prove {
+/// The box that has this browser remembered: as it was in the form before, else as policy has it.
+fn remember(pending: &Pending, ticked: Option<Remember>) -> Remember {
     let session = &pending.facts.policies.session;
     let by_default = if session.remember_device_by_default { Remember::Ticked } else { Remember::Unticked };
-    let remember =
-        if session.allows_remembering() { ticked.unwrap_or(by_default) } else { Remember::Unavailable };
+    if session.allows_remembering() { ticked.unwrap_or(by_default) } else { Remember::Unavailable }
+}
+
+fn prove(pending: &Pending, factor: &Factor, ticked: Option<Remember>) -> Prove {
     Prove {
         kind: factor.kind,
         destination: detail(factor).filter(|_| factor.kind.is_sent()),
         question: factor.profile_text("questionText").map(ToOwned::to_owned),
-        remember,
+        remember: remember(pending, ticked),
     }
 }
 
@@ -280,7 +333,7 @@ fn offers(pending: &Pending) -> Vec<Offer> {
 }
 
 /// What an authenticator app needs, as pages show it.
-pub(in crate::web::route) fn seed(factor: &Factor, activation: &Activation) -> Seed {
+pub(in crate::web::route) fn seed(factor: &Factor, activation: &TokenActivation) -> Seed {
     Seed {
         qr_href: format!(
             "/api/v1/users/{}/factors/{}/qr/{}",
@@ -314,5 +367,14 @@ fn offered(pending: &Pending) -> Vec<&Factor> {
             _ => None,
         })
         .collect();
-    pending.facts.factors.iter().filter(|factor| ids.contains(&factor.id)).collect()
+    let mut offered: Vec<&Factor> = Vec::new();
+    for factor in pending.facts.factors.iter().filter(|factor| ids.contains(&factor.id)) {
+        // The browser knows which of several authenticators is at hand: one entry is all of them.
+        let told =
+            factor.kind == FactorKind::Webauthn && offered.iter().any(|other| other.kind == factor.kind);
+        if !told {
+            offered.push(factor);
+        }
+    }
+    offered
 }

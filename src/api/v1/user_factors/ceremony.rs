@@ -1,0 +1,50 @@
+//! What authenticators made, as bodies of both APIs carry it: base64 or base64url, under Okta's names.
+
+use poem::Response;
+use serde_json::{Map, Value};
+
+use crate::{
+    api::error::okta::Envelope,
+    factor::{Assertion, Attestation},
+};
+
+/// The longest member: the attestation object with its certificates.
+const MAX_MEMBER: usize = 64 * 1024;
+
+fn text(members: &Map<String, Value>, name: &'static str) -> Result<Option<String>, Response> {
+    match members.get(name) {
+        Some(Value::String(text)) if text.len() <= MAX_MEMBER => Ok(Some(text.clone())),
+        Some(Value::Null) | None => Ok(None),
+        Some(_) => {
+            Err(Envelope::validation(name, [format!("{name}: must be text of a usual length")]).respond())
+        }
+    }
+}
+
+fn required(members: &Map<String, Value>, name: &'static str) -> Result<String, Response> {
+    text(members, name)?.ok_or_else(|| Envelope::validation(name, [format!("{name}: is required")]).respond())
+}
+
+/// What an authenticator made of an enrolment, if the body has it.
+///
+/// # Errors
+/// The answer to a body that has half of it.
+pub(in crate::api) fn attestation(members: &Map<String, Value>) -> Result<Option<Attestation>, Response> {
+    let Some(attestation) = text(members, "attestation")? else { return Ok(None) };
+    Ok(Some(Attestation { client_data: required(members, "clientData")?, attestation }))
+}
+
+/// What an authenticator made of a challenge, if the body has it.
+///
+/// # Errors
+/// The answer to a body that has half of it.
+pub(in crate::api) fn assertion(members: &Map<String, Value>) -> Result<Option<Assertion>, Response> {
+    let Some(signature) = text(members, "signatureData")? else { return Ok(None) };
+    Ok(Some(Assertion {
+        client_data: required(members, "clientData")?,
+        signature,
+        authenticator_data: text(members, "authenticatorData")?,
+        credential_id: text(members, "credentialId")?,
+        user_handle: text(members, "userHandle")?,
+    }))
+}

@@ -1,0 +1,136 @@
+//! `webauthn`: several of a user, through the Factors API and in a sign-in, by id and by type.
+
+use serde_json::{Value, json};
+use stepgate::app::Settings;
+
+use crate::support::{
+    Test, TestApp,
+    app::Change,
+    authenticator::Authenticator,
+    authn::path_of,
+    factor::{Program, refusal},
+    fixtures::ALICE,
+};
+
+pub(crate) fn trials() -> Vec<Test> {
+    trials![
+        storage: an_authenticator_is_enrolled_and_proved_in_okta_s_form, a_user_has_several_and_no_more_than_ten;
+        sqlite: any_of_several_answers_a_challenge_by_type, one_is_enrolled_in_a_sign_in,
+            related_origins_are_published_and_count;
+    ]
+}
+
+async fn enrol(user: &Program<'_>, authenticator: &mut Authenticator) -> Value {
+    let begun = user.enroll(&json!({ "factorType": "webauthn", "provider": "FIDO" })).await;
+    let body = authenticator.create(&begun["_embedded"]["activation"]);
+    let path = format!("/factors/{}/lifecycle/activate", begun["id"].as_str().unwrap());
+    let activated = user.post(&path, &body).await;
+    assert_eq!(activated.status, 200, "{}", activated.text());
+    activated.json()
+}
+
+/// Okta Factors API: activation object, 200 `CHALLENGE` with `_embedded.challenge`, `SUCCESS`.
+async fn an_authenticator_is_enrolled_and_proved_in_okta_s_form(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let begun = alice.enroll(&json!({ "factorType": "webauthn", "provider": "FIDO" })).await;
+    let id = begun["id"].as_str().unwrap().to_owned();
+    assert!(id.starts_with("fwf") && begun["status"] == "PENDING_ACTIVATION", "{begun}");
+    let activation = &begun["_embedded"]["activation"];
+    assert_eq!(activation["rp"]["id"], "localhost");
+    assert_eq!(activation["user"]["name"], ALICE);
+    assert_eq!(activation["user"]["id"], alice.user.id.as_str());
+    assert_eq!(activation["attestation"], "none");
+    assert_eq!(activation["pubKeyCredParams"][0], json!({ "type": "public-key", "alg": -7 }));
+    let path = format!("/factors/{id}/lifecycle/activate");
+    assert_eq!(alice.post(&path, &json!({})).await.status, 400);
+    let mut authenticator = Authenticator::at(&app.issuer);
+    let activated = alice.post(&path, &authenticator.create(activation)).await;
+    assert_eq!(activated.status, 200, "{}", activated.text());
+    let activated = activated.json();
+    assert_eq!(activated["status"], "ACTIVE");
+    assert_eq!(activated["profile"]["credentialId"], authenticator.credential_id());
+    assert!(activated["profile"]["authenticatorName"].is_string());
+    let verify = format!("/factors/{id}/verify");
+    let asked = alice.post(&verify, &json!({})).await.json();
+    assert_eq!(asked["factorResult"], "CHALLENGE");
+    let challenge = &asked["_embedded"]["challenge"];
+    assert_eq!(challenge["allowCredentials"][0]["id"], authenticator.credential_id());
+    assert_eq!(challenge["userVerification"], "preferred");
+    let done = alice.post(&verify, &authenticator.get(challenge)).await.json();
+    // Okta's generated clients take objects only in `profile`.
+    assert_eq!(done, json!({ "factorResult": "SUCCESS" }));
+    assert!(asked.get("profile").is_none());
+    assert_eq!(refusal(&alice.post(&verify, &json!({ "passCode": "123456" })).await).0, 403);
+}
+
+/// Web Authentication Level 3 §5.11: what is configured is published, and ceremonies there count; elsewhere nothing changes.
+async fn related_origins_are_published_and_count(app: TestApp) {
+    assert_eq!(app.client().get("/.well-known/webauthn").await.status, 404);
+    let settings =
+        |settings: &mut Settings| settings.related_origins = vec!["https://app.example.org".to_owned()];
+    let app = app.restart(Change { settings: Some(settings), ..Change::default() }).await;
+    let published = app.client().get("/.well-known/webauthn").await;
+    assert_eq!(
+        (published.status, published.json()),
+        (200, json!({ "origins": ["https://app.example.org"] }))
+    );
+    let alice = app.factors_of(ALICE).await;
+    enrol(&alice, &mut Authenticator::at("https://app.example.org")).await;
+    let begun = alice.enroll(&json!({ "factorType": "webauthn", "provider": "FIDO" })).await;
+    let mut elsewhere = Authenticator::at("https://app.example.org.evil.example");
+    let path = format!("/factors/{}/lifecycle/activate", begun["id"].as_str().unwrap());
+    let refused = alice.post(&path, &elsewhere.create(&begun["_embedded"]["activation"])).await;
+    assert_eq!(refusal(&refused), (403, "E0000068".to_owned()));
+}
+
+/// Ten, each with an entry of its own; the catalog has the kind once.
+async fn a_user_has_several_and_no_more_than_ten(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    for _ in 0..10 {
+        enrol(&alice, &mut Authenticator::at(&app.issuer)).await;
+    }
+    assert_eq!(alice.get("/factors").await.json().as_array().unwrap().len(), 10);
+    let more = alice.post("/factors", &json!({ "factorType": "webauthn", "provider": "FIDO" })).await;
+    assert_eq!(refusal(&more), (400, "E0000001".to_owned()));
+    let catalog = alice.get("/factors/catalog").await.json();
+    let kinds = catalog.as_array().unwrap().iter().filter(|kind| kind["factorType"] == "webauthn");
+    assert_eq!(kinds.count(), 1);
+}
+
+/// Okta Authentication API: `/factors/webauthn/verify`; the answer names no credential.
+async fn any_of_several_answers_a_challenge_by_type(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let (mut one, mut two) = (Authenticator::at(&app.issuer), Authenticator::at(&app.issuer));
+    enrol(&alice, &mut one).await;
+    enrol(&alice, &mut two).await;
+    app.require_factor().await;
+    for authenticator in [&mut one, &mut two] {
+        let asked = app.password_of(ALICE).await;
+        assert_eq!(asked["status"], "MFA_REQUIRED", "{asked}");
+        let next = path_of(&asked["_embedded"]["factorTypes"][0]["_links"]["next"]);
+        let begun = app.step(&next, json!({ "stateToken": asked["stateToken"] })).await;
+        assert_eq!(begun["challengeType"], "FACTOR_TYPE", "{begun}");
+        assert_eq!(begun["_embedded"]["factors"].as_array().unwrap().len(), 2);
+        assert_eq!(path_of(&begun["_links"]["next"]), "/factors/webauthn/verify");
+        let mut body = authenticator.get(&begun["_embedded"]["challenge"]);
+        body["stateToken"] = asked["stateToken"].clone();
+        let done = app.step(&next, body).await;
+        assert_eq!(done["status"], "SUCCESS", "{done}");
+    }
+}
+
+/// Okta Authentication API: `MFA_ENROLL`, `MFA_ENROLL_ACTIVATE`, `SUCCESS`.
+async fn one_is_enrolled_in_a_sign_in(app: TestApp) {
+    app.require_factor().await;
+    let asked = app.password_of(ALICE).await;
+    assert_eq!(asked["status"], "MFA_ENROLL", "{asked}");
+    let body = json!({ "stateToken": asked["stateToken"], "factorType": "webauthn", "provider": "FIDO" });
+    let begun = app.step("/factors", body).await;
+    assert_eq!(begun["status"], "MFA_ENROLL_ACTIVATE", "{begun}");
+    let factor = &begun["_embedded"]["factor"];
+    let mut authenticator = Authenticator::at(&app.issuer);
+    let mut body = authenticator.create(&factor["_embedded"]["activation"]);
+    body["stateToken"] = begun["stateToken"].clone();
+    let done = app.step(&path_of(&begun["_links"]["next"]), body).await;
+    assert_eq!(done["status"], "SUCCESS", "{done}");
+}
