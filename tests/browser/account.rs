@@ -11,6 +11,7 @@ use super::{
 };
 use crate::support::{
     Test, TestApp,
+    browser::plug_in_authenticator,
     factor::wrong,
     fixtures::{ALICE, ASKING, PASSWORD, WEB},
     http::Browser,
@@ -19,7 +20,10 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
-        browser: an_account_is_looked_after, the_account_can_be_read_aloud_and_walked_by_tab;
+        browser:
+            an_account_is_looked_after,
+            a_passkey_is_added_named_used_and_removed,
+            the_account_can_be_read_aloud_and_walked_by_tab;
         scriptless: an_account_is_looked_after_without_scripts,
     ]
 }
@@ -172,6 +176,45 @@ pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) 
     let refusal = |text: &String| text.contains("status of 400");
     let complaints = complaints(&driver).await;
     assert!(complaints.iter().all(refusal), "{complaints:?}");
+}
+
+/// Two passkeys under names of their own; one steps up, and is shown with its last use.
+async fn a_passkey_is_added_named_used_and_removed(app: TestApp, driver: WebDriver) {
+    let plugged = plug_in_authenticator(&driver).await;
+    driver.goto(app.url("/account")).await.unwrap();
+    sign_in(&driver).await;
+    shows(&driver, "account-page").await;
+    click(&driver, "#method-add").await;
+    choose(&driver, "Passkey").await;
+    done(&driver, "was added").await;
+    click(&driver, "a[aria-label='Manage Passkey or security key']").await;
+    shows(&driver, "method-page").await;
+    fill(&driver, "#method-name", "Laptop").await;
+    click(&driver, "#method-rename").await;
+    done(&driver, "new name").await;
+    // Another authenticator: the first one says that it is set up already.
+    let unplug = json!({ "authenticatorId": plugged });
+    driver.cdp().send_raw("WebAuthn.removeVirtualAuthenticator", unplug).await.unwrap();
+    plug_in_authenticator(&driver).await;
+    click(&driver, "#method-add").await;
+    choose(&driver, "Passkey").await;
+    done(&driver, "was added").await;
+    until(&driver, "document.querySelectorAll('#methods .rows > li').length === 2").await;
+    shot(&driver, "passkeys").await;
+
+    app.clock.advance(16 * 60);
+    click(&driver, "a[aria-label='Manage Laptop']").await;
+    shows(&driver, "login-page").await;
+    fill(&driver, "#password", PASSWORD).await;
+    click(&driver, "#login-submit").await;
+    // The page asks the authenticator by itself.
+    shows(&driver, "method-page").await;
+    until(&driver, "document.querySelector('h1').innerText === 'Laptop'").await;
+    click(&driver, "#method-remove").await;
+    done(&driver, "was removed").await;
+    until(&driver, "document.querySelectorAll('#methods .rows > li').length === 1").await;
+    until(&driver, "document.querySelector('#methods .rows').innerText.includes('Last used')").await;
+    assert_eq!(complaints(&driver).await, [""; 0]);
 }
 
 /// Every page of the account, with and without something to complain about, in both colour schemes and on a small screen.

@@ -151,8 +151,7 @@ async fn sec_s01_other_users_factors_are_not_found(app: TestApp) {
         }
         // The token of a form is for its own address.
         for form in [&remove, &rename] {
-            let page =
-                browser.submit(&Form { action: format!("/account/methods/{id}"), ..form.clone() }).await;
+            let page = browser.submit(&form.clone().send_to(&format!("/account/methods/{id}"))).await;
             assert_eq!((page.status, error_code(&page)), (403, "csrf_rejected"), "{id}");
         }
     }
@@ -179,10 +178,7 @@ async fn sec_s08_a_new_password_takes_the_factor_and_the_old_one(app: TestApp) {
     };
     let wrong = browser.submit(&fill("wrong")).await;
     assert_eq!(wrong.status, 400);
-    assert!(
-        !app.logged("user.account.update_password", None).await
-            || app.logged("user.account.update_password", Some("invalid_credentials")).await
-    );
+    assert!(app.logged("user.account.update_password", Some("invalid_credentials")).await);
     let done = browser.submit(&fill(PASSWORD)).await;
     assert!(done.body_contains("Your password was changed"), "{}", done.words());
 }

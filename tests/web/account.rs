@@ -2,7 +2,11 @@
 
 use serde_json::json;
 use stepgate::{
-    model::{factor::FactorStatus, policy::PasswordRules, policy_set::PasswordAction},
+    model::{
+        factor::FactorStatus,
+        policy::{Access, PasswordRules},
+        policy_set::PasswordAction,
+    },
     store,
 };
 
@@ -259,7 +263,7 @@ async fn the_last_factor_that_a_policy_requires_stays_and_says_why(app: TestApp)
             "requires a method of this kind",
         ),
         (
-            "mfa_enroll_policies: [{name: All, factors: {google_otp: OPTIONAL}, rules: [{name: All, enroll: CHALLENGE}]}]
+            "mfa_enroll_policies: [{name: All, factors: {google_otp: OPTIONAL, okta_sms: OPTIONAL}, rules: [{name: All, enroll: CHALLENGE}]}]
 global_session_policies: [{name: All, rules: [{name: All, require_factor: true}]}]\n",
             "asks for a method beside the password",
         ),
@@ -347,8 +351,8 @@ async fn a_password_that_is_not_the_user_s_to_change_has_no_page(app: TestApp) {
     let page = open(&app, &mut browser, "/account/password").await;
     let form = page.form("step-form").fill("oldPassword", PASSWORD).fill("newPassword", NEW);
     let form = form.fill("repeatPassword", NEW).press("change_password");
-    let rules = PasswordRules { allow_change: false, ..PasswordRules::default() };
-    app.password_rules(rules, PasswordAction::default()).await;
+    let action = PasswordAction { password_change: Access::Deny, ..PasswordAction::default() };
+    app.password_rules(PasswordRules::default(), action).await;
     let refused = browser.submit(&form).await;
     assert_eq!((refused.status, error_code(&refused)), (404, "not_found"));
     assert_eq!(browser.open(&app.url("/account/password")).await.status, 404);
@@ -375,11 +379,13 @@ async fn one_device_is_signed_out(app: TestApp) {
     assert!(words.contains("Unknown device") && words.contains("This device"), "{words}");
     assert!(!page.body_contains(bob.id.as_str()));
     for nobodys in [bob.id.as_str(), "102nothing", "", "'"] {
+        here.open(&app.url("/account")).await;
         let mut form = page.form("devices-form");
         form.fields.push(("end".to_owned(), nobodys.to_owned()));
         let refused = here.submit(&form).await;
         assert_eq!((refused.status, error_code(&refused)), (404, "not_found"), "{nobodys}");
     }
+    here.open(&app.url("/account")).await;
     let done = here.submit(&page.form("devices-form").press(other.id.as_str())).await;
     assert!(done.body_contains("was signed out") && !done.body_contains("Safari on iOS"), "{}", done.words());
     assert!(app.session(&mut there).await.is_none());
@@ -423,10 +429,12 @@ async fn an_application_is_shut_out(app: TestApp) {
     assert!(!his.body_contains("apps-form"), "{}", his.words());
 
     for nobodys in ["nobody", "", "other"] {
+        browser.open(&app.url("/account")).await;
         let mut form = page.form("apps-form");
         form.fields.push(("revoke".to_owned(), nobodys.to_owned()));
         assert_eq!(browser.submit(&form).await.status, 404, "{nobodys}");
     }
+    let page = browser.open(&app.url("/account")).await;
     let done = browser.submit(&page.form("apps-form").press(ASKING)).await;
     assert!(done.body_contains("can no longer use your account"), "{}", done.words());
     assert!(!done.body_contains("The client asking"), "{}", done.words());

@@ -20,11 +20,7 @@ pub const MAX_NAME: usize = 64;
 ///
 /// # Errors
 /// The name is too long, or holds what cannot be seen.
-pub fn rename(
-    app: &App,
-    factor: &Factor,
-    (name, caller): (&str, &Caller),
-) -> Result<Unit, FactorError> {
+pub fn rename(app: &App, factor: &Factor, (name, caller): (&str, &Caller)) -> Result<Unit, FactorError> {
     let name = named(name)?;
     let now = app.now();
     let row = event(EventType::MfaFactorUpdate, factor).with("renamed", true);
@@ -45,7 +41,8 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
     }
     // What turns text round would have another factor's name shown.
     let unseen = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     if name.chars().any(unseen) {
         return Err(invalid("must not hold control characters"));
@@ -91,7 +88,13 @@ mod tests {
         assert_eq!(named(" ").unwrap(), None);
         assert_eq!(named("Schlu\u{308}ssel").unwrap().as_deref(), Some("Schl\u{fc}ssel"));
         assert_eq!(named(&"\u{1f511}".repeat(64)).unwrap().map(|name| name.chars().count()), Some(64));
-        for bad in ["x".repeat(65), "a\nb".to_owned(), "\u{202e}evil".to_owned(), "a\u{200b}".to_owned(), "x".repeat(1 << 20)] {
+        for bad in [
+            "x".repeat(65),
+            "a\nb".to_owned(),
+            "\u{202e}evil".to_owned(),
+            "a\u{200b}".to_owned(),
+            "x".repeat(1 << 20),
+        ] {
             assert!(matches!(named(&bad), Err(FactorError::Invalid { member: "name", .. })));
         }
     }

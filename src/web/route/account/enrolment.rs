@@ -64,6 +64,9 @@ fn choice(visit: Visit<'_>, owner: &Owner, (status, error): (StatusCode, Option<
     let stage = stage(&visit, &Target::AddMethod, error, vec![Way::Cancel]);
     let offer = |(kind, requirement)| Offer { kind, requirement, done: Done::No };
     let offers: Vec<Offer> = offers(visit.app, owner).into_iter().map(offer).collect();
+    if offers.is_empty() {
+        return visit.redirect(PATH);
+    }
     visit.page(status, choose(&stage, &offers))
 }
 

@@ -75,12 +75,7 @@ async fn changed(visit: Visit<'_>, id: &FactorId, params: &Params) -> Result<Res
     }
 }
 
-async fn rename(
-    visit: Visit<'_>,
-    owner: &Owner,
-    factor: &Factor,
-    name: &str,
-) -> Result<Response, Response> {
+async fn rename(visit: Visit<'_>, owner: &Owner, factor: &Factor, name: &str) -> Result<Response, Response> {
     let unit = match service::rename(visit.app, factor, (name, visit.caller)) {
         Ok(unit) => unit,
         Err(FactorError::Invalid { member, problem }) => {
