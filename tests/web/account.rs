@@ -275,11 +275,12 @@ global_session_policies: [{name: All, rules: [{name: All, require_factor: true}]
         assert!(refused.status == 400 && refused.body_contains("has to stay"), "{}", refused.words());
     }
     assert!(!app.logged("user.mfa.factor.deactivate", None).await);
-    // Whoever has another one may let it go.
+    // Whoever has another one may let it go, and is asked for that one from then on.
     let alice = app.factors_of(ALICE).await;
     alice.sent("sms", PHONE).await;
     let page = browser.submit(&old).await;
-    assert!(page.body_contains("was removed"), "{}", page.words());
+    assert!(app.logged("user.mfa.factor.deactivate", None).await);
+    assert!(page.body_contains("factor-page") && page.body_contains("XXX-XXX-1337"), "{}", page.words());
 }
 
 /// S6: made on a click, shown once, each counts once; the user hears of it.
@@ -387,7 +388,7 @@ async fn one_device_is_signed_out(app: TestApp) {
     }
     here.open(&app.url("/account")).await;
     let done = here.submit(&page.form("devices-form").press(other.id.as_str())).await;
-    assert!(done.body_contains("was signed out") && !done.body_contains("Safari on iOS"), "{}", done.words());
+    assert!(done.body_contains("was signed out") && !done.body_contains(other.id.as_str()), "{}", done.words());
     assert!(app.session(&mut there).await.is_none());
     assert!(app.session(&mut here).await.is_some() && app.session(&mut bobs).await.is_some());
     assert!(app.logged("user.session.end", None).await);
@@ -437,7 +438,7 @@ async fn an_application_is_shut_out(app: TestApp) {
     let page = browser.open(&app.url("/account")).await;
     let done = browser.submit(&page.form("apps-form").press(ASKING)).await;
     assert!(done.body_contains("can no longer use your account"), "{}", done.words());
-    assert!(!done.body_contains("The client asking"), "{}", done.words());
+    assert!(!done.body_contains("value=\"asking\""), "{}", done.words());
     let refused = app.refresh(ASKING, tokens["refresh_token"].as_str().unwrap()).await;
     assert_eq!((refused.status, refused.json()["error"].clone()), (400, json!("invalid_grant")));
     assert_eq!(app.introspect(tokens["access_token"].as_str().unwrap()).await["active"], false);
