@@ -388,7 +388,11 @@ async fn one_device_is_signed_out(app: TestApp) {
     }
     here.open(&app.url("/account")).await;
     let done = here.submit(&page.form("devices-form").press(other.id.as_str())).await;
-    assert!(done.body_contains("was signed out") && !done.body_contains(other.id.as_str()), "{}", done.words());
+    assert!(
+        done.body_contains("was signed out") && !done.body_contains(other.id.as_str()),
+        "{}",
+        done.words()
+    );
     assert!(app.session(&mut there).await.is_none());
     assert!(app.session(&mut here).await.is_some() && app.session(&mut bobs).await.is_some());
     assert!(app.logged("user.session.end", None).await);
