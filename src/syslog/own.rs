@@ -8,6 +8,7 @@ use crate::{
     app::App,
     fault::Fault,
     id::{ClientId, UserId},
+    model::factor::FactorKind,
     store::{self, log_event::LogEvent},
 };
 
@@ -30,8 +31,8 @@ pub struct Entry {
     pub user_agent: Option<String>,
     /// The name of the application concerned.
     pub application: Option<String>,
-    /// The factor concerned, in Okta's `factorType`.
-    pub factor_type: Option<String>,
+    /// The factor concerned.
+    pub factor: Option<FactorKind>,
     /// How many like events it stands for.
     pub count: u32,
 }
@@ -141,6 +142,7 @@ fn entry(
 ) -> Entry {
     let detail: Map<String, Value> =
         event.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok()).unwrap_or_default();
+    let text = |name: &str| detail.get(name).and_then(Value::as_str);
     let own = event.actor_type == "User" && event.actor_id.as_deref() == Some(user.as_str());
     // Where an administrator, or a program of theirs, sits is not the user's business.
     let (ip, user_agent) = if own { (event.ip, event.user_agent) } else { (None, None) };
@@ -152,7 +154,7 @@ fn entry(
         ip,
         user_agent,
         application,
-        factor_type: detail.get("factorType").and_then(Value::as_str).map(ToOwned::to_owned),
+        factor: text("factorType").and_then(|kind| FactorKind::parse(kind, text("provider"))),
         count: event.count,
     }
 }
@@ -169,7 +171,7 @@ mod tests {
             actor_id: Some(actor.to_owned()),
             ip: Some("192.0.2.1".to_owned()),
             user_agent: Some("curl/8".to_owned()),
-            detail: Some(r#"{"factorType":"sms","factorId":"mbl1"}"#.to_owned()),
+            detail: Some(r#"{"factorType":"sms","provider":"OKTA","factorId":"mbl1"}"#.to_owned()),
             count: 1,
             ..LogEvent::default()
         }
@@ -183,7 +185,7 @@ mod tests {
         let (own, other) = (of("00u1"), of("00u2"));
         assert_eq!((own.by, own.ip.as_deref()), (By::User, Some("192.0.2.1")));
         assert_eq!((other.by, other.ip, other.user_agent), (By::Other, None, None));
-        assert_eq!(own.factor_type.as_deref(), Some("sms"));
+        assert_eq!(own.factor, Some(FactorKind::Sms));
     }
 
     #[test]

@@ -43,6 +43,7 @@ async fn shot(driver: &WebDriver, name: &str) {
             driver.cdp().send_raw("Emulation.setEmulatedMedia", features).await.unwrap();
             let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
             driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", metrics).await.unwrap();
+            value(driver, "document.getAnimations().forEach((animation) => animation.finish())").await;
             let whole = json!({"format": "png", "captureBeyondViewport": true});
             let taken = driver.cdp().send_raw("Page.captureScreenshot", whole).await.unwrap();
             let png = base64::Engine::decode(

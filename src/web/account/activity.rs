@@ -89,7 +89,7 @@ fn row(one: &Happening) -> Markup {
             }
             div.text {
                 p.what {
-                    (title(one.deed, one.outcome))
+                    (title(one))
                     @if one.count > 1 { " (" (one.count) " times)" }
                 }
                 @if let Some(application) = &one.application { p { bdi { (application) } } }
@@ -105,8 +105,8 @@ fn row(one: &Happening) -> Markup {
     }
 }
 
-fn title(deed: Deed, outcome: Outcome) -> &'static str {
-    match (deed, outcome) {
+fn title(one: &Happening) -> &'static str {
+    match (one.deed, one.outcome) {
         (Deed::SignIn, Outcome::Success) => "Signed in",
         (Deed::SignIn, Outcome::Refused) => "A sign-in was refused",
         (Deed::SignOut, _) => "Signed out",
@@ -122,7 +122,8 @@ fn title(deed: Deed, outcome: Outcome) -> &'static str {
         (Deed::FactorAdded, _) => "A sign-in method was added",
         (Deed::FactorRemoved, _) => "A sign-in method was removed",
         (Deed::FactorsReset, _) => "All sign-in methods were removed",
-        (Deed::FactorChanged, _) => "Sign-in methods or recovery codes were changed",
+        (Deed::FactorChanged, _) if one.factor.is_some() => "A sign-in method was renamed",
+        (Deed::FactorChanged, _) => "Recovery codes were changed",
         (Deed::FactorSuspended, _) => "A sign-in method was suspended",
         (Deed::Consent, _) => "An application was let in",
         (Deed::Withdrawal, _) => "An application was shut out",

@@ -48,8 +48,9 @@ pub fn method(view: &MethodPage) -> Markup {
             (alert(view.problem.as_ref()))
             div.sections {
                 section.part aria-labelledby="facts-title" {
-                    h2 id="facts-title" { (name(method.kind)) }
+                    h2 id="facts-title" { "Details" }
                     dl.facts {
+                        div { dt { "Kind" } dd { (name(method.kind)) } }
                         @if let Some(detail) = &method.detail { div { dt { "What" } dd { bdi { (detail) } } } }
                         div { dt { "Added" } dd { (when(method.added)) } }
                         div { dt { "Last used" } dd { @if let Some(used) = method.used { (when(used)) } @else { "Never" } } }

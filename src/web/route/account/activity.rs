@@ -6,7 +6,6 @@ use time::OffsetDateTime;
 
 use super::{Target, either, enter};
 use crate::{
-    model::factor::FactorKind,
     syslog::{
         own::{self, Entry, Place},
         user_agent,
@@ -67,7 +66,6 @@ fn place(text: &str) -> Option<Place> {
 
 /// Something that happened, as pages tell it.
 pub(super) fn happening(entry: Entry) -> Happening {
-    let kind = |known: String| FactorKind::ALL.into_iter().find(|kind| kind.factor_type() == known);
     Happening {
         deed: entry.deed,
         outcome: entry.outcome,
@@ -76,7 +74,7 @@ pub(super) fn happening(entry: Entry) -> Happening {
         device: entry.user_agent.map(|agent| user_agent::in_words(Some(&agent))),
         ip: entry.ip,
         application: entry.application,
-        factor: entry.factor_type.and_then(kind).map(name),
+        factor: entry.factor.map(name),
         count: entry.count,
     }
 }
