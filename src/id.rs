@@ -129,6 +129,8 @@ ids! {
     ApiTokenId = "00T";
     /// A network zone.
     ZoneId = "nzo";
+    /// A YubiKey of the installation.
+    YubikeyTokenId = "ykk";
 }
 
 #[cfg(test)]

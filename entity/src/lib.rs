@@ -48,4 +48,5 @@ pub mod signing_key;
 pub mod trusted_origin;
 pub mod used_jti;
 pub mod user;
+pub mod yubikey_token;
 pub mod zone;

@@ -15,14 +15,18 @@
 //! | [`seal`] | values encrypted at rest under the master key, bound to their row |
 //! | [`digest`] | digests and PBKDF2 of password hashes that were made elsewhere (RFC 8018) |
 //! | [`mac`] | HMAC-SHA-256 over unambiguous parts |
+//! | [`block`] | one block of AES-128, which one-time passwords of tokens are (FIPS 197) |
+//! | [`ecdsa`] | raw signatures over P-256, which U2F security keys make (FIPS 186-5) |
 //! | [`json`] | JSON objects without duplicate members or deep nesting (RFC 8725 §2.4, RFC 7515 §4) |
 //!
 //! What it never does: look at a clock, read or write storage, or decide what a claim means. Verification
 //! proves a signature; `iss`, `aud`, `exp` and the rest are judged by whoever asked.
 
 pub mod algorithm;
+pub mod block;
 pub mod client_keys;
 pub mod digest;
+pub mod ecdsa;
 pub mod encrypt;
 mod error;
 pub mod json;
@@ -37,8 +41,10 @@ pub mod thumbprint;
 pub mod verify;
 
 pub use algorithm::{Algorithm, KeyType, MacAlgorithm};
+pub use block::{decrypt_block, encrypt_block};
 pub use client_keys::ClientKeys;
 pub use digest::Digest;
+pub use ecdsa::P256Key;
 pub use encrypt::{Content, ContentEncryption, KeyManagement, Recipient};
 pub use error::KeyError;
 pub use mac::hmac_sha256;

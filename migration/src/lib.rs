@@ -61,6 +61,7 @@ mod m20261122_000332_bind_recovery_token;
 mod m20261122_000340_drop_recovery_budget;
 mod m20261122_000401_extend_factor;
 mod m20261122_000402_add_credential;
+mod m20261122_000601_create_yubikey_token;
 
 /// All steps in order.
 pub struct Migrator;
@@ -127,6 +128,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000340_drop_recovery_budget::Migration),
             Box::new(m20261122_000401_extend_factor::Migration),
             Box::new(m20261122_000402_add_credential::Migration),
+            Box::new(m20261122_000601_create_yubikey_token::Migration),
         ]
     }
 }

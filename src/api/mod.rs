@@ -39,6 +39,7 @@ pub type Management = (
     v1::user_credentials::UserCredentials,
     v1::api_tokens::ApiTokens,
     v1::factor_profiles::FactorProfiles,
+    v1::yubikey_tokens::YubikeyTokens,
     v1::logs::Logs,
 );
 
@@ -52,6 +53,7 @@ fn management_of(served: &Served) -> Management {
         v1::user_credentials::UserCredentials(served.clone()),
         v1::api_tokens::ApiTokens(served.clone()),
         v1::factor_profiles::FactorProfiles(served.clone()),
+        v1::yubikey_tokens::YubikeyTokens(served.clone()),
         v1::logs::Logs(served.clone()),
     )
 }

@@ -21,6 +21,7 @@ mod secret_input;
 mod serve;
 mod shutdown;
 mod user;
+mod yubikey;
 
 use std::process::ExitCode;
 
@@ -52,6 +53,8 @@ enum Command {
     ApiToken(api_token::ApiTokenCommand),
     /// Manage profiles of custom one-time password tokens
     FactorProfile(factor_profile::FactorProfileCommand),
+    /// Manage YubiKeys, which users enrol once they were imported
+    Yubikey(yubikey::YubikeyCommand),
     /// Manage OAuth clients
     Client(client::ClientCommand),
     /// Manage signing keys
@@ -88,6 +91,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::User(command) => user::run(command).await,
         Command::ApiToken(command) => api_token::run(command).await,
         Command::FactorProfile(command) => factor_profile::run(command).await,
+        Command::Yubikey(command) => yubikey::run(command).await,
         Command::Client(command) => client::run(command).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Openapi => openapi::run(),

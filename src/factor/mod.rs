@@ -18,7 +18,10 @@ pub mod question;
 pub mod service;
 pub mod sms;
 pub mod totp;
+pub mod u2f;
 pub mod webauthn;
+pub mod yubikey;
+pub mod yubikey_tokens;
 
 use serde_json::{Map, Value};
 use time::Duration;
@@ -73,7 +76,7 @@ pub struct Enrolment {
     /// The kind.
     pub kind: FactorKind,
     /// What the user, or an administrator, says of it: `phoneNumber`, `phoneExtension`, `email`, `question`, `answer`,
-    /// `sharedSecret`.
+    /// `sharedSecret`, the `passCode` of a YubiKey, a registration of U2F.
     pub profile: Map<String, Value>,
     /// The profile of the installation (`token:hotp`).
     pub factor_profile_id: Option<FactorProfileId>,

@@ -109,6 +109,8 @@ pub enum Ceremony {
     Create,
     /// `webauthn.get`
     Get,
+    /// `navigator.id.getAssertion`: of U2F, before Web Authentication.
+    Sign,
 }
 
 impl Ceremony {
@@ -116,6 +118,7 @@ impl Ceremony {
         match self {
             Self::Create => "webauthn.create",
             Self::Get => "webauthn.get",
+            Self::Sign => "navigator.id.getAssertion",
         }
     }
 }
@@ -174,7 +177,8 @@ impl Answered {
 /// What the browser says it did (§5.8.1).
 #[derive(Debug, Deserialize)]
 struct ClientData {
-    #[serde(rename = "type")]
+    // U2F has another name for it.
+    #[serde(rename = "type", alias = "typ")]
     ceremony: String,
     challenge: String,
     origin: String,
@@ -199,7 +203,7 @@ pub fn answered(encoded: &str) -> Result<Answered, CeremonyError> {
 }
 
 /// §7.1 steps 7 to 11, §7.2 steps 10 to 14: an origin is compared byte by byte, before anything parses it; nobody frames us.
-fn check_client_data(
+pub(super) fn check_client_data(
     rp: &RelyingParty,
     ceremony: Ceremony,
     (bytes, challenge): (&[u8], &Answered),
@@ -214,7 +218,7 @@ fn check_client_data(
 }
 
 /// Reads base64 in either alphabet, with padding or without: Okta's examples and clients differ.
-fn decode(name: &'static str, text: &str, limit: usize) -> Result<Vec<u8>, CeremonyError> {
+pub(super) fn decode(name: &'static str, text: &str, limit: usize) -> Result<Vec<u8>, CeremonyError> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
         GeneralPurposeConfig::new()
@@ -227,6 +231,11 @@ fn decode(name: &'static str, text: &str, limit: usize) -> Result<Vec<u8>, Cerem
     let text = text.replace('-', "+").replace('_', "/");
     let bytes = LENIENT.decode(text).map_err(|_| CeremonyError::Malformed(name))?;
     if bytes.len() > limit { Err(CeremonyError::Malformed(name)) } else { Ok(bytes) }
+}
+
+/// Writes bytes as options and profiles do (RFC 4648 §5, without padding).
+pub(super) fn encoded(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The id of a credential in one spelling.

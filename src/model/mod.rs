@@ -14,6 +14,7 @@ pub mod policy_set;
 pub mod recovery;
 pub mod session;
 pub mod user;
+pub mod yubikey_token;
 pub mod zone;
 
 use serde::{Deserialize, Serialize};

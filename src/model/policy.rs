@@ -237,7 +237,8 @@ pub struct MfaEnroll {
 impl Default for MfaEnroll {
     fn default() -> Self {
         let factors = FactorKind::ALL.into_iter().map(|kind| {
-            let own = kind.is_enrolled_by_users();
+            // A YubiKey of which nobody imported the secrets cannot be enrolled: who imports some names the kind.
+            let own = kind.is_enrolled_by_users() && kind != FactorKind::Yubikey;
             (kind, if own { Requirement::Optional } else { Requirement::NotAllowed })
         });
         Self {

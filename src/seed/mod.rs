@@ -1,5 +1,5 @@
 //! Configuration from a YAML file: users, groups, clients, authorization servers, trusted origins, network zones, policies
-//! about signing in, profiles of custom tokens, API tokens.
+//! about signing in, profiles of custom tokens, YubiKeys, API tokens.
 //!
 //! Objects are matched by their key (`login`, `name`, `client_id`, `id`, `origin`); what the file does not name is left
 //! alone, and applying a file again changes nothing. Passwords and secrets are set when their object is created, later
@@ -61,6 +61,8 @@ pub struct Applied {
     pub policies: usize,
     /// Profiles of custom one-time password tokens.
     pub factor_profiles: usize,
+    /// YubiKeys.
+    pub yubikey_tokens: usize,
     /// API tokens.
     pub api_tokens: usize,
 }
@@ -70,7 +72,7 @@ impl fmt::Display for Applied {
         write!(
             f,
             "{} groups, {} users, {} clients, {} authorization servers, {} trusted origins, {} network zones, \
-             {} policies, {} factor profiles, {} API tokens",
+             {} policies, {} factor profiles, {} YubiKeys, {} API tokens",
             self.groups,
             self.users,
             self.clients,
@@ -79,6 +81,7 @@ impl fmt::Display for Applied {
             self.network_zones,
             self.policies,
             self.factor_profiles,
+            self.yubikey_tokens,
             self.api_tokens
         )
     }

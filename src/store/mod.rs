@@ -45,6 +45,7 @@ pub mod unit;
 pub mod used_jti;
 pub mod user;
 pub mod writer;
+pub mod yubikey_token;
 pub mod zone;
 
 use time::OffsetDateTime;

@@ -49,6 +49,11 @@ impl Place {
         Self { key, id: id.to_owned() }
     }
 
+    /// Who it is.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// As a cursor holds it.
     pub fn written(&self) -> String {
         format!("{}\n{}", self.id, self.key.as_deref().unwrap_or_default())

@@ -119,6 +119,8 @@ pub mod id {
     pub const ENROLL_EMAIL_PAGE: &str = "enroll-email-page";
     /// The page that asks for a question.
     pub const ENROLL_QUESTION_PAGE: &str = "enroll-question-page";
+    /// The page on which a YubiKey is enrolled.
+    pub const ENROLL_YUBIKEY_PAGE: &str = "enroll-yubikey-page";
     /// A question.
     pub const QUESTION: &str = "question";
     /// The page on which a factor is proved for the first time.

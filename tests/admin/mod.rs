@@ -4,12 +4,19 @@ mod api_tokens;
 mod logs;
 mod user_life_cycle;
 mod users;
+mod yubikey_tokens;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
-    [api_tokens::trials(), logs::trials(), users::trials(), user_life_cycle::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        api_tokens::trials(),
+        logs::trials(),
+        users::trials(),
+        user_life_cycle::trials(),
+        yubikey_tokens::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -5,6 +5,7 @@ mod factor_profile;
 mod live;
 mod seed;
 mod serve;
+mod yubikey;
 
 use std::{
     cell::RefCell,
@@ -27,10 +28,17 @@ use crate::support::{
 };
 
 pub(crate) fn trials() -> Vec<Test> {
-    [dev::trials(), factor_profile::trials(), serve::trials(), seed::trials(), live::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        dev::trials(),
+        factor_profile::trials(),
+        serve::trials(),
+        seed::trials(),
+        live::trials(),
+        yubikey::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The issuer of every server that [`Place::serve`] starts.

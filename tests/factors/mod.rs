@@ -7,8 +7,10 @@ mod me;
 mod question;
 mod sent;
 mod totp;
+mod u2f;
 mod unlock;
 mod webauthn;
+mod yubikey;
 
 use crate::support::Test;
 
@@ -21,7 +23,9 @@ pub(crate) fn trials() -> Vec<Test> {
         question::trials(),
         sent::trials(),
         totp::trials(),
+        u2f::trials(),
         unlock::trials(),
+        yubikey::trials(),
         webauthn::trials(),
     ]
     .into_iter()

@@ -38,6 +38,7 @@ mod services;
 pub(crate) mod session_token;
 pub(crate) mod smtp;
 mod sqlite;
+pub(crate) mod yubikey;
 
 pub(crate) use app::TestApp;
 pub(crate) use trial::{Backend, Test, run};

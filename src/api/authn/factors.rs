@@ -13,7 +13,10 @@ use super::{
 use crate::{
     api::{
         Served,
-        error::oauth::json_response,
+        error::{
+            factor::{envelope, unsupported},
+            oauth::json_response,
+        },
         json_body::JsonBody,
         payload::{Answer, documented},
         v1::user_factors::ceremony::{assertion, attestation},
@@ -22,7 +25,7 @@ use crate::{
         service::factors::{self, Given},
         transaction::Remember,
     },
-    factor::question::QUESTIONS,
+    factor::{question::QUESTIONS, u2f},
     id::FactorId,
     model::factor::FactorKind,
     secret::Secret,
@@ -180,12 +183,18 @@ impl Factors {
         let token = asked.state_token()?;
         let factor_type = asked.required("factorType")?;
         let kind = FactorKind::parse(factor_type, asked.text("provider")?)
-            .ok_or_else(|| invalid("factorType", "is not a factor that can be enrolled here"))?;
-        let profile = match asked.members.get("profile") {
+            .ok_or_else(|| unsupported(factor_type).respond())?;
+        if kind == FactorKind::U2f {
+            return Err(envelope(&u2f::not_enrolled()).respond());
+        }
+        let mut profile = match asked.members.get("profile") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(profile)) => profile.clone(),
             Some(_) => return Err(invalid("profile", "must be an object")),
         };
+        if let Some(code) = asked.text("passCode")? {
+            profile.insert("passCode".to_owned(), code.into());
+        }
         asked.answer(factors::enroll(asked.app, &asked.visitor(), token, (kind, profile)).await)
     }
 }

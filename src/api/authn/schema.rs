@@ -102,6 +102,8 @@ pub(super) struct EnrollBody {
     provider: Option<String>,
     /// `phoneNumber`, `phoneExtension`, `question`, `answer`.
     profile: Option<Any<Value>>,
+    /// A first password of a YubiKey.
+    pass_code: Option<String>,
 }
 
 /// An answer to a factor.

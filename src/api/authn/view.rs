@@ -328,7 +328,7 @@ fn profile(factor: &Factor) -> Value {
             ("phoneNumber", _) => masked_phone(text),
             ("email", _) => masked_email(text),
             ("question" | "questionText", FactorKind::Question) => text.to_owned(),
-            ("credentialId" | "authenticatorName", _) => text.to_owned(),
+            ("credentialId" | "authenticatorName" | "version" | "appId", _) => text.to_owned(),
             _ => continue,
         };
         told.insert(name.clone(), shown.into());

@@ -40,6 +40,16 @@ pub fn envelope(error: &FactorError) -> Envelope {
     }
 }
 
+/// What is told of an enrolment of something that is not offered here.
+pub fn unsupported(factor_type: &str) -> Envelope {
+    let problem = match factor_type {
+        "signed_nonce" => "is enrolled by its device only",
+        "password" => "is set with the credentials of the user",
+        _ => "this type and provider are not supported",
+    };
+    Envelope::validation("factorEnrollRequest", [format!("factorType: {problem}")])
+}
+
 fn sent_recently(kind: FactorKind) -> Envelope {
     let of = |code, summary| Envelope::new(StatusCode::TOO_MANY_REQUESTS, code, summary);
     match kind {

@@ -8,6 +8,7 @@ pub mod sessions;
 pub mod user_credentials;
 pub mod user_factors;
 pub mod users;
+pub mod yubikey_tokens;
 
 mod query;
 mod user_document;

@@ -236,9 +236,6 @@ pub async fn enroll(
     } else {
         Fact::EnrolmentBegun { factor: factor.id.clone(), kind }
     };
-    // What is enrolled again takes the place of what was not completed.
-    step.facts.factors.retain(|other| other.kind != kind || other.status != FactorStatus::PendingActivation);
-    step.facts.factors.push(factor);
     step.activation = enrolled.activation;
     let lost = FactorError::already_set_up().into();
     settle(app, visitor, step, Effect { fact, unit: enrolled.unit, lost }).await
@@ -255,7 +252,7 @@ pub async fn show_again(app: &App, caller: &Caller, pending: &mut Pending) -> Re
             let Some(factor) = pending.facts.factor(factor) else { return Ok(()) };
             activation(app, caller, (pending, factor)).await.map(|activation| pending.activation = activation)
         }
-        State::MfaRequired | State::MfaChallenge { kind: FactorKind::Webauthn, .. } => {
+        State::MfaRequired | State::MfaChallenge { kind: FactorKind::Webauthn | FactorKind::U2f, .. } => {
             challenge(app, caller, pending).await.map(|challenge| pending.challenge = challenge)
         }
         _ => Ok(()),
@@ -288,10 +285,17 @@ async fn activation(
     }
 }
 
-/// What passkeys sign, where nothing but a passkey is asked for; any of the user's answers.
+/// What passkeys sign, where nothing but a passkey is asked for; any of the user's answers. What a key of U2F signs, where only that is.
 async fn challenge(app: &App, caller: &Caller, pending: &Pending) -> Result<Option<Shown>, FactorError> {
     let asked = pending.facts.factors.iter().filter(|factor| pending.may_verify(&factor.id));
     let asked: Vec<&Factor> = asked.collect();
+    if let ([key], Some(user)) = (asked.as_slice(), &pending.facts.user)
+        && key.kind == FactorKind::U2f
+    {
+        let purpose = (Purpose::Transaction(&pending.transaction.id), caller);
+        let challenged = service::challenge(app, user, key, purpose).await?;
+        return Ok(challenged.shown.map(|options| Shown { options, scope: Scope::One }));
+    }
     let alone = !asked.is_empty() && asked.iter().all(|factor| factor.kind == FactorKind::Webauthn);
     let Some(user) = pending.facts.user.as_ref().filter(|_| alone) else { return Ok(None) };
     let purpose = (Purpose::Transaction(&pending.transaction.id), caller);

@@ -5,6 +5,7 @@ use time::Duration;
 use super::{
     LINK, list,
     passkey::{self, Scope},
+    u2f,
 };
 use crate::{
     app::App,
@@ -17,7 +18,7 @@ use crate::{
     id::UserId,
     message::{self, Content, Destination, Medium},
     model::{
-        factor::{Factor, FactorKind, FactorStatus},
+        factor::{AnswerShape, Factor, FactorKind, FactorStatus},
         user::User,
     },
     secret::{TokenHash, opaque_token},
@@ -53,12 +54,15 @@ pub async fn challenge_for(
     (factor, lifetime): (&Factor, Duration),
     (purpose, caller): (Purpose<'_>, &Caller),
 ) -> Result<Challenged, FactorError> {
-    let signs = factor.kind == FactorKind::Webauthn;
+    let signs = factor.kind.answer() == AnswerShape::Signature;
     if !factor.kind.is_sent() && !signs {
         return Err(FactorError::WrongStatus);
     }
     match factor.status {
         FactorStatus::Inactive => return Err(FactorError::Locked),
+        FactorStatus::Active if factor.kind == FactorKind::U2f => {
+            return u2f::challenge(app, user, factor, purpose);
+        }
         FactorStatus::Active if signs => {
             return passkey::challenge(app, user, (&[factor], Scope::One), (purpose, caller)).await;
         }
@@ -150,6 +154,7 @@ pub fn is_offered(app: &App, kind: FactorKind) -> bool {
         FactorKind::Email => message::can_send(app, Medium::Email),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
         FactorKind::Webauthn => passkey::relying_party(app).is_ok(),
-        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => false,
+        FactorKind::Yubikey => true,
+        FactorKind::U2f | FactorKind::Push => false,
     }
 }

@@ -5,13 +5,13 @@ use time::Duration;
 
 use super::{
     TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, reset::displaced, seal, settings,
-    stored,
+    stored, yubikey,
 };
 use crate::{
     app::App,
     factor::{
         Activate, Activation, Enrolled, Enrolment, FactorError, Purpose, TokenActivation, UpdatePhone, call,
-        code, email, hotp, qr, question, sms, totp,
+        code, email, hotp, qr, question, sms, totp, u2f,
     },
     fault::Fault,
     id::{FactorId, UserId, base62},
@@ -76,12 +76,13 @@ pub async fn enroll(
         updated_at: now,
         last_verified_at: None,
     };
-    let row = Stored { factor, secret: made.secret, counter: None };
+    let row = Stored { factor, secret: made.secret, counter: made.counter };
     let qr_token = match &made.activation {
         Some(Activation::Token(token)) => Some(TokenHash::of(token.qr_token.expose())),
         Some(Activation::Options(_)) | None => None,
     };
-    let mut unit = Unit::new().claim(store::factor::claim_insert(&row, qr_token.as_ref(), displaces)?);
+    let insert = store::factor::claim_insert(&row, qr_token.as_ref(), displaces)?;
+    let mut unit = Unit::new().claim(insert).and(made.unit);
     if displaces == Displaces::Any {
         for same in &kept {
             unit = displaced(app, unit, user, same, caller).await?;
@@ -102,6 +103,16 @@ struct Made {
     profile: Map<String, Value>,
     secret: Option<String>,
     activation: Option<Activation>,
+    /// What has been counted before.
+    counter: Option<u64>,
+    /// What is to be committed with it.
+    unit: Unit,
+}
+
+impl Made {
+    fn of(profile: Map<String, Value>) -> Self {
+        Self { profile, secret: None, activation: None, counter: None, unit: Unit::new() }
+    }
 }
 
 async fn make(
@@ -112,7 +123,7 @@ async fn make(
     how: (Purpose<'_>, &Caller),
 ) -> Result<Made, FactorError> {
     let given = &enrolment.profile;
-    let plain = |profile| Ok(Made { profile, secret: None, activation: None });
+    let plain = |profile| Ok(Made::of(profile));
     match enrolment.kind {
         FactorKind::Sms => plain(sms::profile(given, known_phone(existing, enrolment.kind))?),
         FactorKind::Call => plain(call::profile(given, known_phone(existing, enrolment.kind))?),
@@ -122,13 +133,13 @@ async fn make(
             let hash = app.passwords.hash(answer).await;
             let hash = hash.map_err(|_| Fault::Overloaded("answer hashing"))?;
             let secret = Some(seal(app, id, hash.expose().as_bytes())?);
-            Ok(Made { profile, secret, activation: None })
+            Ok(Made { secret, ..Made::of(profile) })
         }
         FactorKind::TotpOkta | FactorKind::TotpGoogle => {
             let seed = totp::seed(app.random.as_ref());
             let secret = Some(seal(app, id, seed.expose())?);
             let activation = Some(Activation::Token(activation(app, &seed)));
-            Ok(Made { profile: credential_id(user), secret, activation })
+            Ok(Made { secret, activation, ..Made::of(credential_id(user)) })
         }
         FactorKind::HotpCustom => {
             if enrolment.activate == Activate::ByUser {
@@ -139,13 +150,24 @@ async fn make(
             let text = given.get("sharedSecret").and_then(Value::as_str).unwrap_or_default();
             let seed = hotp::seed(text, settings.encoding)?;
             let secret = Some(seal(app, id, seed.expose())?);
-            Ok(Made { profile: credential_id(user), secret, activation: None })
+            Ok(Made { secret, ..Made::of(credential_id(user)) })
         }
         FactorKind::Webauthn => {
             let options = passkey::creation(app, user, (existing, id), how).await?;
-            Ok(Made { profile: Map::new(), secret: None, activation: Some(Activation::Options(options)) })
+            Ok(Made { activation: Some(Activation::Options(options)), ..Made::of(Map::new()) })
         }
-        FactorKind::U2f | FactorKind::Push | FactorKind::Yubikey => Err(FactorError::NotAllowed),
+        FactorKind::Yubikey => {
+            let yubikey::Enrolling { profile, unit } =
+                yubikey::enrolling(app, user, (enrolment, id), how).await?;
+            Ok(Made { unit, ..Made::of(profile) })
+        }
+        FactorKind::U2f if how.0 != Purpose::Api => Err(u2f::not_enrolled()),
+        FactorKind::U2f => {
+            let imported = u2f::imported(given)?;
+            let secret = Some(seal(app, id, &imported.public_key)?);
+            Ok(Made { secret, counter: imported.counter, ..Made::of(imported.profile) })
+        }
+        FactorKind::Push => Err(FactorError::NotAllowed),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Whether an answer is right. What it costs to ask, and what a right one leaves, is [`super::verify`]'s.
 
-use super::{TIME_STEP, open, passkey, settings};
+use super::{TIME_STEP, open, passkey, settings, u2f, yubikey};
 use crate::{
     app::App,
     factor::{
         Answer, FactorError, Purpose, code, hotp, question, totp,
         webauthn::{Asserted, Registered},
+        yubikey::Use,
     },
     fault::Fault,
     model::{
@@ -33,6 +34,8 @@ pub(super) enum Spent {
     Attested(Box<Registered>),
     /// A signature.
     Asserted(Asserted),
+    /// A use of a YubiKey.
+    Used(Use),
 }
 
 pub(super) async fn judge(
@@ -49,6 +52,12 @@ pub(super) async fn judge(
         }
         (FactorKind::Webauthn, Answer::Assertion(given)) => {
             passkey::asserted(app, stored, user, given, (purpose, caller)).await.map(Spent::Asserted)
+        }
+        (FactorKind::U2f, Answer::Assertion(given)) => {
+            u2f::asserted(app, stored, user, given, (purpose, caller)).await.map(Spent::Step)
+        }
+        (FactorKind::Yubikey, Answer::PassCode(typed)) => {
+            yubikey::judge(app, &stored.factor, typed.expose()).await.map(Spent::Used)
         }
         (FactorKind::Sms | FactorKind::Call | FactorKind::Email, Answer::PassCode(typed)) => {
             judge_sent(app, stored, typed, purpose).await

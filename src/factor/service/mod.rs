@@ -11,7 +11,9 @@ mod link;
 mod own;
 mod passkey;
 mod reset;
+mod u2f;
 mod verify;
+mod yubikey;
 
 use keys::Aad;
 
@@ -38,6 +40,7 @@ pub use link::{LINK, Linked, confirm_link, find_link, verify_link};
 pub use own::{MAX_NAME, forget, rename};
 pub use passkey::{Scope, challenge as challenge_passkeys, find as find_passkey, identify, sign_in_options};
 pub use reset::{lift_locks, reset, reset_all, unlock};
+pub use u2f::browser_options;
 pub use verify::{activate, verify, verify_backup_code};
 
 /// The factors of a user, those waiting for activation too, the last used first.

@@ -51,7 +51,7 @@ async fn rules(app: &App, user: &User, caller: &Caller) -> Result<WebauthnRules,
     Ok(policies::of_user(app, user, caller.ip).await?.enroll.webauthn)
 }
 
-fn draw(app: &App, bound: &Bound<'_>) -> Vec<u8> {
+pub(super) fn draw(app: &App, bound: &Bound<'_>) -> Vec<u8> {
     webauthn::challenge(&app.derived.factor, bound, app.now(), app.random.as_ref())
 }
 
@@ -152,7 +152,7 @@ pub async fn identify(
     factors.first().map(|factor| factor.id.clone()).ok_or(FactorError::Wrong)
 }
 
-fn failed(error: CeremonyError) -> FactorError {
+pub(super) fn failed(error: CeremonyError) -> FactorError {
     match error {
         CeremonyError::Malformed(member) => {
             FactorError::Invalid { member, problem: "cannot be read".to_owned() }
@@ -168,7 +168,11 @@ fn failed(error: CeremonyError) -> FactorError {
 }
 
 /// Spends the challenge that was answered, which must be one of these.
-async fn spend(app: &App, client_data: &str, bounds: &[Bound<'_>]) -> Result<Answered, FactorError> {
+pub(super) async fn spend(
+    app: &App,
+    client_data: &str,
+    bounds: &[Bound<'_>],
+) -> Result<Answered, FactorError> {
     let now = app.now();
     let answered = webauthn::answered(client_data).map_err(failed)?;
     if !bounds.iter().any(|bound| answered.is_for(&app.derived.factor, bound, now)) {
@@ -240,7 +244,7 @@ pub(super) async fn asserted(
 }
 
 /// Suspends a factor of which there may be a copy (security rule R6).
-async fn suspend(app: &App, factor: &Factor, caller: &Caller) -> Result<(), Fault> {
+pub(super) async fn suspend(app: &App, factor: &Factor, caller: &Caller) -> Result<(), Fault> {
     let now = app.now();
     let event = described(Event::failure(EventType::MfaFactorSuspend, "signature_counter"), factor);
     let unit = Unit::new().claim(store::factor::claim_suspend_cloned(&factor.id, now)).row(event.row(

@@ -57,7 +57,7 @@ pub async fn activate(
     let claim = match &spent {
         Spent::Attested(registered) => passkey::activation(app, &stored.factor, registered)?,
         Spent::Step(step) => store::factor::claim_activate(&factor.id, Some(*step), now),
-        Spent::Code(_) | Spent::Nothing | Spent::Asserted(_) => {
+        Spent::Code(_) | Spent::Nothing | Spent::Asserted(_) | Spent::Used(_) => {
             store::factor::claim_activate(&factor.id, None, now)
         }
     };
@@ -73,7 +73,9 @@ fn shown(factor: &Factor, spent: &Spent, now: time::OffsetDateTime) -> VerifiedF
     let (protection, gesture) = match spent {
         Spent::Attested(registered) => (registered.protection, registered.gesture),
         Spent::Asserted(asserted) => (asserted.protection, asserted.gesture),
-        Spent::Step(_) | Spent::Code(_) | Spent::Nothing => return VerifiedFactor::factor(factor, now),
+        Spent::Step(_) | Spent::Code(_) | Spent::Nothing | Spent::Used(_) => {
+            return VerifiedFactor::factor(factor, now);
+        }
     };
     VerifiedFactor::shown(factor, &webauthn::amr(protection, gesture), now)
 }
@@ -110,7 +112,7 @@ fn proof(app: &App, factor: &Factor, spent: &Spent, (purpose, caller): (Purpose<
         Spent::Asserted(Asserted { counter, .. }) if *counter > 0 => {
             store::factor::claim_step(&factor.id, u64::from(*counter), now)
         }
-        Spent::Code(_) | Spent::Nothing | Spent::Attested(_) | Spent::Asserted(_) => {
+        Spent::Code(_) | Spent::Nothing | Spent::Attested(_) | Spent::Asserted(_) | Spent::Used(_) => {
             store::factor::claim_verified(&factor.id, now)
         }
     };
@@ -130,6 +132,7 @@ fn consumed(
             let subject = Subject { factor: &factor.id, purpose: purpose.key() };
             unit.claim(factor_challenge::claim_consume(subject, mac, now))
         }
+        Spent::Used(made) => unit.claim(store::yubikey_token::claim_use(&factor.id, made.counter(), now)),
         Spent::Step(_) | Spent::Nothing | Spent::Attested(_) | Spent::Asserted(_) => unit,
     }
 }
@@ -154,7 +157,7 @@ pub(super) fn proved(
         .denial_row(lost.with("purpose", purpose.logged()).row(caller, app.random.as_ref(), now))
 }
 
-const REPLAYED: Reason = "passcode_replayed";
+pub(super) const REPLAYED: Reason = "passcode_replayed";
 
 /// Charges an answer to an active factor, and to its challenge.
 async fn charge(app: &App, factor: &Factor, purpose: Purpose<'_>) -> Result<(), FactorError> {

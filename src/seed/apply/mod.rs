@@ -6,6 +6,7 @@ mod reference;
 mod server;
 mod sign_on_policy;
 mod user;
+mod yubikey_token;
 
 use time::OffsetDateTime;
 
@@ -38,6 +39,7 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
         network_zones: document.policies.zones.len(),
         policies: document.policies.count(),
         factor_profiles: document.factor_profiles.len(),
+        yubikey_tokens: document.yubikey_tokens.len(),
         api_tokens: document.api_tokens.len(),
     };
     let hashes = user::hash_passwords(app, &document.users).await?;
@@ -61,6 +63,9 @@ pub(super) async fn apply(app: &App, document: Document) -> Result<Applied, Seed
     run.policies(&document.policies).await?;
     for profile in &document.factor_profiles {
         run.factor_profile(profile).await?;
+    }
+    for token in &document.yubikey_tokens {
+        run.yubikey_token(token).await?;
     }
     for token in &document.api_tokens {
         run.api_token(token).await?;

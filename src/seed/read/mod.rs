@@ -7,6 +7,7 @@ mod policy;
 mod server;
 pub(super) mod sign_on_policy;
 mod user;
+mod yubikey_token;
 
 use serde_json::Value;
 
@@ -17,10 +18,11 @@ pub(super) use self::{
     policy::Policy,
     server::{Claim, Scope, Server, Settings},
     user::{Password, User},
+    yubikey_token::YubikeyToken,
 };
 use self::{
     api_token::api_token, client::client, factor_profile::factor_profile, server::server,
-    sign_on_policy::Policies, user::user,
+    sign_on_policy::Policies, user::user, yubikey_token::yubikey_token,
 };
 use super::{
     SeedError,
@@ -36,6 +38,7 @@ pub(super) struct Document {
     pub(super) origins: Vec<Origin>,
     pub(super) policies: Policies,
     pub(super) factor_profiles: Vec<FactorProfile>,
+    pub(super) yubikey_tokens: Vec<YubikeyToken>,
     pub(super) api_tokens: Vec<ApiToken>,
 }
 
@@ -69,6 +72,7 @@ pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, 
         "trusted_origins",
         "api_tokens",
         "factor_profiles",
+        "yubikey_tokens",
     ];
     let root = root.read(file).members(&[&known[..], &sign_on_policy::KEYS[..]].concat())?;
     let force = root.flag("force")?.unwrap_or(false);
@@ -80,6 +84,7 @@ pub(super) fn document(root: &Node, file: &std::path::Path) -> Result<Document, 
         origins: list(&root, "trusted_origins", "origin", origin)?,
         policies: sign_on_policy::policies(&root)?,
         factor_profiles: list(&root, "factor_profiles", "name", |place| factor_profile(place, force))?,
+        yubikey_tokens: list(&root, "yubikey_tokens", "serial_number", yubikey_token)?,
         api_tokens: list(&root, "api_tokens", "name", |place| api_token(place, force))?,
     })
 }

@@ -5,6 +5,7 @@ pub mod choose;
 pub mod enroll;
 pub mod verify;
 pub mod webauthn;
+pub mod yubikey;
 
 use maud::Markup;
 

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{name, picture};
+use super::{name, picture, yubikey};
 use crate::{
     factor::question::MAX_ANSWER,
     model::factor::FactorKind,
@@ -59,6 +59,7 @@ pub fn verify(stage: &Stage, prove: &Prove) -> Markup {
         html! {
             @match prove.kind {
                 FactorKind::Question => (answer(stage, prove)),
+                FactorKind::Yubikey => (yubikey::field(stage)),
                 // Tokens differ; their users see how long a code is.
                 FactorKind::HotpCustom => (code(stage, None)),
                 _ => (code(stage, Some(CODE_DIGITS))),

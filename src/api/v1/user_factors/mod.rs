@@ -25,7 +25,7 @@ use crate::{
     api::{
         Served,
         error::{
-            factor::envelope,
+            factor::{envelope, unsupported},
             oauth::json_response,
             okta::{Envelope, failed},
         },
@@ -37,7 +37,7 @@ use crate::{
     factor::{Activate, Answer, Enrolment, FactorError, Proof, UpdatePhone, code, service},
     id::{FactorId, FactorProfileId, UserId},
     model::{
-        factor::{Factor, FactorKind, FactorStatus},
+        factor::{AnswerShape, Factor, FactorKind, FactorStatus},
         policy::Requirement,
     },
     secret::Secret,
@@ -272,7 +272,9 @@ impl UserFactors {
                 let view = view::factor(&place(app, &asked), &enrolled.factor, enrolled.activation.as_ref());
                 Ok(json_response(StatusCode::OK, &view))
             }
-            Outcome::Lost(_) => Err(refused(FactorError::already_set_up())),
+            Outcome::Lost(0) => Err(refused(FactorError::already_set_up())),
+            // The password that enrols it was used at the same moment.
+            Outcome::Lost(_) => Err(refused(FactorError::Replayed)),
         }
     }
 
@@ -360,7 +362,7 @@ impl UserFactors {
         let factor = load(app, &asked, id).await?;
         let how = (asked.purpose(), &asked.caller);
         let Some(answer) = answer(&members)? else {
-            if !factor.kind.is_sent() && factor.kind != FactorKind::Webauthn {
+            if !factor.kind.is_sent() && factor.kind.answer() != AnswerShape::Signature {
                 return Err(missing(if factor.kind == FactorKind::Question { "answer" } else { "passCode" }));
             }
             if factor.status == FactorStatus::PendingActivation {
@@ -415,11 +417,13 @@ async fn load(app: &App, asked: &Asked, id: &str) -> Result<Factor, Response> {
     })
 }
 
-/// What policy says to somebody who enrols a factor. Custom tokens are the administrators' to hand out.
+/// What policy says to somebody who enrols a factor. Tokens are the administrators' to hand out; what nobody enrols is refused
+/// with what can be done instead.
 async fn may_enroll(app: &App, asked: &Asked, kind: FactorKind) -> Result<(), Response> {
     let policies = policies::of_user(app, &asked.user, asked.caller.ip).await;
     let allowed = policies.map_err(failed)?.enroll.requirement(kind) != Requirement::NotAllowed;
-    let given = kind == FactorKind::HotpCustom && matches!(asked.asker, Asker::Administrator(_));
+    let handed_out = matches!(kind, FactorKind::HotpCustom | FactorKind::Yubikey);
+    let given = handed_out && matches!(asked.asker, Asker::Administrator(_)) || kind == FactorKind::U2f;
     if allowed || given { Ok(()) } else { Err(refused(FactorError::NotAllowed)) }
 }
 
@@ -437,13 +441,17 @@ fn enrolment(members: &Map<String, Value>, how: &How) -> Result<Enrolment, Respo
     let invalid = |cause: &str| Envelope::validation("factorEnrollRequest", [cause.to_owned()]).respond();
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     let Some(factor_type) = text("factorType") else { return Err(invalid("factorType: is required")) };
-    let kind = FactorKind::parse(factor_type, text("provider"))
-        .ok_or_else(|| invalid("factorType: this type and provider are not supported"))?;
-    let profile = match members.get("profile") {
+    let kind =
+        FactorKind::parse(factor_type, text("provider")).ok_or_else(|| unsupported(factor_type).respond())?;
+    let mut profile = match members.get("profile") {
         Some(Value::Object(profile)) => profile.clone(),
         Some(Value::Null) | None => Map::new(),
         Some(_) => return Err(invalid("profile: must be an object")),
     };
+    let pass_code = members.get("verify").and_then(|verify| verify.get("passCode"));
+    if let Some(code) = pass_code.or_else(|| members.get("passCode")) {
+        profile.insert("passCode".to_owned(), code.clone());
+    }
     Ok(Enrolment {
         kind,
         profile,

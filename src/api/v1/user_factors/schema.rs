@@ -11,9 +11,9 @@ use crate::api::payload::documented;
 pub(super) struct UserFactor {
     /// The id.
     id: String,
-    /// `sms`, `call`, `email`, `question`, `token:software:totp` or `token:hotp`.
+    /// `sms`, `call`, `email`, `question`, `token:software:totp`, `token:hotp`, `token:hardware`, `webauthn` or `u2f`.
     factor_type: String,
-    /// `OKTA`, `GOOGLE` or `CUSTOM`.
+    /// `OKTA`, `GOOGLE`, `CUSTOM`, `YUBICO` or `FIDO`.
     provider: String,
     /// The same as the provider.
     vendor_name: String,
@@ -72,10 +72,13 @@ pub(super) struct EnrollFactor {
     factor_type: String,
     /// The provider.
     provider: Option<String>,
-    /// `phoneNumber`, `phoneExtension`, `email`, `question` with `answer`, or `sharedSecret`.
+    /// `phoneNumber`, `phoneExtension`, `email`, `question` with `answer`, `sharedSecret`, or a registration of U2F:
+    /// `credentialId`, `publicKey`, `appId`.
     profile: Option<Any<Value>>,
     /// The profile that a custom token follows.
     factor_profile_id: Option<String>,
+    /// `passCode`: a first password of a YubiKey.
+    verify: Option<Any<Value>>,
 }
 
 /// What activates a factor.

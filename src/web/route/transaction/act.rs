@@ -71,7 +71,8 @@ pub(super) async fn act(
             let given = match factor.kind.answer() {
                 AnswerShape::Text => Given::Answer(text("answer")),
                 AnswerShape::SentCode | AnswerShape::OwnCode => Given::PassCode(text("passCode")),
-                AnswerShape::Signature | AnswerShape::Approval => Given::Nothing,
+                AnswerShape::Signature => assertion(params).map_or(Given::Nothing, Given::Assertion),
+                AnswerShape::Approval => Given::Nothing,
             };
             factors::verify(app, visitor, token, (&factor.id, given), remember).await
         }
@@ -145,14 +146,14 @@ pub(in crate::web::route) fn profile(kind: FactorKind, params: &Params) -> Map<S
         FactorKind::Question => &["question", "answer"],
         FactorKind::Sms => &["phoneNumber"],
         FactorKind::Call => &["phoneNumber", "phoneExtension"],
+        FactorKind::Yubikey => &["passCode"],
         FactorKind::Email
         | FactorKind::TotpOkta
         | FactorKind::TotpGoogle
         | FactorKind::HotpCustom
         | FactorKind::Webauthn
         | FactorKind::U2f
-        | FactorKind::Push
-        | FactorKind::Yubikey => &[],
+        | FactorKind::Push => &[],
     };
     let member = |name: &&str| {
         let text = params.one(name).map(str::trim).filter(|text| !text.is_empty())?;

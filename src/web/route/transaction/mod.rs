@@ -170,7 +170,10 @@ async fn shown(visit: &Visit<'_>, pending: &mut Pending) -> Result<(), Fault> {
 pub(super) fn asks_first(params: &Params) -> Option<FactorKind> {
     let kind = params.one("kind").and_then(FactorKind::from_key)?;
     let says = params.one("action").is_some();
-    let asks = matches!(kind, FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email);
+    let asks = matches!(
+        kind,
+        FactorKind::Question | FactorKind::Sms | FactorKind::Call | FactorKind::Email | FactorKind::Yubikey
+    );
     (asks && !says).then_some(kind)
 }
 

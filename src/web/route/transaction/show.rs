@@ -13,7 +13,7 @@ use crate::{
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
     },
-    factor::{Activation, TokenActivation, question::QUESTIONS},
+    factor::{Activation, TokenActivation, question::QUESTIONS, service},
     id::FactorId,
     model::{
         factor::{Factor, FactorKind, masked_email, masked_phone},
@@ -29,6 +29,7 @@ use crate::{
             enroll::{self as enrolling, Done, Offer},
             verify::{self as verifying, Prove, Remember},
             webauthn::{self, Begins, Ceremonial, Ceremony},
+            yubikey,
         },
         layout::Person,
         password::{PasswordReason, password},
@@ -152,6 +153,9 @@ fn page(
             (Some(only), _) if only.kind == FactorKind::Webauthn => {
                 passkey(&visit, &stage, (pending, ticked))
             }
+            (Some(only), _) if only.kind == FactorKind::U2f => {
+                security_key(&visit, &stage, (pending, only, ticked))
+            }
             (Some(only), _) if only.kind.is_sent() => {
                 verifying::send(&stage, only.kind, detail(only).as_deref())
             }
@@ -172,6 +176,9 @@ fn page(
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
+            Some(factor) if factor.kind == FactorKind::U2f => {
+                security_key(&visit, &stage, (pending, factor, ticked))
+            }
             Some(factor) => verifying::verify(&stage, &prove(pending, factor, ticked)),
             None => return stopped(visit, place, AuthnError::Token),
         },
@@ -206,6 +213,18 @@ fn page(
 /// The page that asks for a passkey.
 fn passkey(visit: &Visit<'_>, stage: &Stage, (pending, ticked): (&Pending, Option<Remember>)) -> Markup {
     let options = pending.challenge.as_ref().map(|shown| shown.options.clone());
+    let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
+    signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
+}
+
+/// The page that asks for a security key of U2F, which browsers know by Web Authentication.
+fn security_key(
+    visit: &Visit<'_>,
+    stage: &Stage,
+    (pending, factor, ticked): (&Pending, &Factor, Option<Remember>),
+) -> Markup {
+    let shown = pending.challenge.as_ref();
+    let options = shown.and_then(|shown| service::browser_options(visit.app, factor, &shown.options).ok());
     let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
     signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
 }
@@ -270,13 +289,13 @@ pub(in crate::web::route) fn asking(
         FactorKind::Sms | FactorKind::Call => Some(enrolling::phone(stage, kind, typed)),
         FactorKind::Email => Some(enrolling::email(stage, address.as_deref())),
         FactorKind::Question => Some(enrolling::question(stage, &questions(), typed)),
+        FactorKind::Yubikey => Some(yubikey::enroll(stage)),
         FactorKind::TotpOkta
         | FactorKind::TotpGoogle
         | FactorKind::HotpCustom
         | FactorKind::Webauthn
         | FactorKind::U2f
-        | FactorKind::Push
-        | FactorKind::Yubikey => None,
+        | FactorKind::Push => None,
     }
 }
 

@@ -1,0 +1,133 @@
+//! `stepgate yubikey`: the YubiKeys of the installation (Okta `/api/v1/org/factors/yubikey_token/tokens`).
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{CliError, connect::Target, output};
+use crate::{
+    app::App,
+    factor::yubikey_tokens::{self as tokens, Listed, NewToken, YubikeyTokenError},
+    syslog::Caller,
+    user::directory_order::{Place, Sort, SortOrder},
+};
+
+/// YubiKeys that are listed at once.
+const PAGE: usize = 500;
+
+/// Manage YubiKeys, of which users enrol those that were imported.
+#[derive(clap::Args, Debug)]
+pub(super) struct YubikeyCommand {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Import the file that Yubico's personalisation tools leave: all of its YubiKeys, or none
+    Import(Import),
+    /// List YubiKeys
+    List,
+    /// Remove a YubiKey that nobody uses
+    Remove(Remove),
+}
+
+#[derive(clap::Args, Debug)]
+struct Import {
+    /// Lines of serial number, public id (modhex), private id and AES key (hexadecimal) between commas; what follows is ignored
+    file: PathBuf,
+}
+
+#[derive(clap::Args, Debug)]
+struct Remove {
+    /// Its serial number
+    serial: String,
+}
+
+pub(super) async fn run(command: YubikeyCommand) -> Result<(), CliError> {
+    let app = command.target.open().await?;
+    let outcome = match command.action {
+        Action::Import(action) => import(&app, &action).await,
+        Action::List => list(&app).await,
+        Action::Remove(action) => remove(&app, &action.serial).await,
+    };
+    app.db.close().await;
+    outcome
+}
+
+fn caller() -> Caller {
+    Caller::system("command line")
+}
+
+async fn import(app: &App, action: &Import) -> Result<(), CliError> {
+    let text = std::fs::read_to_string(&action.file)
+        .map_err(|error| CliError::Usage(format!("{}: {error}", action.file.display())))?;
+    let refused = |line: usize, problem: String| {
+        CliError::Usage(format!("{}:{line}: {problem}", action.file.display()))
+    };
+    let tx = app.db.begin_write().await?;
+    let mut imported = 0_usize;
+    for (number, line) in (1..).zip(text.lines()) {
+        // Empty lines and comments; the tools write `LOGGING START` before what they log.
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || line.starts_with("LOGGING START") {
+            continue;
+        }
+        let new = NewToken::of_line(line).map_err(|error| refused(number, error.to_string()))?;
+        match tokens::import(app, &tx, &new, &caller()).await {
+            Ok(_) => imported = imported.saturating_add(1),
+            Err(YubikeyTokenError::Fault(fault)) => return Err(fault.into()),
+            Err(error @ (YubikeyTokenError::InUse | YubikeyTokenError::Taken)) => {
+                return Err(refused(number, error.to_string()));
+            }
+        }
+    }
+    tx.commit().await?;
+    output::print(&format!("{imported} YubiKeys imported"));
+    Ok(())
+}
+
+async fn list(app: &App) -> Result<(), CliError> {
+    let by_serial = Sort { by: "profile.serial".to_owned(), order: SortOrder::Ascending };
+    let mut rows = Vec::new();
+    let mut after: Option<Place> = None;
+    loop {
+        let found = tokens::list(app, (None, Some(&by_serial)), after.as_ref(), PAGE).await?;
+        rows.extend(found.tokens.iter().map(row));
+        after = found.next.as_deref().and_then(Place::read);
+        if after.is_none() {
+            break;
+        }
+    }
+    output::table(&["ID", "SERIAL", "PUBLIC ID", "STATUS", "USER"], &rows);
+    Ok(())
+}
+
+fn row(listed: &Listed) -> Vec<String> {
+    let token = &listed.token;
+    vec![
+        token.id.to_string(),
+        token.serial.clone(),
+        token.public_id.clone(),
+        token.status().as_str().to_owned(),
+        listed.user.as_ref().map(|user| user.login.clone()).unwrap_or_default(),
+    ]
+}
+
+async fn remove(app: &App, serial: &str) -> Result<(), CliError> {
+    let unknown = || CliError::NotFound { what: "YubiKey", name: serial.to_owned() };
+    let token = tokens::find_by_serial(app, serial).await?.ok_or_else(unknown)?;
+    let tx = app.db.begin_write().await?;
+    match tokens::remove(app, &tx, &token, &caller()).await {
+        Ok(()) => {}
+        Err(YubikeyTokenError::Fault(fault)) => return Err(fault.into()),
+        Err(error @ (YubikeyTokenError::InUse | YubikeyTokenError::Taken)) => {
+            return Err(CliError::Usage(error.to_string()));
+        }
+    }
+    tx.commit().await?;
+    output::print(&format!("{}  removed  {}", token.id, token.serial));
+    Ok(())
+}
