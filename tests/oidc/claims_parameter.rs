@@ -218,15 +218,17 @@ async fn oidc_a12_the_subject_is_not_contradicted(app: TestApp) {
 /// have no such authenticator.
 async fn oidc_a11_an_essential_acr_that_is_out_of_reach_is_unmet(app: TestApp) {
     let mut stranger = Browser::new();
-    for acr in
-        [json!({"essential": true, "value": "gold"}), json!({"essential": true, "values": ["gold", "unknown", 1]})]
-    {
+    for acr in [
+        json!({"essential": true, "value": "gold"}),
+        json!({"essential": true, "values": ["gold", "unknown", 1]}),
+    ] {
         is_unmet(&app, &mut stranger, acr).await;
     }
     let mut alice = Browser::new();
     app.sign_in(&mut alice, &app.authorize_url(WEB, &[]), ALICE).await;
     is_unmet(&app, &mut alice, json!({"essential": true, "value": "phrh"})).await;
-    app.seed("mfa_enroll_policies: [{name: All, factors: {google_otp: OPTIONAL}, rules: [{name: All}]}]\n").await;
+    app.seed("mfa_enroll_policies: [{name: All, factors: {google_otp: OPTIONAL}, rules: [{name: All}]}]\n")
+        .await;
     is_unmet(&app, &mut alice, json!({"essential": true, "values": ["phr", "gold"]})).await;
 }
 
