@@ -71,6 +71,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .replace("{user_id}", "00u00000000000000000")
                 .replace("{factor_id}", "ost1")
                 .replace("{factor_type}", "sms")
+                .replace("{token_id}", "ykk00000000000000000")
                 .replace("{token}", "invented")
                 .replace("{id}", "00u00000000000000000");
             assert!(!path.contains('{'), "this test does not know a value for {path}");
