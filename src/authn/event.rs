@@ -100,6 +100,27 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether what was known of the user before is out of date after it.
+    pub fn changes_user(&self) -> bool {
+        match self {
+            Self::EnrolmentBegun { .. }
+            | Self::FactorEnrolled { .. }
+            | Self::PasswordChanged
+            | Self::PasswordWasReset { .. } => true,
+            Self::PasswordAccepted { .. }
+            | Self::SessionFound { .. }
+            | Self::ActivationAccepted { .. }
+            | Self::FactorChosen { .. }
+            | Self::FactorVerified { .. }
+            | Self::BackupCodeAccepted { .. }
+            | Self::Skipped
+            | Self::WentBack
+            | Self::RecoveryStarted { .. }
+            | Self::RecoveryProved { .. }
+            | Self::RecoveryAnswered => false,
+        }
+    }
+
     /// The name of the fact.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! A unit: what a use case that issues or consumes something hands to storage, all at once.
 
-use sea_orm::{ConnectionTrait, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
+use sea_orm::{ConnectionTrait, DatabaseBackend, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 
 use crate::fault::Fault;
 
@@ -299,14 +299,15 @@ where
         let mut sql =
             format!(r#"INSERT INTO "{}" ("{}") VALUES "#, E::default().table_name(), names.join(r#"", ""#));
         let values = chunk.iter().flat_map(|model| columns.iter().map(|column| model.get(*column))).collect();
-        placeholders(&mut sql, size, columns.len());
+        placeholders(&mut sql, connection.get_database_backend(), (size, columns.len()));
         super::db::execute(connection, &sql, values).await?;
     }
     Ok(())
 }
 
-/// `($1,$2),($3,$4)` for two rows of two columns.
-fn placeholders(sql: &mut String, rows: usize, columns: usize) {
+/// `($1,$2),($3,$4)` for two rows of two columns. To SQLite `$1` is a name, each looked for among all others when it is bound:
+/// it gets `(?,?),(?,?)`.
+fn placeholders(sql: &mut String, backend: DatabaseBackend, (rows, columns): (usize, usize)) {
     for row in 0..rows {
         for column in 0..columns {
             sql.push_str(match (row, column) {
@@ -314,8 +315,12 @@ fn placeholders(sql: &mut String, rows: usize, columns: usize) {
                 (_, 0) => "),(",
                 _ => ",",
             });
-            sql.push('$');
-            sql.push_str(&(row * columns + column + 1).to_string());
+            if backend == DatabaseBackend::Sqlite {
+                sql.push('?');
+            } else {
+                sql.push('$');
+                sql.push_str(&(row * columns + column + 1).to_string());
+            }
         }
     }
     sql.push(')');
@@ -327,8 +332,12 @@ mod tests {
 
     #[test]
     fn placeholders_count_through_all_rows() {
-        let mut sql = String::new();
-        placeholders(&mut sql, 2, 2);
-        assert_eq!(sql, "($1,$2),($3,$4)");
+        for (backend, expected) in
+            [(DatabaseBackend::Postgres, "($1,$2),($3,$4)"), (DatabaseBackend::Sqlite, "(?,?),(?,?)")]
+        {
+            let mut sql = String::new();
+            placeholders(&mut sql, backend, (2, 2));
+            assert_eq!(sql, expected);
+        }
     }
 }

@@ -6,7 +6,7 @@ use stepgate::{model::api_token::Access, store, syslog::Caller, user::administra
 
 use crate::support::{
     Test, TestApp,
-    api_token::ADMIN,
+    api_token::{ADMIN, assert_error},
     fixtures::{self, ALICE, BOB, MACHINE, SECRET},
     http::{Client, Response},
 };
@@ -30,16 +30,6 @@ pub(crate) fn trials() -> Vec<Test> {
 
 const USERS: &str = "/api/v1/users";
 const TOKENS: &str = "/api/v1/api-tokens";
-
-#[track_caller]
-fn assert_error(response: &Response, status: u16, code: &str) {
-    assert_eq!(
-        (response.status, &response.json()["errorCode"]),
-        (status, &json!(code)),
-        "{}",
-        response.text()
-    );
-}
 
 /// Okta API Tokens API: what is known of the active tokens, page by page, and never a token.
 async fn tokens_are_listed_and_read_without_their_values(app: TestApp) {

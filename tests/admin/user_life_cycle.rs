@@ -11,6 +11,7 @@ use stepgate::{
 
 use crate::support::{
     Test, TestApp,
+    api_token::assert_error,
     app::Change,
     fixtures::{ALICE, BOB, WEB},
     http::{Browser, Response},
@@ -30,16 +31,6 @@ pub(crate) fn trials() -> Vec<Test> {
 }
 
 const USERS: &str = "/api/v1/users";
-
-#[track_caller]
-fn assert_error(response: &Response, status: u16, code: &str) {
-    assert_eq!(
-        (response.status, &response.json()["errorCode"]),
-        (status, &json!(code)),
-        "{}",
-        response.text()
-    );
-}
 
 async fn turn(app: &TestApp, token: &str, step: &str) -> Response {
     app.post(&format!("{USERS}/{BOB}/lifecycle/{step}"), token, &json!({})).await

@@ -47,6 +47,10 @@ use stepgate::{
 use storm::Door;
 use tokio::runtime::Runtime;
 
+/// What the shipped binary allocates with.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if let Some(role) = Role::of_this_process() {
         return role.run();

@@ -45,6 +45,19 @@ async fn it_is_alice(driver: &WebDriver) {
     go_on(driver).await;
 }
 
+/// Follows the link that Alice is mailed, in another tab, and does something there.
+async fn by_mail(app: &TestApp, driver: &WebDriver, act: impl AsyncFnOnce()) {
+    it_is_alice(driver).await;
+    shows(driver, "recovery-sent-page").await;
+    let link = app.mailbox().link_for(ALICE).await;
+    in_another_tab(driver, &link, async || {
+        shows(driver, "link-page").await;
+        go_on(driver).await;
+        act().await;
+    })
+    .await;
+}
+
 /// Signs in with a password and nothing else.
 async fn password_is(client: &Client<'_>, driver: &WebDriver, password: &str) {
     client.ask(driver, &[("prompt", "login")]).await;
@@ -57,12 +70,7 @@ pub(super) async fn a_forgotten_password_is_reset_by_mail(app: TestApp, driver: 
     let client = Client::of(&app).await;
     client.ask(&driver, &[]).await;
     click(&driver, "#forgot-password").await;
-    it_is_alice(&driver).await;
-    shows(&driver, "recovery-sent-page").await;
-    let link = app.mailbox().link_for(ALICE).await;
-    in_another_tab(&driver, &link, async || {
-        shows(&driver, "link-page").await;
-        go_on(&driver).await;
+    by_mail(&app, &driver, async || {
         shows(&driver, "password-page").await;
         new_password(&driver, "short", "short").await;
         told(&driver, "fewer than 8 characters").await;
@@ -91,12 +99,7 @@ pub(super) async fn who_gives_up_changes_nothing(app: TestApp, driver: WebDriver
     click(&driver, "#recovery-leave").await;
     shows(&driver, "login-page").await;
     click(&driver, "#forgot-password").await;
-    it_is_alice(&driver).await;
-    shows(&driver, "recovery-sent-page").await;
-    let link = app.mailbox().link_for(ALICE).await;
-    in_another_tab(&driver, &link, async || {
-        shows(&driver, "link-page").await;
-        go_on(&driver).await;
+    by_mail(&app, &driver, async || {
         shows(&driver, "password-page").await;
         click(&driver, "#login-cancel").await;
         until(&driver, "document.querySelector('h1').innerText === 'Nothing was changed'").await;
@@ -184,12 +187,7 @@ pub(super) async fn a_locked_account_is_unlocked_by_mail(app: TestApp, driver: W
     until(&driver, "document.querySelector('h1').innerText === 'Your account is locked'").await;
     click(&driver, "#recovery-next").await;
     click(&driver, "#unlock-account").await;
-    it_is_alice(&driver).await;
-    shows(&driver, "recovery-sent-page").await;
-    let link = app.mailbox().link_for(ALICE).await;
-    in_another_tab(&driver, &link, async || {
-        shows(&driver, "link-page").await;
-        go_on(&driver).await;
+    by_mail(&app, &driver, async || {
         shows(&driver, "recovery-done-page").await;
         until(&driver, "document.querySelector('h1').innerText === 'Your account is unlocked'").await;
     })

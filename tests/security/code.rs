@@ -177,13 +177,23 @@ async fn sec_c04_nothing_else_is_a_code(app: TestApp) {
     let request = app.client().request(Method::POST, "/oauth2/default/v1/authorize");
     let parked = request.body("application/x-www-form-urlencoded", "client_id=web").send().await;
     let ticket = parked.location().unwrap().query_pairs().next().unwrap().1.into_owned();
+    app.require_factor().await;
+    let state_token = app.password_of(ALICE).await["stateToken"].as_str().unwrap().to_owned();
     let mut others: Vec<String> = ["access_token", "id_token", "refresh_token"]
         .iter()
         .map(|name| tokens[name].as_str().unwrap().to_owned())
         .filter(|token| token.len() <= 1024)
         .collect();
     assert!(others.len() >= 2);
-    others.extend([flow, csrf, session, ticket, row.grant_id.to_string(), TokenHash::of(&code).encoded()]);
+    others.extend([
+        flow,
+        csrf,
+        session,
+        ticket,
+        state_token,
+        row.grant_id.to_string(),
+        TokenHash::of(&code).encoded(),
+    ]);
     // The code itself, altered in each place, and a little more or less of it.
     for (at, letter) in code.char_indices() {
         let mut altered = code.clone();

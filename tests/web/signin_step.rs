@@ -185,15 +185,18 @@ async fn a_recovery_code_stands_in_for_a_lost_factor_once(app: TestApp) {
     }
 }
 
-/// S9: a remembered browser stands for the prompt, and earns no level.
-async fn a_remembered_browser_is_not_asked_again(app: TestApp) {
-    let seed = app.enrol_totp().await;
-    let action = SignOnAction {
+fn a_factor_per_device() -> SignOnAction {
+    SignOnAction {
         require_factor: true,
         factor_prompt_mode: stepgate::model::policy::FactorPrompt::Device,
         ..SignOnAction::default()
-    };
-    app.sign_on(action).await;
+    }
+}
+
+/// S9: a remembered browser stands for the prompt, and earns no level.
+async fn a_remembered_browser_is_not_asked_again(app: TestApp) {
+    let seed = app.enrol_totp().await;
+    app.sign_on(a_factor_per_device()).await;
     let mut browser = Browser::new();
     let page = begin(&app, &mut browser, &[]).await;
     let form = page.form("step-form").choose("rememberDevice", "true");
@@ -326,12 +329,7 @@ async fn the_last_pages_of_a_recovery_lead_on(app: TestApp) {
 /// S9: whoever wants the browser remembered says so once.
 async fn a_box_keeps_its_tick_after_a_wrong_code(app: TestApp) {
     let seed = app.enrol_totp().await;
-    let action = SignOnAction {
-        require_factor: true,
-        factor_prompt_mode: stepgate::model::policy::FactorPrompt::Device,
-        ..SignOnAction::default()
-    };
-    app.sign_on(action).await;
+    app.sign_on(a_factor_per_device()).await;
     let mut browser = Browser::new();
     let page = begin(&app, &mut browser, &[]).await;
     let form = page.form("step-form");

@@ -8,9 +8,8 @@ use crate::{
         event::Event as Fact,
         state::{RecoveryKind, State},
     },
-    fault::Fault,
     secret::Secret,
-    store,
+    store::unit::Unit,
     user::password::{self, PasswordChange, RevokeSessions, SetBy},
 };
 
@@ -61,7 +60,7 @@ async fn renewed(
     app: &App,
     visitor: &Visitor<'_>,
     mut step: Step,
-    (fact, unit, revoke): (Fact, store::unit::Unit, RevokeSessions<'_>),
+    (fact, unit, revoke): (Fact, Unit, RevokeSessions<'_>),
 ) -> Result<Reply, AuthnError> {
     step.transaction.context.counts_from = app.now();
     // The session of this browser ends with the others: the unit that ends it does not renew it, but begins another.
@@ -74,21 +73,5 @@ async fn renewed(
         (face, _) => face,
     };
     let visitor = Visitor { face, ..*visitor };
-    let reply = settle(app, &visitor, step, Effect { fact, unit, lost: AuthnError::NotAllowed }).await?;
-    Ok(anew(app, reply).await?)
-}
-
-/// The user was read before the password was set; the answer tells when that was.
-async fn anew(app: &App, mut reply: Reply) -> Result<Reply, Fault> {
-    let user = match &mut reply {
-        Reply::Pending(pending) => pending.facts.user.as_mut(),
-        Reply::Success(success) => Some(&mut success.user),
-        Reply::LockedOut => None,
-    };
-    if let Some(user) = user
-        && let Some(found) = store::user::find(&app.db, &user.id).await?
-    {
-        *user = found;
-    }
-    Ok(reply)
+    settle(app, &visitor, step, Effect { fact, unit, lost: AuthnError::NotAllowed }).await
 }

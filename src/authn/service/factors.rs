@@ -236,9 +236,6 @@ pub async fn enroll(
     } else {
         Fact::EnrolmentBegun { factor: factor.id.clone(), kind }
     };
-    // What is enrolled again takes the place of what was not completed.
-    step.facts.factors.retain(|other| other.kind != kind || other.status != FactorStatus::PendingActivation);
-    step.facts.factors.push(factor);
     step.activation = enrolled.activation;
     let lost = FactorError::already_set_up().into();
     settle(app, visitor, step, Effect { fact, unit: enrolled.unit, lost }).await

@@ -357,6 +357,7 @@ async fn settle(
 ) -> Result<Reply, AuthnError> {
     let now = app.now();
     let before = std::mem::take(&mut step.transaction.position);
+    let changes_user = effect.fact.changes_user();
     let position = match next(before, effect.fact, &step.facts.rules, now) {
         Ok(position) => position,
         Err(error) => {
@@ -366,15 +367,28 @@ async fn settle(
             return Err(error.into());
         }
     };
-    let over = position.state.is_over();
     step.transaction.position = position;
-    if !over {
-        let unit = step.transaction.save(effect.unit, now)?;
-        commit(app, &step.transaction, unit, effect.lost).await?;
-        step.transaction.saved();
-        return Ok(step.pending());
+    if step.position().state.is_over() {
+        let mut success = finish(app, visitor, step, (effect.unit, effect.lost)).await?;
+        if changes_user {
+            success.user = anew(app, &success.user.id).await?;
+        }
+        return Ok(Reply::Success(Box::new(success)));
     }
-    finish(app, visitor, step, (effect.unit, effect.lost)).await
+    let unit = step.transaction.save(effect.unit, now)?;
+    commit(app, &step.transaction, unit, effect.lost).await?;
+    step.transaction.saved();
+    if changes_user && let Some(user) = step.facts.user_id() {
+        let user = anew(app, user).await?;
+        let from = (visitor.device, visitor.caller.ip);
+        step.facts = Facts::load(app, user, &step.transaction, from).await?;
+    }
+    Ok(step.pending())
+}
+
+/// A user as the step that was just committed left it, which the answer tells.
+async fn anew(app: &App, user: &UserId) -> Result<User, AuthnError> {
+    store::user::find(&app.db, user).await?.ok_or(AuthnError::Token)
 }
 
 async fn unreachable(app: &App, visitor: &Visitor<'_>, user: Option<&UserId>) -> Result<(), Fault> {
@@ -408,7 +422,7 @@ async fn finish(
     visitor: &Visitor<'_>,
     step: Step,
     (unit, lost): (Unit, AuthnError),
-) -> Result<Reply, AuthnError> {
+) -> Result<Success, AuthnError> {
     let now = app.now();
     let Step { transaction, facts, .. } = step;
     let position = &transaction.position;
@@ -473,13 +487,13 @@ async fn finish(
         metrics::counter!("logins_total", "outcome" => "success").increment(1);
     }
     let Transaction { position, context, .. } = transaction;
-    Ok(Reply::Success(Box::new(Success {
+    Ok(Success {
         user,
         proven: position.proven,
         gain,
         raised: context.session,
         relay_state: context.relay_state,
-    })))
+    })
 }
 
 /// Adds that the user signed in here: only whoever proved everything makes a browser known.

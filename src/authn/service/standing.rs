@@ -7,6 +7,7 @@ use crate::{
         transaction::{Browser, Transaction},
     },
     model::user::{User, UserStatus},
+    user::recovery::has_way_back,
 };
 
 /// Whether the user of a transaction may go on.
@@ -37,16 +38,8 @@ pub(super) fn standing(app: &App, transaction: &Transaction, user: Option<&User>
                 Standing::Good
             }
         }
-        Purpose::Recovery(_) => match user.status {
-            UserStatus::Active
-            | UserStatus::PasswordExpired
-            | UserStatus::Recovery
-            | UserStatus::LockedOut => Standing::Good,
-            UserStatus::Staged
-            | UserStatus::Provisioned
-            | UserStatus::Suspended
-            | UserStatus::Deprovisioned => Standing::Cut,
-        },
+        Purpose::Recovery(_) if has_way_back(user.status) => Standing::Good,
+        Purpose::Recovery(_) => Standing::Cut,
     }
 }
 

@@ -10,11 +10,7 @@ pub mod code;
 pub mod question;
 pub mod token;
 
-use super::{
-    credentials::Busy,
-    lifecycle::{self, ChangeNotAllowed},
-    unlock,
-};
+use super::{credentials::Busy, lifecycle::ChangeNotAllowed, unlock};
 use crate::{
     app::App,
     cache::Count,
@@ -93,13 +89,24 @@ pub fn allows(rules: &PasswordRules, kind: RecoveryKind) -> bool {
     }
 }
 
+/// Whether whoever has an account in this state may find back into it. To others the way was never open, or an
+/// administrator closed it.
+pub fn has_way_back(status: UserStatus) -> bool {
+    match status {
+        UserStatus::Active | UserStatus::PasswordExpired | UserStatus::Recovery | UserStatus::LockedOut => {
+            true
+        }
+        UserStatus::Staged | UserStatus::Provisioned | UserStatus::Suspended | UserStatus::Deprovisioned => {
+            false
+        }
+    }
+}
+
 /// Whether the state of an account permits such a recovery now.
 pub fn is_possible(app: &App, user: &User, kind: RecoveryKind) -> bool {
-    let sets = lifecycle::next(user.status, lifecycle::Change::SetPassword).is_ok();
-    let new = matches!(user.status, UserStatus::Staged | UserStatus::Provisioned);
     match kind {
-        RecoveryKind::Password => sets && !new,
-        RecoveryKind::AccountActivation => sets && user.status == UserStatus::Provisioned,
-        RecoveryKind::Unlock => unlock::is_locked(user, app.now()),
+        RecoveryKind::Password => has_way_back(user.status),
+        RecoveryKind::AccountActivation => user.status == UserStatus::Provisioned,
+        RecoveryKind::Unlock => has_way_back(user.status) && unlock::is_locked(user, app.now()),
     }
 }

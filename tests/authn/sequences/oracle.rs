@@ -183,12 +183,8 @@ impl Play<'_> {
     /// Whether the user can be recovered so.
     pub(super) async fn can_recover(&self, aim: Aim) -> bool {
         let user = self.person.stored(self.app).await;
-        match aim {
-            Aim::Unlock => self.is_locked().await,
-            Aim::SignIn { .. } | Aim::Password => {
-                matches!(user.status, UserStatus::Active | UserStatus::PasswordExpired | UserStatus::Recovery)
-            }
-        }
+        matches!(user.status, UserStatus::Active | UserStatus::PasswordExpired | UserStatus::Recovery)
+            && (aim != Aim::Unlock || self.is_locked().await)
     }
 
     /// Whether the user can come to what is asked for at all, with what there is and what may be enrolled.

@@ -8,28 +8,26 @@
 //! Every verification costs the same, whether or not there is a hash to compare with, so that the time tells
 //! nothing about the user.
 
+mod argon;
+mod queue;
+
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use argon2::{
-    Algorithm, Argon2, Block, Params, Version,
-    password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
-};
+use argon2::Params;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization;
-use zeroize::Zeroize;
 
-use super::imported_hash::{ImportedHash, Recipe};
-use crate::{
-    fault::Fault,
-    ports::random::Random,
-    secret::{Secret, constant_time_eq},
+use self::{
+    argon::{Answer, OUTPUT_BYTES, SALT_BYTES, Settings, Task},
+    queue::{Job, Queue, work},
 };
+use super::imported_hash::ImportedHash;
+use crate::{fault::Fault, ports::random::Random, secret::Secret};
 
 /// The longest password, in bytes of UTF-8 as it was typed.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
@@ -191,258 +189,6 @@ fn spare_cores() -> usize {
 }
 
 const MAX_WAIT: Duration = Duration::from_secs(2);
-const SALT_BYTES: usize = 16;
-const OUTPUT_BYTES: usize = 32;
-
-/// Stored hashes that would cost more are not computed: an imported one must not stall the threads.
-const MAX_STORED_MEMORY_KIB: u32 = 64 * 1024;
-const MAX_STORED_ITERATIONS: u32 = 16;
-const MAX_STORED_LANES: u32 = 16;
-
-struct Settings {
-    params: Params,
-}
-
-/// A stored hash, read.
-struct Stored {
-    /// What is applied to the password first, if it was hashed elsewhere.
-    recipe: Option<Recipe>,
-    algorithm: Algorithm,
-    version: Version,
-    params: Params,
-    salt: Salt,
-    output: Output,
-}
-
-impl Settings {
-    /// Reads a PHC string; one that can't be used is logged and counts as no hash.
-    fn read(&self, phc: &Secret<String>) -> Option<Stored> {
-        let stored = Stored::parse(phc.expose());
-        let usable = stored.filter(|stored| {
-            let params = &stored.params;
-            params.m_cost() <= MAX_STORED_MEMORY_KIB.max(self.params.m_cost())
-                && params.t_cost() <= MAX_STORED_ITERATIONS.max(self.params.t_cost())
-                && params.p_cost() <= MAX_STORED_LANES.max(self.params.p_cost())
-        });
-        if usable.is_none() {
-            tracing::warn!("a stored password hash can't be used: not argon2, or beyond the permitted cost");
-        }
-        usable
-    }
-
-    fn is_current(&self, stored: &Stored) -> bool {
-        stored.recipe.is_none()
-            && stored.algorithm == Algorithm::Argon2id
-            && stored.version == Version::V0x13
-            && stored.params.m_cost() == self.params.m_cost()
-            && stored.params.t_cost() == self.params.t_cost()
-            && stored.params.p_cost() == self.params.p_cost()
-            && stored.output.len() == OUTPUT_BYTES
-            && stored.salt.len() >= SALT_BYTES
-    }
-}
-
-impl Stored {
-    fn parse(text: &str) -> Option<Self> {
-        let (recipe, phc) = Recipe::split(text).map_or((None, text), |(recipe, phc)| (Some(recipe), phc));
-        let hash = PasswordHash::new(phc).ok()?;
-        let params = Params::try_from(&hash).ok()?;
-        // The key would be ours to know, and associated data is never written.
-        if !params.keyid().is_empty() || !params.data().is_empty() {
-            return None;
-        }
-        Some(Self {
-            recipe,
-            algorithm: Algorithm::try_from(hash.algorithm.as_str()).ok()?,
-            version: hash.version.map_or(Some(Version::V0x13), |version| Version::try_from(version).ok())?,
-            params,
-            salt: hash.salt?,
-            output: hash.hash?,
-        })
-    }
-}
-
-struct Job {
-    task: Task,
-    started: oneshot::Sender<()>,
-    answer: oneshot::Sender<Answer>,
-    queued_at: Instant,
-}
-
-enum Task {
-    Verify { password: Secret<String>, stored: Box<Stored> },
-    Pretend { password: Secret<String> },
-    Hash { password: Secret<String>, salt: [u8; SALT_BYTES] },
-}
-
-enum Answer {
-    Verified(Verified),
-    Hashed(Secret<String>),
-}
-
-struct Queue {
-    capacity: usize,
-    state: Mutex<QueueState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct QueueState {
-    jobs: VecDeque<Job>,
-    closed: bool,
-}
-
-impl Queue {
-    fn new(capacity: usize) -> Self {
-        Self { capacity, state: Mutex::default(), changed: Condvar::new() }
-    }
-
-    fn push(&self, job: Job) -> Result<(), Busy> {
-        let mut state = self.lock();
-        if state.jobs.len() >= self.capacity {
-            // Whoever went away no longer takes a place.
-            state.jobs.retain(|job| !job.started.is_closed());
-        }
-        if state.jobs.len() >= self.capacity || state.closed {
-            return Err(Busy);
-        }
-        state.jobs.push_back(job);
-        report_depth(state.jobs.len());
-        drop(state);
-        self.changed.notify_one();
-        Ok(())
-    }
-
-    /// Waits for a job; absent: the queue was closed.
-    fn pop(&self) -> Option<Job> {
-        let mut state = self.lock();
-        loop {
-            if state.closed {
-                return None;
-            }
-            if let Some(job) = state.jobs.pop_front() {
-                report_depth(state.jobs.len());
-                return Some(job);
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        state.jobs.clear();
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn report_depth(depth: usize) {
-    metrics::gauge!("argon2_queue_depth").set(f64::from(u32::try_from(depth).unwrap_or(u32::MAX)));
-}
-
-fn work(queue: &Queue, settings: &Settings) {
-    lower_priority();
-    let mut memory = Vec::new();
-    while let Some(job) = queue.pop() {
-        let waited = job.queued_at.elapsed();
-        // The caller went away or gave up: nobody pays for the answer.
-        if job.started.send(()).is_err() {
-            continue;
-        }
-        metrics::histogram!("argon2_wait_seconds").record(waited.as_secs_f64());
-        match perform(&job.task, settings, &mut memory) {
-            Ok(answer) => drop(job.answer.send(answer)),
-            Err(error) => tracing::error!(%error, "a password could not be hashed"),
-        }
-    }
-}
-
-/// Signing and serving go before hashing. Failing to step back is harmless.
-fn lower_priority() {
-    // On Linux a nice value belongs to the thread; elsewhere it would slow the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(5) {
-        tracing::debug!(%error, "password threads keep the usual priority");
-    }
-}
-
-fn perform(task: &Task, settings: &Settings, memory: &mut Vec<Block>) -> Result<Answer, Fault> {
-    let verified = |matches, needs_rehash| Ok(Answer::Verified(Verified { matches, needs_rehash }));
-    match task {
-        Task::Verify { password, stored } => {
-            let argon = Argon2::new(stored.algorithm, stored.version, stored.params.clone());
-            let yielded = stored.recipe.as_ref().map(|recipe| recipe.apply(password)).transpose();
-            let yielded = yielded.map_err(crypto)?;
-            let password = yielded.as_ref().unwrap_or(password);
-            let mut output = compute(&argon, password, &stored.salt, stored.output.len(), memory)?;
-            let matches = constant_time_eq(&output, stored.output.as_bytes());
-            output.zeroize();
-            give_back(memory, settings);
-            verified(matches, matches && !settings.is_current(stored))
-        }
-        Task::Pretend { password } => {
-            compute(&current(settings), password, &[0; SALT_BYTES], OUTPUT_BYTES, memory)?;
-            verified(false, false)
-        }
-        Task::Hash { password, salt } => {
-            let output = compute(&current(settings), password, salt, OUTPUT_BYTES, memory)?;
-            let phc = PasswordHash {
-                algorithm: Algorithm::Argon2id.ident(),
-                version: Some(Version::V0x13.into()),
-                params: ParamsString::try_from(&settings.params).map_err(crypto)?,
-                salt: Some(Salt::new(salt).map_err(crypto)?),
-                hash: Some(Output::new(&output).map_err(crypto)?),
-            };
-            Ok(Answer::Hashed(Secret::new(phc.to_string())))
-        }
-    }
-}
-
-fn current(settings: &Settings) -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, settings.params.clone())
-}
-
-fn compute(
-    argon: &Argon2<'_>,
-    password: &Secret<String>,
-    salt: &[u8],
-    length: usize,
-    memory: &mut Vec<Block>,
-) -> Result<Vec<u8>, Fault> {
-    let blocks = argon.params().block_count();
-    if memory.len() < blocks {
-        memory.resize(blocks, Block::new());
-    }
-    let mut output = vec![0; length];
-    argon
-        .hash_password_into_with_memory(
-            password.expose().as_bytes(),
-            salt,
-            &mut output,
-            memory.as_mut_slice(),
-        )
-        .map_err(crypto)?;
-    Ok(output)
-}
-
-/// A stored hash with larger parameters leaves no larger memory behind.
-fn give_back(memory: &mut Vec<Block>, settings: &Settings) {
-    let usual = settings.params.block_count();
-    if memory.len() > usual {
-        memory.truncate(usual);
-        memory.shrink_to_fit();
-    }
-}
-
-fn crypto(error: impl std::fmt::Display) -> Fault {
-    Fault::Crypto(error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -478,7 +224,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_hash_is_the_one_that_the_argon2_crate_writes() {
-        use argon2::PasswordVerifier;
+        use argon2::{Argon2, PasswordVerifier, password_hash::phc::PasswordHash};
         let phc = hasher(&cheap()).hash(secret("Tr0ubador")).await.unwrap();
         let parsed = PasswordHash::new(phc.expose()).unwrap();
         assert!(Argon2::default().verify_password(b"Tr0ubador", &parsed).is_ok());
@@ -536,24 +282,6 @@ mod tests {
         let answers = futures_util::future::join_all(attempts).await;
         let busy = answers.iter().filter(|answer| **answer == Err(Busy)).count();
         assert!((5..=6).contains(&busy), "{busy} of 8 were refused");
-    }
-
-    #[tokio::test]
-    async fn whoever_went_away_no_longer_takes_a_place() {
-        let queue = Queue::new(1);
-        let job = || {
-            let (started, has_started) = oneshot::channel();
-            let (answer, _) = oneshot::channel();
-            let task = Task::Pretend { password: secret("x") };
-            (Job { task, started, answer, queued_at: Instant::now() }, has_started)
-        };
-        let (first, first_caller) = job();
-        let (second, _second_caller) = job();
-        let (third, _third_caller) = job();
-        assert_eq!(queue.push(first), Ok(()));
-        assert_eq!(queue.push(second), Err(Busy));
-        drop(first_caller);
-        assert_eq!(queue.push(third), Ok(()));
     }
 
     #[tokio::test]
