@@ -108,6 +108,7 @@ impl Event {
             | Self::PasswordChanged
             | Self::PasswordWasReset { .. } => true,
             Self::PasswordAccepted { .. }
+            | Self::PasskeyAccepted { .. }
             | Self::SessionFound { .. }
             | Self::ActivationAccepted { .. }
             | Self::FactorChosen { .. }

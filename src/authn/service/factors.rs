@@ -17,7 +17,7 @@ use crate::{
     fault::Fault,
     id::FactorId,
     model::{
-        factor::{AnswerShape, Factor, FactorKind, FactorStatus},
+        factor::{AnswerShape, Factor, FactorKind},
         session::VerifiedFactor,
     },
     secret::Secret,
