@@ -18,6 +18,7 @@ use crate::{
         servers::{ServerState, Servers},
     },
     client::certificate::Authorities,
+    factor::push_waiters::PushWaiters,
     fault::Fault,
     id::{AuthorizationServerId, ClientId},
     limit::rate::Rates,
@@ -317,6 +318,8 @@ pub struct App {
     pub remote_jwks: RemoteJwks,
     /// Request objects fetched from clients' `request_uris`.
     pub request_objects: RequestObjects,
+    /// The devices that wait here to be asked.
+    pub push_waiters: PushWaiters,
     /// Whether this process takes requests: set once it is prepared, cleared when it begins to stop.
     pub ready: AtomicBool,
 }
@@ -351,6 +354,7 @@ impl App {
             repeats: Repeats::default(),
             remote_jwks: RemoteJwks::default(),
             request_objects: RequestObjects::default(),
+            push_waiters: PushWaiters::default(),
             ready: AtomicBool::new(false),
         }
     }

@@ -125,6 +125,8 @@ ids! {
     FactorProfileId = "fpr";
     /// An authentication transaction.
     TransactionId = "txn";
+    /// What a device was asked to approve.
+    PushTransactionId = "mst";
     /// An API token.
     ApiTokenId = "00T";
     /// A network zone.

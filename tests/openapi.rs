@@ -70,6 +70,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .replace("{client_id}", "web")
                 .replace("{user_id}", "00u00000000000000000")
                 .replace("{factor_id}", "ost1")
+                .replace("{transaction_id}", "mst1")
                 .replace("{factor_type}", "sms")
                 .replace("{token_id}", "ykk00000000000000000")
                 .replace("{token}", "invented")
@@ -116,6 +117,8 @@ pub(crate) fn access(operation: &Operation) -> Access {
         _ if path == "/api/v1/sessions" || path.starts_with("/api/v1/sessions/me") => Access::Session,
         _ if path.starts_with("/api/v1/users/me/") => Access::Session,
         (&Method::GET, _) if path.contains("/qr/") => Access::Transaction,
+        // What a device signed is its credential.
+        (&Method::POST, _) if path.starts_with("/api/v1/authenticator/") => Access::Transaction,
         (&Method::GET, "questions") if path.ends_with("/factors/questions") => Access::Public,
         _ if path.starts_with("/api/v1/") => Access::Administrator,
         (method, _) => panic!("who may call {method} {path}?"),

@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 
 from authenticator import Authenticator
-from checks import Checks, load_context, message_after, totp
+from checks import Checks, Device, load_context, message_after, totp
 from okta.client import Client
 from okta.models import (
     CreateUserRequest,
@@ -22,6 +22,7 @@ from okta.models import (
     UserFactorCallProfile,
     UserFactorEmail,
     UserFactorEmailProfile,
+    UserFactorPush,
     UserFactorSecurityQuestion,
     UserFactorSecurityQuestionProfile,
     UserFactorSMS,
@@ -229,6 +230,48 @@ class Journey:
         assert good(await self.verify("webauthn", answer)).factor_result == "SUCCESS"
         refused(await self.verify("webauthn", answer), 403, "E0000082")
 
+    async def push(self):
+        device = Device(self.context, "push-api")
+        factor = await self.enrol("push", UserFactorPush, None)
+        assert factor.status == "PENDING_ACTIVATION", factor
+        assert factor.embedded["activation"]["factorResult"] == "WAITING", factor
+        base = f"{self.context.origin}/api/v1/users/{self.id}/factors/{factor.id}"
+
+        async def send():
+            email = {"Authorization": f"SSWS {self.context.api_token}", "Content-Type": "application/json"}
+            request = urllib.request.Request(f"{base}/lifecycle/activate/email", data=b"{}", headers=email)
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.status == 200
+
+        _, address = await message_after(self.context, "kim@example.org", send)
+        await device.run("enroll", address)
+        active = good(await self.client.get_factor(self.id, factor.id))
+        assert active.status == "ACTIVE" and active.profile.name == "Terminal", active
+
+        async def ask():
+            asked = good(await self.verify("push"))
+            assert asked.factor_result == "WAITING", asked
+            return asked.links.poll.href.rsplit("/", 1)[1], asked.embedded["challenge"]["correctAnswer"]
+
+        async def result(transaction):
+            return good(await self.client.get_factor_transaction_status(self.id, factor.id, transaction)).factor_result
+
+        transaction, number = await ask()
+        assert await result(transaction) == "WAITING"
+        await device.run("approve", str(number))
+        assert await result(transaction) == "SUCCESS"
+        transaction, _ = await ask()
+        await device.run("deny")
+        assert await result(transaction) == "REJECTED"
+        transaction, _ = await ask()
+        cancel = urllib.request.Request(
+            f"{base}/transactions/{transaction}",
+            method="DELETE",
+            headers={"Authorization": f"SSWS {self.context.api_token}"},
+        )
+        with urllib.request.urlopen(cancel, timeout=30) as answer:
+            assert answer.status == 204
+
     async def list_factors(self):
         factors = good(await self.client.list_factors(self.id))
         assert {one.id for one in factors} == {one.id for one in self.factors.values()}, factors
@@ -350,6 +393,7 @@ def main():
         ("factors: email", journey.email),
         ("factors: totp", journey.totp),
         ("factors: webauthn", journey.webauthn),
+        ("factors: push", journey.push),
         ("factors: list, get", journey.list_factors),
         ("factors: unknown, enrolled twice", journey.factors_refused),
         ("factors: delete", journey.delete),

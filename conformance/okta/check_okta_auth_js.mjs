@@ -4,7 +4,7 @@
 import { OktaAuth } from '@okta/okta-auth-js';
 
 import { Authenticator } from './authenticator.mjs';
-import { administer, assert, checksOf, context, messageAfter, refuses, totp } from './checks.mjs';
+import { administer, assert, checksOf, context, Device, messageAfter, refuses, totp } from './checks.mjs';
 
 const check = checksOf('@okta/okta-auth-js');
 const { issuer } = context.servers.find(({ id }) => id === 'default');
@@ -52,6 +52,7 @@ await callChecks();
 await emailChecks();
 await questionChecks();
 await passkeyChecks();
+await pushChecks();
 await passwordChecks();
 
 async function totpChecks() {
@@ -203,6 +204,51 @@ async function passkeyChecks() {
     at(await asked.verify(answer), 'SUCCESS');
     const other = at(await signIn(user), 'MFA_REQUIRED');
     await refuses(factorOf(other, 'webauthn').verify(answer), 'E0000068');
+  });
+}
+
+async function pushChecks() {
+  const user = 'push@example.com';
+  const device = new Device('push');
+  const often = { delay: 200 };
+  const numberOf = (tx) => tx.factor.challenge.correctAnswer;
+  await check('push: enrol, mail the address, poll', async () => {
+    const tx = at(await signIn(user), 'MFA_ENROLL');
+    const enrolling = at(await factorOf(tx, 'push').enroll(), 'MFA_ENROLL_ACTIVATE');
+    assert(enrolling.factorResult === 'WAITING', enrolling.data);
+    assert(enrolling.factor.activation.qrcode.href.startsWith(context.origin), enrolling.data);
+    const { outcome, link } = await messageAfter(user, () => enrolling.factor.activation.send('email'));
+    at(outcome, 'MFA_ENROLL_ACTIVATE');
+    const done = enrolling.poll(often);
+    await device.enroll(link);
+    at(await done, 'SUCCESS');
+  });
+  await check('push: challenge, right number, poll with autoPush and rememberDevice', async () => {
+    const tx = at(await signIn(user), 'MFA_REQUIRED');
+    const info = tx.policy.factorsPolicyInfo[factorOf(tx, 'push').id];
+    assert(info.autoPushEnabled === false, tx.data);
+    const asked = at(await factorOf(tx, 'push').verify({ autoPush: true, rememberDevice: false }), 'MFA_CHALLENGE');
+    assert(asked.factorResult === 'WAITING' && asked.factor.profile.name, asked.data);
+    const done = asked.poll({ ...often, autoPush: true, rememberDevice: false });
+    await device.approve(numberOf(asked));
+    at(await done, 'SUCCESS');
+  });
+  await check('push: REJECTED, asked again, resent, cancelled', async () => {
+    const tx = at(await signIn(user), 'MFA_REQUIRED');
+    const asked = at(await factorOf(tx, 'push').verify(), 'MFA_CHALLENGE');
+    const denied = asked.poll(often);
+    await device.deny();
+    const told = at(await denied, 'MFA_CHALLENGE');
+    assert(told.factorResult === 'REJECTED', told.data);
+    const again = at(await told.verify(), 'MFA_CHALLENGE');
+    assert(again.factorResult === 'WAITING', again.data);
+    const resent = at(await again.resend('push'), 'MFA_CHALLENGE');
+    const done = resent.poll(often);
+    await device.approve(numberOf(resent));
+    at(await done, 'SUCCESS');
+    const other = at(await signIn(user), 'MFA_REQUIRED');
+    const left = at(await factorOf(other, 'push').verify(), 'MFA_CHALLENGE');
+    at(await left.prev(), 'MFA_REQUIRED');
   });
 }
 

@@ -190,7 +190,8 @@ export async function messageAfter(to, send) {
     for (const { code: sent, text } of (await messages(to)).slice(before)) {
       const code = sent ?? text.match(/^\s*(\d{6})\s*$/m)?.[1];
       const token = text.match(/[?&]token=([\w-]+)/)?.[1];
-      if (code || token) return { outcome, code, token };
+      const link = text.match(/https:\S+#enroll=\S+/)?.[0];
+      if (code || token || link) return { outcome, code, token, link };
     }
     await sleep(50);
   }
@@ -200,6 +201,29 @@ export async function messageAfter(to, send) {
 async function messages(to) {
   const response = await fetch(`${context.messages}?to=${encodeURIComponent(to)}`, { signal: AbortSignal.timeout(LIMIT) });
   return response.json();
+}
+
+/** A device that approves: `stepgate authenticator` with a key of its own. */
+export class Device {
+  constructor(name) {
+    this.file = `${context.folder}/${name}.json`;
+  }
+
+  async enroll(address) {
+    await this.#run('enroll', address);
+  }
+
+  async approve(number) {
+    await this.#run('approve', String(number));
+  }
+
+  async deny() {
+    await this.#run('deny');
+  }
+
+  #run(...words) {
+    return command([...context.authenticator, '--file', this.file, ...words]);
+  }
 }
 
 /** The code of a time-based one-time password (RFC 6238) so many steps of 30 seconds from now; the secret is base32. */

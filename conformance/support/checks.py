@@ -224,8 +224,24 @@ async def message_after(context, to, send):
         for message in messages()[before:]:
             if code := message["code"] or re.search(r"(?m)^\s*(\d{6})\s*$", message["text"]):
                 return outcome, code if isinstance(code, str) else code[1]
+            if link := re.search(r"https:\S+#enroll=\S+", message["text"]):
+                return outcome, link[0]
         await asyncio.sleep(0.05)
     raise AssertionError(f"nothing arrived at {to}")
+
+
+class Device:
+    """A device that approves: `stepgate authenticator` with a key of its own."""
+
+    def __init__(self, context, name):
+        self.command = [*context.authenticator, "--file", f"{context.folder}/{name}.json"]
+
+    async def run(self, *words):
+        child = await asyncio.create_subprocess_exec(
+            *self.command, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, err = await child.communicate()
+        assert child.returncode == 0, (out, err)
 
 
 def totp(secret, steps=0):

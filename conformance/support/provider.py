@@ -132,6 +132,8 @@ class Provider:
             "client_certificate": str(self.folder / "client.pem"),
             "client_key": str(self.folder / "client.key"),
             "rotate_keys": self.rotate_keys,
+            "authenticator": [str(self.stepgate), "authenticator", "--ca", str(self.authority)],
+            "folder": str(self.folder),
             "expired_tokens": [str(self.support), "expired-tokens", "--config", config],
         }
 

@@ -33,6 +33,8 @@ pub mod password_history;
 pub mod policy;
 pub mod policy_mapping;
 pub mod policy_rule;
+pub mod push_device;
+pub mod push_transaction;
 pub mod pushed_request;
 pub mod recovery_code;
 pub mod recovery_question;

@@ -61,6 +61,8 @@ mod m20261122_000332_bind_recovery_token;
 mod m20261122_000340_drop_recovery_budget;
 mod m20261122_000401_extend_factor;
 mod m20261122_000402_add_credential;
+mod m20261122_000501_create_push_device;
+mod m20261122_000502_create_push_transaction;
 mod m20261122_000601_create_yubikey_token;
 
 /// All steps in order.
@@ -128,6 +130,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000340_drop_recovery_budget::Migration),
             Box::new(m20261122_000401_extend_factor::Migration),
             Box::new(m20261122_000402_add_credential::Migration),
+            Box::new(m20261122_000501_create_push_device::Migration),
+            Box::new(m20261122_000502_create_push_transaction::Migration),
             Box::new(m20261122_000601_create_yubikey_token::Migration),
         ]
     }

@@ -36,11 +36,13 @@ pub type Management = (
     v1::users::Users,
     v1::user_factors::UserFactors,
     v1::user_factors::BackupCodes,
+    v1::user_factors::PushFactors,
     v1::user_credentials::UserCredentials,
     v1::api_tokens::ApiTokens,
     v1::factor_profiles::FactorProfiles,
     v1::yubikey_tokens::YubikeyTokens,
     v1::logs::Logs,
+    v1::authenticator::Authenticator,
 );
 
 /// Okta's management API, for one application or for documentation alone.
@@ -50,11 +52,13 @@ fn management_of(served: &Served) -> Management {
         v1::users::Users(served.clone()),
         v1::user_factors::UserFactors(served.clone()),
         v1::user_factors::BackupCodes(served.clone()),
+        v1::user_factors::PushFactors(served.clone()),
         v1::user_credentials::UserCredentials(served.clone()),
         v1::api_tokens::ApiTokens(served.clone()),
         v1::factor_profiles::FactorProfiles(served.clone()),
         v1::yubikey_tokens::YubikeyTokens(served.clone()),
         v1::logs::Logs(served.clone()),
+        v1::authenticator::Authenticator(served.clone()),
     )
 }
 

@@ -64,7 +64,8 @@ pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
         State::MfaEnrollActivate { factor, kind } => {
             let open = rules.guard(&position.proven) == Guard::Open;
             let activate = open.then(|| Action::Activate(factor.clone()));
-            let resend = (open && kind.is_sent()).then(|| Action::ResendActivation(factor.clone()));
+            let again = kind.is_sent() || *kind == FactorKind::Push;
+            let resend = (open && again).then(|| Action::ResendActivation(factor.clone()));
             activate.into_iter().chain(resend).chain([Action::Previous, Action::Cancel]).collect()
         }
         State::MfaRequired => {
@@ -75,7 +76,8 @@ pub fn allowed(position: &Position, rules: &Rules) -> Vec<Action> {
             let askable = rules.askable(position);
             let asked = askable.iter().any(|askable| askable.id == *factor);
             let verify = asked.then(|| Action::Verify(factor.clone()));
-            let resend = (asked && kind.is_sent()).then(|| Action::ResendChallenge(factor.clone()));
+            let again = kind.is_sent() || kind.answer() == AnswerShape::Approval;
+            let resend = (asked && again).then(|| Action::ResendChallenge(factor.clone()));
             let backup = rules.backup_codes.action();
             // Whatever of several authenticators signs is as good as the one that was chosen.
             let same = |other: &&&Usable| {

@@ -5,20 +5,22 @@ use std::net::IpAddr;
 use super::{
     remember,
     rules::{
-        BackupCodes, Demand, Evidence, FIRST_FACTOR_AFTER_PASSWORD, RecoveryQuestion, Rules, Standing, Usable,
+        BackupCodes, Demand, Evidence, FIRST_FACTOR_AFTER_PASSWORD, RecoveryQuestion, Rest, Rules, Standing,
+        Usable,
     },
-    state::Purpose,
+    state::{Purpose, State},
     transaction::Transaction,
 };
 use crate::{
     app::App,
-    factor::{backup_code, service},
+    factor::{self, backup_code, service},
     fault::Fault,
     id::{FactorId, UserId},
     model::{
         assurance::{AuthenticationRequirement, Freshness},
         factor::{Factor, FactorKind, FactorStatus},
         policy::{MfaEnroll, Requirement, UserPolicies},
+        push::PushTransaction,
         user::User,
     },
     protocol::acr::Acr,
@@ -39,6 +41,8 @@ pub struct Facts {
     pub question: Option<String>,
     /// What must be proved and done.
     pub rules: Rules,
+    /// What the device of the chosen factor was asked last in this transaction.
+    pub push: Option<PushTransaction>,
     /// What answers the prompt for a factor, as it stands.
     pub(super) prompt: FactorPromptMet,
 }
@@ -52,6 +56,7 @@ impl Facts {
             factors: Vec::new(),
             question: None,
             rules: Rules::default(),
+            push: None,
             prompt: FactorPromptMet::ByFactors,
         }
     }
@@ -85,8 +90,20 @@ impl Facts {
             demands.push(Demand::beside_password());
         }
         demands.extend(wanted(&transaction.context.requirement, transaction));
+        let state = &transaction.position.state;
+        let push = asked(app, &factors, transaction).await?;
+        let resting = service::push::resting(app, &factors).await?;
         let usable = |status: FactorStatus| {
-            factors.iter().filter(|factor| factor.status == status).map(Usable::from).collect()
+            // One that this transaction enrols is nothing yet, to its user or to a thief, until its device is looked at.
+            let begun = |id| {
+                let kind = FactorKind::Push;
+                matches!(state, State::MfaEnrollActivate { factor, kind: of } if *of == kind && factor == id)
+            };
+            let of_status = factors.iter().filter(|factor| factor.status == status && !begun(&factor.id));
+            // What was asked before the device came to rest may still be answered.
+            let chosen = |id| matches!(state, State::MfaChallenge { factor, .. } if factor == id);
+            let rest = |id| if resting.contains(id) && !chosen(id) { Rest::Resting } else { Rest::Awake };
+            of_status.map(|factor| Usable { rest: rest(&factor.id), ..Usable::from(factor) }).collect()
         };
         let rules = Rules {
             demands,
@@ -102,7 +119,7 @@ impl Facts {
         };
         let prompt =
             if remembered { FactorPromptMet::ByRememberedDevice } else { FactorPromptMet::ByFactors };
-        Ok(Self { user: Some(user), policies, factors, question, rules, prompt })
+        Ok(Self { user: Some(user), policies, factors, question, rules, push, prompt })
     }
 
     /// A factor of the user.
@@ -114,6 +131,19 @@ impl Facts {
     pub fn user_id(&self) -> Option<&UserId> {
         self.user.as_ref().map(|user| &user.id)
     }
+}
+
+/// What the device of the chosen factor was asked last, if a device was chosen.
+async fn asked(
+    app: &App,
+    factors: &[Factor],
+    transaction: &Transaction,
+) -> Result<Option<PushTransaction>, Fault> {
+    let State::MfaChallenge { factor, kind: FactorKind::Push } = &transaction.position.state else {
+        return Ok(None);
+    };
+    let Some(factor) = factors.iter().find(|known| known.id == *factor) else { return Ok(None) };
+    service::push::last_asked(app, factor, factor::Purpose::Transaction(&transaction.id)).await
 }
 
 /// What the caller wants, as demands on what is proved in, or brought into, the transaction.

@@ -77,11 +77,23 @@ pub struct Usable {
     pub kind: FactorKind,
     /// What proving it shows at least.
     pub shows: &'static [Amr],
+    /// Whether it is asked now.
+    pub rest: Rest,
+}
+
+/// Whether a factor is asked now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Rest {
+    /// It is.
+    #[default]
+    Awake,
+    /// Its device was asked too often: another factor is offered, where there is one (security rule P1).
+    Resting,
 }
 
 impl From<&Factor> for Usable {
     fn from(factor: &Factor) -> Self {
-        Self { id: factor.id.clone(), kind: factor.kind, shows: factor.amr() }
+        Self { id: factor.id.clone(), kind: factor.kind, shows: factor.amr(), rest: Rest::Awake }
     }
 }
 
@@ -220,6 +232,9 @@ impl Rules {
                 open.iter().all(|demand| demand.satisfied_by(&then))
             };
             let helping: Vec<&Usable> = self.factors.iter().filter(helps).collect();
+            let awake = |factor: &&Usable| factor.rest == Rest::Awake;
+            let awake: Vec<&Usable> = helping.iter().copied().filter(awake).collect();
+            let helping = if awake.is_empty() { helping } else { awake };
             if !helping.is_empty() || !self.enrolment_helps(position) {
                 return helping;
             }
@@ -314,7 +329,7 @@ impl Rules {
 
     /// Whether a factor of this kind would satisfy all that is still demanded.
     pub fn enrolment_of_helps(&self, kind: FactorKind, position: &Position) -> bool {
-        let new = Usable { id: FactorId::new(""), kind, shows: kind.amr() };
+        let new = Usable { id: FactorId::new(""), kind, shows: kind.amr(), rest: Rest::Awake };
         let then = with(&position.proven, &new);
         self.open(&position.proven).all(|demand| demand.satisfied_by(&then))
     }

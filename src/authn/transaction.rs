@@ -32,6 +32,9 @@ pub struct Context {
     pub requirement: AuthenticationRequirement,
     /// What the caller wants to be told at the end.
     pub relay_state: Option<String>,
+    /// What another device is told of the application that is signed in to.
+    #[serde(default)]
+    pub application: Option<String>,
     /// Whose budget the password was charged to: a stranger's guesses lock the user, but not a browser that is known.
     pub browser: Browser,
     /// Whether the device is to be remembered.

@@ -6,6 +6,7 @@
 
 mod api_token;
 mod apply;
+mod authenticator;
 mod client;
 mod connect;
 mod demo;
@@ -59,6 +60,8 @@ enum Command {
     Client(client::ClientCommand),
     /// Manage signing keys
     Keys(keys::KeysCommand),
+    /// Approve sign-ins from a terminal
+    Authenticator(authenticator::AuthenticatorCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Ask a running server whether it is ready; exits 0 if it is, 1 if not
@@ -94,6 +97,7 @@ async fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Yubikey(command) => yubikey::run(command).await,
         Command::Client(command) => client::run(command).await,
         Command::Keys(command) => keys::run(command).await,
+        Command::Authenticator(command) => authenticator::run(command).await,
         Command::Openapi => openapi::run(),
         Command::Healthcheck(command) => healthcheck::run(command).await,
     }

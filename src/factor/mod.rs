@@ -13,6 +13,8 @@ pub mod hotp;
 pub mod message_budget;
 pub mod phone;
 pub mod profiles;
+pub mod push;
+pub mod push_waiters;
 pub mod qr;
 pub mod question;
 pub mod service;
@@ -24,7 +26,7 @@ pub mod yubikey;
 pub mod yubikey_tokens;
 
 use serde_json::{Map, Value};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     fault::Fault,
@@ -127,6 +129,17 @@ pub enum Activation {
     Token(TokenActivation),
     /// For a factor that signs: what the browser, or the client, hands to the authenticator.
     Options(Value),
+    /// For a device that approves.
+    Push(PushActivation),
+}
+
+/// What a user needs to enrol a device that approves.
+#[derive(Debug)]
+pub struct PushActivation {
+    /// Until when it can be enrolled.
+    pub expires_at: OffsetDateTime,
+    /// The last part of the address of the QR code's picture.
+    pub qr_token: Secret<String>,
 }
 
 /// What a user needs to activate a one-time password token.

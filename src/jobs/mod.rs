@@ -5,6 +5,7 @@ pub mod deliver;
 
 mod gauges;
 mod generation;
+mod push;
 mod rotate_keys;
 mod sweep;
 
@@ -24,6 +25,7 @@ pub fn spawn_all(app: &Arc<App>, stop: &CancellationToken) -> TaskTracker {
     for kind in deliver::Kind::ALL {
         jobs.spawn(deliver::run(Arc::clone(app), kind, stop.clone()));
     }
+    jobs.spawn(push::run(Arc::clone(app), stop.clone()));
     jobs.spawn(gauges::run(Arc::clone(app), stop.clone()));
     jobs.close();
     jobs

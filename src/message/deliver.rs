@@ -181,6 +181,7 @@ fn purpose(content: &Content) -> PhonePurpose {
         Content::PasswordReset { .. } => PhonePurpose::PasswordReset,
         Content::Unlock { .. } => PhonePurpose::Unlock,
         Content::Activation { .. }
+        | Content::DeviceInvitation { .. }
         | Content::PasswordChanged
         | Content::FactorEnrolled { .. }
         | Content::FactorReset { .. }
@@ -207,11 +208,15 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
         (Content::FactorEnrolled { .. }, Destination::Email(_)) => EventType::EmailMfaEnrollNotification,
         (Content::FactorReset { .. }, Destination::Email(_)) => EventType::EmailMfaResetNotification,
         (
-            Content::Activation { .. } | Content::PasswordChanged | Content::AccountLocked,
+            Content::Activation { .. }
+            | Content::DeviceInvitation { .. }
+            | Content::PasswordChanged
+            | Content::AccountLocked,
             Destination::Email(_),
         ) => EventType::EmailDelivery,
         (
             Content::Activation { .. }
+            | Content::DeviceInvitation { .. }
             | Content::PasswordChanged
             | Content::FactorEnrolled { .. }
             | Content::FactorReset { .. }
@@ -220,6 +225,7 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
         ) => EventType::SmsDelivery,
         (
             Content::Activation { .. }
+            | Content::DeviceInvitation { .. }
             | Content::PasswordChanged
             | Content::FactorEnrolled { .. }
             | Content::FactorReset { .. }

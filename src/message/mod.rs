@@ -117,6 +117,13 @@ pub enum Content {
         /// How long it counts.
         lifetime: Duration,
     },
+    /// The way to make a device one that approves.
+    DeviceInvitation {
+        /// The link: what is secret in it stands behind `#`.
+        link: String,
+        /// How long it counts.
+        lifetime: Duration,
+    },
     /// The password was changed.
     PasswordChanged,
     /// A factor was added.
@@ -141,7 +148,8 @@ impl Content {
             | Self::ActivationCode { lifetime, .. }
             | Self::PasswordReset { lifetime, .. }
             | Self::Unlock { lifetime, .. }
-            | Self::Activation { lifetime, .. } => Some(*lifetime),
+            | Self::Activation { lifetime, .. }
+            | Self::DeviceInvitation { lifetime, .. } => Some(*lifetime),
             Self::PasswordChanged
             | Self::FactorEnrolled { .. }
             | Self::FactorReset { .. }
@@ -161,6 +169,7 @@ impl Content {
                 Self::PasswordReset { .. }
                 | Self::Unlock { .. }
                 | Self::Activation { .. }
+                | Self::DeviceInvitation { .. }
                 | Self::PasswordChanged
                 | Self::FactorEnrolled { .. }
                 | Self::FactorReset { .. }
@@ -178,7 +187,7 @@ impl Content {
                 Self::PasswordReset { secret: link, .. } | Self::Unlock { secret: link, .. },
                 Destination::Email(_),
             )
-            | (Self::Activation { link, .. }, _) => Some(link),
+            | (Self::Activation { link, .. } | Self::DeviceInvitation { link, .. }, _) => Some(link),
             (
                 Self::FactorCode { .. }
                 | Self::ActivationCode { .. }

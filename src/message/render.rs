@@ -61,6 +61,7 @@ impl Values {
             | Content::PasswordReset { .. }
             | Content::Unlock { .. }
             | Content::Activation { .. }
+            | Content::DeviceInvitation { .. }
             | Content::PasswordChanged
             | Content::FactorReset { factor_type: None }
             | Content::AccountLocked => "",
@@ -294,6 +295,7 @@ mod tests {
             Content::PasswordReset { secret: secret.to_owned(), lifetime },
             Content::Unlock { secret: secret.to_owned(), lifetime },
             Content::Activation { link: LINK_TO.to_owned(), lifetime: Duration::days(7) },
+            Content::DeviceInvitation { link: LINK_TO.to_owned(), lifetime },
             Content::PasswordChanged,
             Content::FactorEnrolled { factor_type: "token:software:totp".to_owned() },
             Content::FactorReset { factor_type: Some("sms".to_owned()) },

@@ -207,7 +207,7 @@ impl FactorKind {
 
     /// Whether users enrol it themselves; the others are handed out by administrators (Okta Factors API).
     pub fn is_enrolled_by_users(self) -> bool {
-        !matches!(self, Self::HotpCustom | Self::U2f | Self::Push)
+        !matches!(self, Self::HotpCustom | Self::U2f)
     }
 
     /// How many of the kind a user may have.

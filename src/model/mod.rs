@@ -11,6 +11,7 @@ pub mod factor_profile;
 pub mod grant;
 pub mod policy;
 pub mod policy_set;
+pub mod push;
 pub mod recovery;
 pub mod session;
 pub mod user;

@@ -213,6 +213,32 @@ impl WebauthnRules {
     }
 }
 
+/// Whether the number that is shown where a user signs in must be picked on the device that approves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NumberMatching {
+    /// It must: who approves without looking approves for somebody else (NIST SP 800-63B-4 §3.1.3.1).
+    #[default]
+    Required,
+    /// An approval is enough.
+    Off,
+}
+
+/// What an enrolment policy says of devices that approve.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PushRules {
+    /// Whether a number must be picked.
+    pub number_matching: NumberMatching,
+}
+
+impl PushRules {
+    /// Whether nothing differs from the usual.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What the enrolment policy decides (`MFA_ENROLL`).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MfaEnroll {
@@ -220,6 +246,8 @@ pub struct MfaEnroll {
     pub factors: BTreeMap<FactorKind, Requirement>,
     /// What it says of passkeys and security keys.
     pub webauthn: WebauthnRules,
+    /// What it says of devices that approve.
+    pub push: PushRules,
     /// When users are asked.
     pub prompt: EnrollPrompt,
 }
@@ -234,6 +262,7 @@ impl Default for MfaEnroll {
         Self {
             factors: factors.collect(),
             webauthn: WebauthnRules::default(),
+            push: PushRules::default(),
             prompt: EnrollPrompt::Challenge,
         }
     }

@@ -13,7 +13,10 @@ use super::{
     Status,
     authorization_server::PeopleCondition,
     factor::FactorKind,
-    policy::{Access, EnrollPrompt, FactorPrompt, PasswordRules, PrimaryFactor, Requirement, WebauthnRules},
+    policy::{
+        Access, EnrollPrompt, FactorPrompt, PasswordRules, PrimaryFactor, PushRules, Requirement,
+        WebauthnRules,
+    },
     zone::Zone,
 };
 use crate::{
@@ -195,6 +198,9 @@ pub struct MfaEnrollSettings {
     /// What is said of passkeys and security keys.
     #[serde(skip_serializing_if = "WebauthnRules::is_usual")]
     pub webauthn: WebauthnRules,
+    /// What is said of devices that approve.
+    #[serde(skip_serializing_if = "PushRules::is_usual")]
+    pub push: PushRules,
 }
 
 /// What an enrolment rule says (Okta `actions.enroll`).
@@ -314,6 +320,7 @@ mod tests {
                 (FactorKind::Sms, Requirement::NotAllowed),
             ]),
             webauthn: WebauthnRules::default(),
+            push: PushRules::default(),
         };
         let stored = serde_json::to_value(&settings).unwrap();
         assert_eq!(stored, json!({"factors": {"okta_otp": "REQUIRED", "okta_sms": "NOT_ALLOWED"}}));

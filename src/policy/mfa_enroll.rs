@@ -13,6 +13,7 @@ pub fn decide(policies: &[MfaEnrollPolicy], zones: &[Zone], subject: &Subject<'_
     MfaEnroll {
         factors: policy.settings.factors.clone(),
         webauthn: policy.settings.webauthn.clone(),
+        push: policy.settings.push,
         prompt: rule.map_or(EnrollPrompt::default(), |rule| rule.action.prompt),
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod fetch;
+pub mod issuer;
 pub mod mailer;
 pub mod random;
 pub mod sms;

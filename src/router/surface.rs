@@ -81,13 +81,17 @@ impl Surface {
         if path == "/api/v1/users/me" || path.starts_with("/api/v1/users/me/") {
             return surface("users", Bucket::Management, Cors::Trusted, Format::Okta);
         }
+        if path.starts_with("/api/v1/authenticator/") {
+            return surface("authenticator", Bucket::Management, Cors::Nobody, Format::Okta);
+        }
         if path.starts_with("/api/") {
             return surface("api", Bucket::Management, Cors::Nobody, Format::Okta);
         }
         let route = match path {
             "/" => "home",
             "/signin" => "signin",
-            "/signin/factor" | "/signin/step" | "/signin/verify/email" => "signin_step",
+            "/signin/factor" | "/signin/step" | "/signin/push" | "/signin/verify/email" => "signin_step",
+            "/authenticator" => "authenticator",
             "/signin/forgot-password"
             | "/signin/unlock-account"
             | "/signin/reset-password"

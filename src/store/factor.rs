@@ -73,6 +73,14 @@ pub async fn find(db: &Database, user: &UserId, id: &FactorId) -> Result<Option<
         .transpose()
 }
 
+/// Finds a factor, whosever it is.
+///
+/// # Errors
+/// The database failed.
+pub async fn find_by_id(db: &Database, id: &FactorId) -> Result<Option<Stored>, Fault> {
+    factor::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
+}
+
 /// Finds a factor that waits for activation by the token that shows its QR code.
 ///
 /// # Errors
@@ -299,6 +307,41 @@ pub fn claim_activate_credential(id: &FactorId, new: &NewCredential<'_>, now: Of
             new.profile.into(),
             new.hash.encoded().into(),
         ],
+    )
+}
+
+/// Activates a factor by its device, as it is now; lost when it does not wait for one, or its enrolment was begun anew.
+///
+/// # Errors
+/// The profile cannot be written as JSON.
+pub fn claim_activate_device(factor: &Factor, began_at: OffsetDateTime) -> Result<Change, Fault> {
+    Ok(Change::new(
+        r#"UPDATE "factor" SET "status" = 'ACTIVE', "profile" = $4, "name" = $5, "updated_at" = $2, "slot" = "id"
+           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION' AND "updated_at" = $3"#,
+        vec![
+            factor.id.as_str().into(),
+            millis(factor.updated_at).into(),
+            millis(began_at).into(),
+            serde_json::to_string(&factor.profile)?.into(),
+            factor.name.clone().into(),
+        ],
+    ))
+}
+
+/// Uses an active factor for the first time; lost when it was used before.
+pub fn claim_first_use(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "last_verified_at" = $2
+           WHERE "id" = $1 AND "status" = 'ACTIVE' AND "last_verified_at" IS NULL"#,
+        vec![id.as_str().into(), millis(now).into()],
+    )
+}
+
+/// Begins the enrolment of a factor anew; lost when it does not wait for activation.
+pub fn claim_restart(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "updated_at" = $2 WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION'"#,
+        vec![id.as_str().into(), millis(now).into()],
     )
 }
 

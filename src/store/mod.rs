@@ -28,6 +28,8 @@ pub mod outbox;
 pub mod pairwise_subject;
 pub mod password_history;
 pub mod policy;
+pub mod push_device;
+pub mod push_transaction;
 pub mod pushed_request;
 pub mod recovery_code;
 pub mod recovery_question;

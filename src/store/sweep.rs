@@ -35,6 +35,8 @@ pub enum Expired {
     PendingFactors,
     /// Challenges of factors.
     FactorChallenges,
+    /// What devices were asked; kept for an hour, so that a late poll is told how it ended.
+    PushTransactions,
     /// Budgets around factors whose time is over.
     FactorBudgets,
     /// Bypass codes.
@@ -55,7 +57,7 @@ pub enum Expired {
 
 impl Expired {
     /// Everything that can expire; grants last, since codes and tokens point to them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Flows,
         Self::AuthnTransactions,
         Self::RememberedDevices,
@@ -67,6 +69,7 @@ impl Expired {
         Self::SessionTokens,
         Self::PendingFactors,
         Self::FactorChallenges,
+        Self::PushTransactions,
         Self::FactorBudgets,
         Self::BackupCodes,
         Self::ApiTokens,
@@ -122,6 +125,10 @@ impl Expired {
             Self::FactorChallenges => {
                 r#"DELETE FROM "factor_challenge" WHERE ("factor_id", "purpose") IN
                    (SELECT "factor_id", "purpose" FROM "factor_challenge" WHERE "expires_at" <= $1 LIMIT $2)"#
+            }
+            Self::PushTransactions => {
+                r#"DELETE FROM "push_transaction" WHERE "id" IN
+                   (SELECT "id" FROM "push_transaction" WHERE "expires_at" <= $1 - 3600000 LIMIT $2)"#
             }
             Self::FactorBudgets => {
                 r#"DELETE FROM "factor_budget" WHERE "key" IN

@@ -108,6 +108,10 @@ pub enum EventType {
     ConfigurationApply,
     /// A factor was verified, or was not.
     AuthenticateViaMfa,
+    /// A device was asked to approve.
+    PushFactorVerify,
+    /// A device denied.
+    DenyPush,
     /// A factor can be used from now on.
     MfaFactorActivate,
     /// A factor was removed.
@@ -221,6 +225,8 @@ impl EventType {
             (Self::RateLimited, _) => "system.org.rate_limit.violation",
             (Self::ConfigurationApply, _) => "system.config.change",
             (Self::AuthenticateViaMfa, _) => "user.authentication.auth_via_mfa",
+            (Self::PushFactorVerify, _) => "system.push.send_factor_verify_push",
+            (Self::DenyPush, _) => "user.mfa.okta_verify.deny_push",
             (Self::MfaFactorActivate, _) => "user.mfa.factor.activate",
             (Self::MfaFactorDeactivate, _) => "user.mfa.factor.deactivate",
             (Self::MfaFactorResetAll, _) => "user.mfa.factor.reset_all",

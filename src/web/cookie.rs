@@ -19,6 +19,8 @@ pub enum Cookie {
     Browser,
     /// The signed list of remembered accounts.
     Accounts,
+    /// The factors whose devices are asked without being chosen (Okta `autoPush`).
+    AutoPush,
     /// The OP browser state (Session Management 1.0 §3.2): the one cookie that script reads, in frames of any site.
     BrowserState,
 }
@@ -29,6 +31,7 @@ impl Cookie {
             Self::Session => "sid",
             Self::Browser => "dt",
             Self::Accounts => "accounts",
+            Self::AutoPush => "ap",
             Self::BrowserState => "bs",
         }
     }

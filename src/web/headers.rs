@@ -44,10 +44,18 @@ impl Hsts {
 /// client: one that takes its answer at one origin and shows its pages at another would be cut off without a word. So
 /// the target's scheme is listed, not its origin; what that gives up is a second line behind escaping.
 pub fn page(nonce: &str, form_action_target: Option<&str>, hsts: Hsts) -> Headers {
+    page_with((nonce, ""), form_action_target, hsts)
+}
+
+/// The same of a page whose script asks this origin what is new.
+pub fn live_page(nonce: &str, form_action_target: Option<&str>, hsts: Hsts) -> Headers {
+    page_with((nonce, "; connect-src 'self'"), form_action_target, hsts)
+}
+
+fn page_with((nonce, more): (&str, &str), form_action_target: Option<&str>, hsts: Hsts) -> Headers {
     let target = form_action_target.and_then(source).as_deref().and_then(scheme_source);
     let target = target.map(|scheme| format!(" {scheme}")).unwrap_or_default();
-    let policy =
-        Policy { nonce, form_action: &format!("'self'{target}"), frame_ancestors: "'none'", more: "" };
+    let policy = Policy { nonce, form_action: &format!("'self'{target}"), frame_ancestors: "'none'", more };
     html(&policy, "same-origin", hsts, Framing::Denied)
 }
 

@@ -5,6 +5,7 @@
 //! listed as constants in [`id`].
 
 pub mod accounts;
+pub mod authenticator;
 pub mod check_session;
 pub mod claim;
 pub mod consent;
@@ -86,12 +87,20 @@ pub mod id {
     pub const STEP_SUBMIT: &str = "step-submit";
     /// The button that has a code sent again.
     pub const STEP_RESEND: &str = "step-resend";
+    /// The button that has the address for another device mailed.
+    pub const STEP_INVITE: &str = "step-invite";
     /// The button that says that the link of a mail was opened.
     pub const STEP_LINK_OPENED: &str = "step-link-opened";
     /// The button that goes back to the choice.
     pub const STEP_PREVIOUS: &str = "step-previous";
     /// The button that leaves a step out.
     pub const STEP_SKIP: &str = "step-skip";
+    /// The page that approves sign-ins.
+    pub const AUTHENTICATOR_PAGE: &str = "authenticator-page";
+    /// The number that the other device is to show, too.
+    pub const PUSH_NUMBER: &str = "push-number";
+    /// The address that the other device opens.
+    pub const PUSH_ADDRESS: &str = "push-address";
     /// The page on which a factor is chosen.
     pub const FACTOR_CHOICE_PAGE: &str = "factor-choice-page";
     /// The button that leads to the entry of a recovery code.

@@ -1,12 +1,12 @@
 //! The frame of every page of a sign-in after the first: who is signing in where, what went wrong, one form, and the ways
 //! out that the transaction offers.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::{
-    factor::webauthn::Ceremonial,
+    factor::{push::Follow, webauthn::Ceremonial},
     icon, id,
-    layout::{Card, ClientCard, FlowForm, Person, Width, card, hidden, person},
+    layout::{Card, ClientCard, FlowForm, Person, Width, card_with_head, hidden, person},
 };
 
 /// What all these pages show.
@@ -31,6 +31,8 @@ pub struct Stage {
 pub enum Way {
     /// Send the code again.
     Resend,
+    /// Have the address for another device mailed.
+    Invite,
     /// The link of the mail was opened.
     LinkOpened,
     /// Give a recovery code instead.
@@ -50,6 +52,7 @@ impl Way {
     pub fn action(self) -> &'static str {
         match self {
             Self::Resend => "resend",
+            Self::Invite => "invite",
             Self::LinkOpened => "link_opened",
             Self::BackupCode => super::factor::choose::ACTION_BACKUP_CODE,
             Self::Previous => "previous",
@@ -62,6 +65,7 @@ impl Way {
     fn label(self) -> &'static str {
         match self {
             Self::Resend => "Send again",
+            Self::Invite => "Mail me the link",
             Self::LinkOpened => "I opened the link",
             Self::BackupCode => "Use a recovery code",
             Self::Previous | Self::Choices => "Choose another way",
@@ -73,6 +77,7 @@ impl Way {
     fn id(self) -> &'static str {
         match self {
             Self::Resend => id::STEP_RESEND,
+            Self::Invite => id::STEP_INVITE,
             Self::LinkOpened => id::STEP_LINK_OPENED,
             Self::BackupCode => id::BACKUP_CODE_CHOICE,
             Self::Previous | Self::Choices => id::STEP_PREVIOUS,
@@ -187,27 +192,44 @@ pub(super) fn page_of(
         stage,
         page,
         &html! {
-            form.stack id="step-form" method="post" action=(stage.form.action)
-                data-webauthn=[ceremonial.map(Ceremonial::data)] data-ceremony=[ceremonial.map(Ceremonial::kind)]
-                data-action=[ceremonial.map(|ceremonial| ceremonial.action)]
-                data-start=[ceremonial.map(Ceremonial::start)] {
-                (hidden(&stage.form))
-                @if let Some(who) = &stage.person {
-                    div.identity { span.unseen { "Signing in as " } (person(who, None)) }
-                }
-                (fields)
-                (ways(&stage.ways))
-            }
+            (form(stage, &fields, ceremonial))
             @if let Some(ceremonial) = ceremonial { (ceremonial.script()) }
         },
     )
 }
 
+/// Renders a page that follows what another device does.
+pub(super) fn following(stage: &Stage, page: &Page<'_>, fields: &Markup, follow: &Follow) -> Markup {
+    let content = html! { (form(stage, fields, None)) (follow.script()) };
+    framed(stage, page, &follow.head(), &content)
+}
+
+fn form(stage: &Stage, fields: &Markup, ceremonial: Option<&Ceremonial>) -> Markup {
+    html! {
+        form.stack id="step-form" method="post" action=(stage.form.action)
+            data-webauthn=[ceremonial.map(Ceremonial::data)] data-ceremony=[ceremonial.map(Ceremonial::kind)]
+            data-action=[ceremonial.map(|ceremonial| ceremonial.action)]
+            data-start=[ceremonial.map(Ceremonial::start)] {
+            (hidden(&stage.form))
+            @if let Some(who) = &stage.person {
+                div.identity { span.unseen { "Signing in as " } (person(who, None)) }
+            }
+            (fields)
+            (ways(&stage.ways))
+        }
+    }
+}
+
 /// Renders a page without a form: it asks for nothing.
 pub(super) fn notice(stage: &Stage, page: &Page<'_>, content: &Markup) -> Markup {
+    framed(stage, page, &PreEscaped(String::new()), content)
+}
+
+fn framed(stage: &Stage, page: &Page<'_>, head: &Markup, content: &Markup) -> Markup {
     let frame = Card { id: page.id, title: page.title, width: Width::Narrow, client: stage.client.as_ref() };
-    card(
+    card_with_head(
         &frame,
+        head,
         html! {
             header.head {
                 div.tile { (page.icon) }
@@ -281,7 +303,7 @@ mod tests {
     use super::*;
     use crate::{
         id::FactorId,
-        model::{factor::FactorKind, policy::Requirement},
+        model::{factor::FactorKind, policy::Requirement, push::PushResult},
         secret::Secret,
         web::{
             corpus::{assert_escaped, client, form},
@@ -289,6 +311,7 @@ mod tests {
                 activate::{Activate, Seed, activate},
                 choose::{BackupCodes, Choice, choose},
                 enroll::{self, Done, Offer},
+                push,
                 verify::{Prove, Remember, backup_code, send, verify},
             },
             password::{PasswordReason, password},
@@ -337,6 +360,15 @@ mod tests {
         let sms =
             Activate { kind: FactorKind::Sms, destination: Some(text.to_owned()), digits: 6, seed: None };
         let rules = [text.to_owned()];
+        let approval = |result| push::Approval { device: Some(text.to_owned()), result, number: Some(42) };
+        let follow = Follow {
+            page: format!("/signin/step?flow={text}"),
+            look: format!("/signin/push?flow={text}"),
+            state: "WAITING",
+            nonce: "n0nce".to_owned(),
+        };
+        let enrolling =
+            push::Enrolling { qr_href: format!("/qr/{text}"), address: Secret::new(format!("#{text}")) };
         vec![
             ("choose", choose(&stage(Some(StepError::Locked)), &choices, BackupCodes::Offered)),
             ("verify-sms", verify(&stage(Some(StepError::Wrong)), &prove(text, FactorKind::Sms))),
@@ -345,6 +377,11 @@ mod tests {
             ("verify-question", verify(&stage(None), &prove(text, FactorKind::Question))),
             ("send", send(&stage(None), FactorKind::Sms, Some(text))),
             ("backup-code", backup_code(&stage(None))),
+            ("push", push::begin(&stage(None), Some(text), Remember::Unticked)),
+            ("push-waiting", push::approve(&stage(None), &approval(PushResult::Waiting), &follow)),
+            ("push-ended", push::approve(&stage(None), &approval(PushResult::Rejected), &follow)),
+            ("push-enroll", push::enrol(&stage(None), Some((&enrolling, &follow)))),
+            ("push-late", push::enrol(&stage(None), None)),
             ("enroll", enroll::choose(&stage(None), &offers)),
             (
                 "enroll-phone",
@@ -418,6 +455,8 @@ mod tests {
             let expected = match name {
                 // Whoever has a choice chooses.
                 "choose" | "enroll" => "class=\"choice\"",
+                // What is to be done is done elsewhere.
+                "push-waiting" | "push-enroll" => "class=\"button quiet\"",
                 _ => "id=\"step-submit\"",
             };
             assert!(first.as_deref().is_some_and(|tag| tag.contains(expected)), "{name}: {first:?}");

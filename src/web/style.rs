@@ -26,11 +26,32 @@ pub const OUTBOX_SCRIPT: Asset =
 pub const WEBAUTHN_SCRIPT: Asset =
     Asset::new("webauthn", "js", "text/javascript; charset=utf-8", include_str!("assets/webauthn.js"));
 
+/// The script of the page that approves sign-ins.
+pub const AUTHENTICATOR_SCRIPT: Asset = Asset::new(
+    "authenticator",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_str!("assets/authenticator.js"),
+);
+
+/// The script that waits for an approval on another device.
+pub const PUSH_SCRIPT: Asset =
+    Asset::new("push", "js", "text/javascript; charset=utf-8", include_str!("assets/push.js"));
+
 /// The icon shown in the browser's tab.
 pub const ICON: Asset = Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 /// Every asset.
-pub const ALL: [Asset; 6] = [STYLE, CONSOLE_STYLE, PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, WEBAUTHN_SCRIPT, ICON];
+pub const ALL: [Asset; 8] = [
+    STYLE,
+    CONSOLE_STYLE,
+    PLAYGROUND_SCRIPT,
+    OUTBOX_SCRIPT,
+    WEBAUTHN_SCRIPT,
+    ICON,
+    AUTHENTICATOR_SCRIPT,
+    PUSH_SCRIPT,
+];
 
 /// A file compiled into the program.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +125,7 @@ mod tests {
             assert!(!asset.text.contains("url("), "{}", asset.stem);
             assert!(!asset.text.contains("@import"), "{}", asset.stem);
         }
-        for script in [PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, WEBAUTHN_SCRIPT] {
+        for script in [PLAYGROUND_SCRIPT, OUTBOX_SCRIPT, WEBAUTHN_SCRIPT, AUTHENTICATOR_SCRIPT, PUSH_SCRIPT] {
             assert!(!script.text.contains("innerHTML"));
             assert!(!script.text.contains("https://"));
         }

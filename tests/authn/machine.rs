@@ -7,7 +7,7 @@ use stepgate::{
     authn::{
         action::{Action, allowed},
         event::Event,
-        rules::{BackupCodes, Demand, Evidence, Options, RecoveryQuestion, Rules, Standing, Usable},
+        rules::{BackupCodes, Demand, Evidence, Options, RecoveryQuestion, Rest, Rules, Standing, Usable},
         state::{PhoneChannel, Position, Purpose, RecoveryKind, State},
         transition::next,
     },
@@ -48,7 +48,7 @@ fn id(kind: FactorKind) -> FactorId {
 }
 
 fn usable(kind: FactorKind) -> Usable {
-    Usable { id: id(kind), kind, shows: kind.amr() }
+    Usable { id: id(kind), kind, shows: kind.amr(), rest: Rest::Awake }
 }
 
 fn proof(kind: FactorKind) -> VerifiedFactor {

@@ -28,6 +28,7 @@ mod proof;
 mod report;
 mod scenarios;
 mod storm;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,6 +218,14 @@ fn backend(raw: &str, url: &str, selection: &Selection, (mut ceilings, duration)
             }
             // Guesses that still wait for their hash are no part of what comes next.
             std::thread::sleep(PASSWORD_QUEUE);
+        }
+    }
+    if selection.wants_scenario("push") {
+        report::heading(&format!("Push: {} devices wait for a question", waiting::DEVICES));
+        let before = server.resident();
+        match generator.block_on(waiting::run(target, url)) {
+            Ok(waiting) => report::waiting(&waiting, (before, server.resident())),
+            Err(failure) => println!("not measured: {failure}"),
         }
     }
     if !with_factor.is_empty() {

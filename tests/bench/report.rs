@@ -6,6 +6,7 @@ use super::ceilings::{Rate, undisturbed};
 use super::load::Measured;
 use super::scenarios::Scenario;
 use super::storm::Storm;
+use super::waiting::Waiting;
 
 /// What the machine can do, in operations per second.
 #[derive(Clone, Copy, Debug, Default)]
@@ -205,6 +206,20 @@ pub(crate) fn storm(storm: &Storm) {
 
 fn verdict(met: bool, goal: &str) -> String {
     format!("{goal} {}", if met { "met" } else { "MISSED" }).trim().to_owned()
+}
+
+/// Devices that wait, and the memory of the server in MiB before and while they do.
+pub(crate) fn waiting(waiting: &Waiting, (before, after): (f64, f64)) {
+    let Waiting { polls, woken, failures: failed } = waiting;
+    figure("polls for an approval, while they wait", polls.rate(), "/s");
+    figure("  p50", millis(polls.percentile(0.5)), "ms");
+    figure("  p99", millis(polls.percentile(0.99)), "ms");
+    failures(polls);
+    figure("from the question to the device, p50", millis(woken.percentile(0.5)), "ms");
+    figure("  p99", millis(woken.percentile(0.99)), "ms");
+    figure("requests of devices that failed", super::load::count(*failed), "");
+    figure("resident before", before, "MiB");
+    figure("resident while they wait", after, "MiB");
 }
 
 /// A duration in milliseconds.

@@ -9,6 +9,7 @@ mod logout;
 mod passkey;
 mod playground;
 mod post_message;
+mod push;
 mod recovery;
 mod remember;
 mod sign_in;
@@ -40,6 +41,7 @@ pub(crate) fn trials() -> Vec<Test> {
         passkey::trials(),
         playground::trials(),
         post_message::trials(),
+        push::trials(),
         recovery::trials(),
         remember::trials(),
         sign_in::trials(),

@@ -1,5 +1,6 @@
 //! The program itself: child processes on loopback, each in a folder of its own.
 
+mod authenticator;
 mod dev;
 mod factor_profile;
 mod live;
@@ -29,6 +30,7 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Test> {
     [
+        authenticator::trials(),
         dev::trials(),
         factor_profile::trials(),
         serve::trials(),

@@ -4,6 +4,7 @@ mod api;
 mod backup_code;
 mod hotp;
 mod me;
+mod push;
 mod question;
 mod sent;
 mod totp;
@@ -20,6 +21,7 @@ pub(crate) fn trials() -> Vec<Test> {
         backup_code::trials(),
         hotp::trials(),
         me::trials(),
+        push::trials(),
         question::trials(),
         sent::trials(),
         totp::trials(),

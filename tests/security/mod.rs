@@ -27,6 +27,7 @@ mod management;
 mod no_way_round;
 mod otp;
 mod pkce;
+mod push;
 mod pushed;
 mod recovery;
 mod redirect_uri;
@@ -74,6 +75,7 @@ pub(crate) fn trials() -> Vec<Test> {
         no_way_round::trials(),
         otp::trials(),
         pkce::trials(),
+        push::trials(),
         pushed::trials(),
         recovery::trials(),
         redirect_uri::trials(),
@@ -103,10 +105,6 @@ fn own_trials() -> Vec<Test> {
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("M2", "identity-first sign-in and routing to identity providers"),
-    ("P1", "the push factor"),
-    ("P2", "number matching"),
-    ("P3", "the push factor"),
-    ("P4", "the push factor"),
     ("R8", "enrolment links"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),

@@ -276,6 +276,26 @@ async fn expired_rows_of_every_kind_go_in_batches_and_live_ones_stay(app: TestAp
                 let rows = numbered(at).map(challenge).collect();
                 insert::<entity::factor_challenge::Entity>(&database, rows).await;
             }
+            Expired::PushTransactions => {
+                // Kept for an hour, so that a late poll is told how it ended.
+                let asked = |(id, expires_at): (String, i64)| entity::push_transaction::Model {
+                    id,
+                    factor_id: "opf1".to_owned(),
+                    purpose: "api".to_owned(),
+                    state: "WAITING".to_owned(),
+                    numbers: None,
+                    application: None,
+                    ip: None,
+                    user_agent: None,
+                    created_at: 0,
+                    expires_at,
+                    answered_at: None,
+                    told_at: None,
+                    consumed_at: None,
+                };
+                let rows = numbered(at - 3_600_000).map(asked).collect();
+                insert::<entity::push_transaction::Entity>(&database, rows).await;
+            }
             Expired::FactorBudgets => {
                 let row = |(key, expires_at)| entity::factor_budget::Model {
                     key,
@@ -407,6 +427,7 @@ async fn counts(database: &DatabaseConnection) -> Vec<(Expired, u64)> {
         (Expired::SessionTokens, count::<entity::session_token::Entity>(database).await),
         (Expired::PendingFactors, count::<entity::factor::Entity>(database).await),
         (Expired::FactorChallenges, count::<entity::factor_challenge::Entity>(database).await),
+        (Expired::PushTransactions, count::<entity::push_transaction::Entity>(database).await),
         (Expired::FactorBudgets, count::<entity::factor_budget::Entity>(database).await),
         (Expired::BackupCodes, count::<entity::backup_code::Entity>(database).await),
         (Expired::ApiTokens, count::<entity::api_token::Entity>(database).await),
@@ -432,6 +453,7 @@ async fn exists(database: &DatabaseConnection, kind: Expired, id: &str) -> bool 
         Expired::SessionTokens => ("session_token", "token_hash"),
         Expired::PendingFactors => ("factor", "id"),
         Expired::FactorChallenges => ("factor_challenge", "factor_id"),
+        Expired::PushTransactions => ("push_transaction", "id"),
         Expired::FactorBudgets => ("factor_budget", "key"),
         Expired::BackupCodes => ("backup_code", "code_hash"),
         Expired::ApiTokens => ("api_token", "id"),

@@ -29,6 +29,7 @@ pub(crate) mod peer;
 mod postgres;
 pub(crate) mod process;
 pub(crate) mod property;
+pub(crate) mod push;
 mod redis;
 pub(crate) mod registration;
 pub(crate) mod relying_party;

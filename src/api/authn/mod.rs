@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod factors;
 pub mod navigation;
 pub mod primary;
+pub mod push;
 pub mod recovery;
 
 mod schema;
@@ -18,6 +19,7 @@ use poem::{Request, Response};
 use poem_openapi::types::{Any, Type};
 use serde_json::{Map, Value};
 
+use self::push::AutoPush;
 use crate::{
     api::{
         Served,
@@ -60,6 +62,7 @@ const MAX_TEXT: usize = 4096;
 pub type Endpoints = (
     primary::Primary,
     factors::Factors,
+    push::Push,
     credentials::Credentials,
     recovery::Recovery,
     navigation::Navigation,
@@ -70,6 +73,7 @@ pub fn endpoints(served: &Served) -> Endpoints {
     (
         primary::Primary(served.clone()),
         factors::Factors(served.clone()),
+        push::Push(served.clone()),
         credentials::Credentials(served.clone()),
         recovery::Recovery(served.clone()),
         navigation::Navigation(served.clone()),
@@ -101,8 +105,10 @@ struct Asked<'a> {
     query: crate::protocol::params::Params,
     bound_to: BoundTo,
     device: Option<String>,
-    /// A cookie that makes the browser known, where it had none.
-    set_cookie: Option<HeaderValue>,
+    /// Cookies for the browser: what makes it known, where it had nothing, and which devices it asks by itself.
+    set_cookies: Vec<HeaderValue>,
+    /// The factors whose devices this browser asks by itself.
+    auto_push: AutoPush,
 }
 
 impl<'a> Asked<'a> {
@@ -125,7 +131,9 @@ impl<'a> Asked<'a> {
             (None, None) => BoundTo::Program,
         };
         let caller = trusted.map_or_else(|| caller.clone(), |trusted| trusted.caller().clone());
-        let mut asked = Self { app, caller, members, query, bound_to, device: None, set_cookie: None };
+        let auto_push = AutoPush::of(app, request);
+        let mut asked =
+            Self { app, caller, members, query, bound_to, device: None, set_cookies: Vec::new(), auto_push };
         asked.device = asked.device(request)?;
         Ok(asked)
     }
@@ -154,7 +162,7 @@ impl<'a> Asked<'a> {
         }
         let fresh = opaque_token(self.app.random.as_ref());
         let cookie = cookies.set(Cookie::Browser, fresh.expose(), Lifetime::MaxAge(BROWSER_LIFETIME));
-        self.set_cookie = HeaderValue::from_str(&cookie).ok();
+        self.set_cookies.extend(HeaderValue::from_str(&cookie));
         Ok(Some(fresh.expose().clone()))
     }
 
@@ -221,8 +229,13 @@ impl<'a> Asked<'a> {
     /// Tells where a step led.
     fn answer(&self, reply: Result<Reply, AuthnError>) -> Result<Response, Response> {
         let reply = reply.map_err(|error| refused(&error))?;
-        let mut response = json_response(StatusCode::OK, &view::reply(self.app, &reply));
-        if let Some(cookie) = &self.set_cookie {
+        let told = view::reply(self.app, &reply, &self.auto_push);
+        let mut response = json_response(StatusCode::OK, &told);
+        let wish = self.query.one("autoPush").map(|wish| wish == "true");
+        let of_page = self.bound_to != BoundTo::TrustedApplication;
+        let auto_push = self.auto_push.after(&reply, wish).filter(|_| of_page);
+        let auto_push = auto_push.and_then(|auto_push| auto_push.cookie(self.app));
+        for cookie in self.set_cookies.iter().chain(&auto_push) {
             response.headers_mut().append(header::SET_COOKIE, cookie.clone());
         }
         Ok(response)

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::push::{self, AutoPush};
 use crate::{
     api::v1::user_factors::view::activation_view,
     app::App,
@@ -24,9 +25,9 @@ use crate::{
 };
 
 /// Where a step led.
-pub(super) fn reply(app: &App, reply: &Reply) -> Value {
+pub(super) fn reply(app: &App, reply: &Reply, auto_push: &AutoPush) -> Value {
     match reply {
-        Reply::Pending(pending) => self::pending(app, pending),
+        Reply::Pending(pending) => self::pending(app, pending, auto_push),
         Reply::Success(success) => self::success(app, success),
         Reply::LockedOut => json!({
             "status": "LOCKED_OUT",
@@ -83,14 +84,14 @@ fn success(app: &App, success: &Success) -> Value {
     told
 }
 
-fn pending(app: &App, pending: &Pending) -> Value {
+fn pending(app: &App, pending: &Pending, auto_push: &AutoPush) -> Value {
     let transaction = &pending.transaction;
     let state = &transaction.position.state;
     let mut told = json!({
         "stateToken": transaction.token.expose(),
         "expiresAt": timestamp(transaction.expires_at),
         "status": state.status(),
-        "_embedded": embedded(app, pending),
+        "_embedded": embedded(app, pending, auto_push),
         "_links": links(app, pending),
     });
     set(&mut told, "relayState", transaction.context.relay_state.as_deref().map(Value::from));
@@ -101,6 +102,14 @@ fn pending(app: &App, pending: &Pending) -> Value {
         State::RecoveryChallenge { kind, channel } => {
             set(&mut told, "recoveryType", Some(kind.as_str().into()));
             set(&mut told, "factorType", Some(channel.as_str().into()));
+        }
+        State::MfaChallenge { kind: FactorKind::Push, .. } => {
+            let result = pending.facts.push.as_ref().map(|asked| asked.result(app.now()));
+            set(&mut told, "factorResult", result.map(|result| result.as_str().into()));
+        }
+        State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
+            let result = if push::is_open(app, pending, factor) { "WAITING" } else { "TIMEOUT" };
+            set(&mut told, "factorResult", Some(result.into()));
         }
         State::MfaChallenge { kind, .. } if pending.challenge.is_some() => {
             set(&mut told, "factorResult", Some("CHALLENGE".into()));
@@ -164,6 +173,12 @@ fn links(app: &App, pending: &Pending) -> Value {
                 let path = format!("/recovery/factors/{}/resend", channel.as_str());
                 add("resend", link(app, Some(&channel.as_str().to_lowercase()), &path));
             }
+            Action::Activate(id) if push::is_open(app, pending, &id) => {
+                add("next", link(app, Some("poll"), &format!("/factors/{id}/lifecycle/activate/poll")));
+            }
+            // What is sent stands with the activation.
+            Action::ResendActivation(_)
+                if matches!(state, State::MfaEnrollActivate { kind: FactorKind::Push, .. }) => {}
             Action::Activate(id) => {
                 add("next", link(app, Some("activate"), &format!("/factors/{id}/lifecycle/activate")));
             }
@@ -176,7 +191,8 @@ fn links(app: &App, pending: &Pending) -> Value {
                     add("next", link(app, Some("verify"), &path));
                 }
                 State::MfaChallenge { factor, .. } if *factor == id => {
-                    add("next", link(app, Some("verify"), &format!("/factors/{id}/verify")));
+                    let name = if push::waits(app, pending) { "poll" } else { "verify" };
+                    add("next", link(app, Some(name), &format!("/factors/{id}/verify")));
                 }
                 _ => {}
             },
@@ -204,7 +220,7 @@ fn resend(app: &App, state: &State, path: &str) -> Value {
     json!([link(app, Some(kind), path)])
 }
 
-fn embedded(app: &App, pending: &Pending) -> Value {
+fn embedded(app: &App, pending: &Pending, auto_push: &AutoPush) -> Value {
     let (position, facts) = (&pending.transaction.position, &pending.facts);
     let session = &facts.policies.session;
     let mut embedded = Map::new();
@@ -242,7 +258,10 @@ fn embedded(app: &App, pending: &Pending) -> Value {
         }
         State::MfaEnrollActivate { factor: id, .. } => {
             if let Some(known) = facts.factor(id) {
-                let activation = pending.activation.as_ref().map(|given| activation(app, known, given));
+                let activation = match known.kind {
+                    FactorKind::Push => push::activation(app, known),
+                    _ => pending.activation.as_ref().map(|given| activation(app, known, given)),
+                };
                 let mut told = factor(known);
                 set(&mut told, "_embedded", activation.map(|activation| json!({ "activation": activation })));
                 add("factor", told);
@@ -263,7 +282,7 @@ fn embedded(app: &App, pending: &Pending) -> Value {
                 let next = link(app, Some("verify"), &format!("/factors/{kind}/verify"));
                 add("factorTypes", json!([{ "factorType": kind, "_links": { "next": next } }]));
             }
-            add("policy", mfa_policy(session));
+            add("policy", mfa_policy(session, auto_push.told(&facts.factors)));
         }
         State::MfaChallenge { factor: id, .. } => {
             if let Some(known) = facts.factor(id) {
@@ -279,10 +298,19 @@ fn embedded(app: &App, pending: &Pending) -> Value {
                         add("challenge", options.clone());
                         add("factors", asked.map(factor).collect());
                     }
-                    None => add("factor", told),
+                    None => {
+                        let number = facts.push.as_ref().and_then(|asked| asked.correct_answer(app.now()));
+                        let challenge = number.map(|number| json!({ "correctAnswer": number }));
+                        set(
+                            &mut told,
+                            "_embedded",
+                            challenge.map(|challenge| json!({ "challenge": challenge })),
+                        );
+                        add("factor", told);
+                    }
                 }
             }
-            add("policy", mfa_policy(session));
+            add("policy", mfa_policy(session, auto_push.told(&facts.factors)));
         }
         State::Unauthenticated
         | State::Recovery { .. }
@@ -329,6 +357,7 @@ fn profile(factor: &Factor) -> Value {
             ("email", _) => masked_email(text),
             ("question" | "questionText", FactorKind::Question) => text.to_owned(),
             ("credentialId" | "authenticatorName" | "version" | "appId", _) => text.to_owned(),
+            ("deviceType" | "name" | "platform", FactorKind::Push) => text.to_owned(),
             _ => continue,
         };
         told.insert(name.clone(), shown.into());
@@ -361,7 +390,7 @@ fn activation(app: &App, factor: &Factor, activation: &Activation) -> Value {
     activation_view(&href, activation)
 }
 
-fn mfa_policy(session: &GlobalSession) -> Value {
+fn mfa_policy(session: &GlobalSession, factors: Value) -> Value {
     let minutes = match session.factor_prompt {
         FactorPrompt::Session => session.factor_lifetime.whole_minutes(),
         FactorPrompt::Always | FactorPrompt::Device => 0,
@@ -371,7 +400,7 @@ fn mfa_policy(session: &GlobalSession) -> Value {
         "allowRememberDevice": allowed,
         "rememberDeviceByDefault": allowed && session.remember_device_by_default,
         "rememberDeviceLifetimeInMinutes": if allowed { minutes } else { 0 },
-        "factorsPolicyInfo": {},
+        "factorsPolicyInfo": factors,
     })
 }
 

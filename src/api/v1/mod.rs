@@ -2,6 +2,7 @@
 
 pub mod administrator;
 pub mod api_tokens;
+pub mod authenticator;
 pub mod factor_profiles;
 pub mod logs;
 pub mod sessions;

@@ -1,6 +1,6 @@
 //! Factors in a sign-in: choosing, proving, enrolling, activating, sending again.
 
-use super::{AuthnError, Effect, Pending, Reply, Shown, Step, Visitor, load, settle};
+use super::{AuthnError, Effect, Pending, Reply, Shown, Step, Visitor, load, push, settle};
 use crate::{
     app::App,
     authn::{
@@ -140,6 +140,9 @@ async fn choose(
             }
         }
     }
+    if chosen && factor.kind == FactorKind::Push {
+        return push::look(app, visitor, step, (&factor, push::Over::AskAgain)).await;
+    }
     send(app, visitor, step, &factor).await
 }
 
@@ -185,7 +188,8 @@ async fn send(
     factor: &Factor,
 ) -> Result<Reply, AuthnError> {
     let unit = match factor.kind.answer() {
-        AnswerShape::SentCode | AnswerShape::Signature | AnswerShape::Approval => {
+        AnswerShape::Approval => return push::ask(app, visitor, step, factor).await,
+        AnswerShape::SentCode | AnswerShape::Signature => {
             let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
             let challenged = service::challenge(app, step.user()?, factor, purpose).await?;
             step.challenge = challenged.shown.map(|options| Shown { options, scope: Scope::One });
@@ -198,7 +202,7 @@ async fn send(
     settle(app, visitor, step, Effect { fact, unit, lost }).await
 }
 
-async fn proved(
+pub(super) async fn proved(
     app: &App,
     visitor: &Visitor<'_>,
     step: Step,
@@ -316,6 +320,9 @@ pub async fn activate(
     let step = load(app, visitor, state_token).await?;
     step.check(&Action::Activate(factor.clone()))?;
     let factor = known(&step, factor)?;
+    if factor.kind == FactorKind::Push {
+        return push::activate(app, visitor, step, &factor).await;
+    }
     let answer = given.answer(factor.kind).ok_or(FactorError::Wrong)?;
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let Proof { verified, unit } = service::activate(app, step.user()?, &factor, &answer, purpose).await?;
@@ -336,6 +343,9 @@ pub async fn resend_activation(
     let step = load(app, visitor, state_token).await?;
     step.check(&Action::ResendActivation(factor.clone()))?;
     let factor = known(&step, factor)?;
+    if factor.kind == FactorKind::Push {
+        return Err(AuthnError::NotAllowed);
+    }
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let unit = service::challenge(app, step.user()?, &factor, purpose).await?.unit;
     let fact = Fact::EnrolmentBegun { factor: factor.id.clone(), kind: factor.kind };

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod factors;
 pub mod navigation;
 pub mod primary;
+pub mod push;
 pub mod recovery;
 
 mod standing;
@@ -93,6 +94,8 @@ pub struct Start {
     pub options: Options,
     /// What the caller wants proved beyond what policy does.
     pub requirement: AuthenticationRequirement,
+    /// What the user is told of the application that is signed in to.
+    pub application: Option<String>,
     /// The application that the user is on the way to, whose policy wants its part proved as well.
     pub audience: Option<ClientId>,
     /// What the caller wants to be told at the end.
@@ -277,6 +280,7 @@ fn begin(app: &App, start: Start, began_at: OffsetDateTime) -> Transaction {
         relay_state: start.relay_state,
         browser: Browser::Unknown,
         remember: Remember::No,
+        application: start.application,
         session: None,
         counts_from: began_at,
     };

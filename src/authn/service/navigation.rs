@@ -3,8 +3,10 @@
 use super::{AuthnError, Effect, Reply, Step, Visitor, load, settle};
 use crate::{
     app::App,
-    authn::{action::Action, event::Event as Fact},
-    store::{authn_transaction, unit::Unit},
+    authn::{action::Action, event::Event as Fact, state::State},
+    factor::Purpose,
+    model::factor::FactorKind,
+    store::{authn_transaction, push_transaction, unit::Unit},
 };
 
 /// Looks where a transaction stands; that keeps it alive.
@@ -32,7 +34,19 @@ pub(super) async fn touch(app: &App, step: &mut Step) -> Result<(), AuthnError> 
 pub async fn previous(app: &App, visitor: &Visitor<'_>, state_token: &str) -> Result<Reply, AuthnError> {
     let step = load(app, visitor, state_token).await?;
     step.check(&Action::Previous)?;
-    settle(app, visitor, step, Effect::of(Fact::WentBack)).await
+    let unit = left(&step);
+    settle(app, visitor, step, Effect { unit, ..Effect::of(Fact::WentBack) }).await
+}
+
+/// What goes with a step that is left: a device that was asked is asked no longer.
+fn left(step: &Step) -> Unit {
+    match &step.position().state {
+        State::MfaChallenge { factor, kind: FactorKind::Push } => {
+            let purpose = Purpose::Transaction(&step.transaction.id);
+            Unit::new().change(push_transaction::cancel_of(factor, purpose.key()))
+        }
+        _ => Unit::new(),
+    }
 }
 
 /// Puts off what is offered.
@@ -55,7 +69,7 @@ pub async fn cancel(
     state_token: &str,
 ) -> Result<Option<String>, AuthnError> {
     let step = load(app, visitor, state_token).await?;
-    let unit = Unit::new().change(authn_transaction::remove(&step.transaction.id));
+    let unit = left(&step).change(authn_transaction::remove(&step.transaction.id));
     app.db.writer().commit(unit).await?;
     Ok(step.transaction.context.relay_state)
 }

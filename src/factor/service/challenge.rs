@@ -154,7 +154,7 @@ pub fn is_offered(app: &App, kind: FactorKind) -> bool {
         FactorKind::Email => message::can_send(app, Medium::Email),
         FactorKind::Question | FactorKind::TotpOkta | FactorKind::TotpGoogle | FactorKind::HotpCustom => true,
         FactorKind::Webauthn => passkey::relying_party(app).is_ok(),
-        FactorKind::Yubikey => true,
-        FactorKind::U2f | FactorKind::Push => false,
+        FactorKind::Yubikey | FactorKind::Push => true,
+        FactorKind::U2f => false,
     }
 }

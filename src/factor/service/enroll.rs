@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 use time::Duration;
 
 use super::{
-    TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, reset::displaced, seal, settings,
-    stored, yubikey,
+    TIME_STEP, announced, challenge::send, is_phone, list, open, passkey, push, reset::displaced, seal,
+    settings, stored, yubikey,
 };
 use crate::{
     app::App,
@@ -79,7 +79,7 @@ pub async fn enroll(
     let row = Stored { factor, secret: made.secret, counter: made.counter };
     let qr_token = match &made.activation {
         Some(Activation::Token(token)) => Some(TokenHash::of(token.qr_token.expose())),
-        Some(Activation::Options(_)) | None => None,
+        Some(Activation::Options(_) | Activation::Push(_)) | None => None,
     };
     let insert = store::factor::claim_insert(&row, qr_token.as_ref(), displaces)?;
     let mut unit = Unit::new().claim(insert).and(made.unit);
@@ -95,7 +95,11 @@ pub async fn enroll(
         let lifetime = enrolment.token_lifetime.unwrap_or(code::LIFETIME);
         unit = send(app, unit, user, (&factor, lifetime), (purpose, caller)).await?;
     }
-    Ok(Enrolled { factor, activation: made.activation, unit })
+    let activation = match factor.kind {
+        FactorKind::Push => Some(push::activation(app, &factor)),
+        _ => made.activation,
+    };
+    Ok(Enrolled { factor, activation, unit })
 }
 
 /// What a kind makes of an enrolment.
@@ -167,7 +171,8 @@ async fn make(
             let secret = Some(seal(app, id, &imported.public_key)?);
             Ok(Made { secret, counter: imported.counter, ..Made::of(imported.profile) })
         }
-        FactorKind::Push => Err(FactorError::NotAllowed),
+        // Its device says the rest; what it opens is made from the factor itself.
+        FactorKind::Push => Ok(Made::of(Map::new())),
     }
 }
 
@@ -213,6 +218,10 @@ fn known_phone(existing: &[Factor], kind: FactorKind) -> Option<&str> {
 /// # Errors
 /// The token shows nothing, or nothing any more.
 pub async fn qr_code(app: &App, user: &UserId, id: &FactorId, token: &str) -> Result<Vec<u8>, FactorError> {
+    if id.as_str().starts_with(FactorKind::Push.id_prefix()) {
+        let found = stored(app, user, id).await?;
+        return push::picture(app, &found.factor, token);
+    }
     let found = store::factor::find_by_qr_token(&app.db, &TokenHash::of(token)).await?;
     let found = found.filter(|found| found.factor.user_id == *user && found.factor.id == *id);
     let found = found.ok_or(FactorError::Unknown)?;

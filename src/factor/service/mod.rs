@@ -5,10 +5,12 @@
 //! comes back as a unit, so that the code is consumed in the transaction that inserts what it buys.
 
 mod challenge;
+pub mod device;
 mod enroll;
 mod judge;
 mod link;
 mod passkey;
+pub mod push;
 mod reset;
 mod u2f;
 mod verify;

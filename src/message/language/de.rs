@@ -78,6 +78,16 @@ pub(super) const GERMAN: Language = Language {
         sms: "Aktivieren Sie Ihr Konto bei {host}: {link}",
         call: "Für Sie wurde ein Konto angelegt. Bitte öffnen Sie den Link in der Mail, die Sie bekommen haben.",
     },
+    device_invitation: Template {
+        subject: "Richten Sie Ihr Gerät für {host} ein",
+        title: "Anmeldungen auf diesem Gerät bestätigen",
+        lead: "Öffnen Sie dies auf dem Gerät, das Ihre Anmeldungen bei {host} bestätigen soll.",
+        button: "Dieses Gerät verwenden",
+        expires: "Der Link gilt einmal, innerhalb von {lifetime}.",
+        not_you: "Sie haben das nicht angefordert? Öffnen Sie ihn nicht: Sonst meldet sich jemand mit Ihrer Bestätigung an.",
+        sms: "Anmeldungen bei {host} auf diesem Gerät bestätigen: {link}",
+        call: "Bitte öffnen Sie den Link, den Sie bekommen haben, auf dem Gerät, das Ihre Anmeldungen bestätigen soll.",
+    },
     password_changed: Template {
         subject: "Ihr Passwort für {host} wurde geändert",
         title: "Ihr Passwort wurde geändert",

@@ -78,6 +78,16 @@ pub(super) const ENGLISH: Language = Language {
         sms: "Activate your account at {host}: {link}",
         call: "An account was made for you. Please open the link in the mail that you received.",
     },
+    device_invitation: Template {
+        subject: "Set up your device for {host}",
+        title: "Approve sign-ins on this device",
+        lead: "Open this on the device that shall approve your sign-ins to {host}.",
+        button: "Use this device",
+        expires: "The link works once, within {lifetime}.",
+        not_you: "You did not ask for this? Do not open it: somebody else would sign in with your approval.",
+        sms: "Use this device to approve sign-ins at {host}: {link}",
+        call: "Please open the link that you were sent on the device that shall approve your sign-ins.",
+    },
     password_changed: Template {
         subject: "Your password for {host} was changed",
         title: "Your password was changed",

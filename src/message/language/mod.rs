@@ -53,6 +53,8 @@ pub(super) struct Language {
     pub(super) unlock: Template,
     /// A new account.
     pub(super) activation: Template,
+    /// A device that is to approve.
+    pub(super) device_invitation: Template,
     /// The password was changed.
     pub(super) password_changed: Template,
     /// A factor was added.
@@ -103,6 +105,7 @@ impl Language {
             Content::PasswordReset { .. } => &self.password_reset,
             Content::Unlock { .. } => &self.unlock,
             Content::Activation { .. } => &self.activation,
+            Content::DeviceInvitation { .. } => &self.device_invitation,
             Content::PasswordChanged => &self.password_changed,
             Content::FactorEnrolled { .. } => &self.factor_enrolled,
             Content::FactorReset { factor_type: Some(_) } => &self.factor_reset,
@@ -150,13 +153,14 @@ mod tests {
     }
 
     impl Language {
-        fn templates(&self) -> [&Template; 10] {
+        fn templates(&self) -> [&Template; 11] {
             [
                 &self.factor_code,
                 &self.activation_code,
                 &self.password_reset,
                 &self.unlock,
                 &self.activation,
+                &self.device_invitation,
                 &self.password_changed,
                 &self.factor_enrolled,
                 &self.factor_reset,

@@ -10,7 +10,7 @@ use crate::{
     model::{
         Status,
         factor::FactorKind,
-        policy::{Access, PasswordRules, Requirement, WebauthnRules},
+        policy::{Access, PasswordRules, PushRules, Requirement, WebauthnRules},
         policy_set::{
             AppSignOnAction, Applications, AuthenticationSettings, EnrollAction, MfaEnrollSettings,
             NoSettings, PasswordAction, SignOnAction,
@@ -258,7 +258,7 @@ fn authentication(
 }
 
 fn mfa_enroll(place: &Place<'_>, index: usize) -> Result<Policy<MfaEnrollSettings, EnrollAction>, SeedError> {
-    let form = Form { keys: &["groups", "factors", "webauthn"], rule_keys: &["enroll"] };
+    let form = Form { keys: &["groups", "factors", "webauthn", "push"], rule_keys: &["enroll"] };
     let settings = |members: &Members<'_>| {
         let known = FactorKind::ALL.map(FactorKind::key);
         let mut factors = BTreeMap::new();
@@ -269,7 +269,8 @@ fn mfa_enroll(place: &Place<'_>, index: usize) -> Result<Policy<MfaEnrollSetting
             }
         }
         let webauthn = members.opt("webauthn", |place| webauthn(&place))?.unwrap_or_default();
-        Ok(MfaEnrollSettings { factors, webauthn })
+        let push = members.opt("push", |place| push(&place))?.unwrap_or_default();
+        Ok(MfaEnrollSettings { factors, webauthn, push })
     };
     let action = |members: &Members<'_>| {
         let prompt =
@@ -277,6 +278,12 @@ fn mfa_enroll(place: &Place<'_>, index: usize) -> Result<Policy<MfaEnrollSetting
         Ok(EnrollAction { prompt })
     };
     policy((place, index), &form, settings, action)
+}
+
+fn push(place: &Place<'_>) -> Result<PushRules, SeedError> {
+    let members = place.members(&["number_matching"])?;
+    let number_matching = members.opt("number_matching", |place| place.word("required, off"))?;
+    Ok(PushRules { number_matching: number_matching.unwrap_or_default() })
 }
 
 fn webauthn(place: &Place<'_>) -> Result<WebauthnRules, SeedError> {

@@ -3,6 +3,7 @@
 pub mod activate;
 pub mod choose;
 pub mod enroll;
+pub mod push;
 pub mod verify;
 pub mod webauthn;
 pub mod yubikey;

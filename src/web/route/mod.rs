@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod assets;
+pub mod authenticator;
 pub mod authorize;
 pub mod check_session;
 pub mod consent;

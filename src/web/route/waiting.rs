@@ -90,6 +90,13 @@ impl Waiting {
         visit.html(status, headers, markup)
     }
 
+    /// The same of a page whose script asks what is new.
+    fn live_page(&self, visit: Visit<'_>, markup: Markup) -> Response {
+        let client = target(&self.flow.pending.request.destination.redirect_uri);
+        let headers = headers::live_page(&visit.nonce, Some(&client), visit.hsts());
+        visit.html(StatusCode::OK, headers, markup)
+    }
+
     /// What is due next, as the dispatcher says.
     ///
     /// # Errors
@@ -174,6 +181,17 @@ impl Place {
         match self {
             Self::Flow(waiting) => Some(waiting.card()),
             Self::Alone(_) => None,
+        }
+    }
+
+    /// Sends a page of its transaction whose script asks what is new.
+    pub(super) fn live_page(&self, visit: Visit<'_>, markup: Markup) -> Response {
+        match self {
+            Self::Flow(waiting) => waiting.live_page(visit, markup),
+            Self::Alone(_) => {
+                let headers = headers::live_page(&visit.nonce, None, visit.hsts());
+                visit.html(StatusCode::OK, headers, markup)
+            }
         }
     }
 

@@ -265,6 +265,7 @@ impl Person {
                 self.seeds.insert(id, seed);
                 Answer::PassCode(Secret::new(code))
             }
+            Some(Activation::Push(_)) => unreachable!("nobody here has another device"),
             Some(Activation::Options(options)) => {
                 let mut authenticator = Authenticator::at(&app.issuer);
                 let made = authenticator.create(&options);

@@ -3,6 +3,7 @@
 mod asker;
 mod backup_codes;
 pub(in crate::api) mod ceremony;
+pub(in crate::api) mod push;
 mod schema;
 pub(in crate::api) mod view;
 
@@ -45,6 +46,7 @@ use crate::{
 };
 
 pub use backup_codes::BackupCodes;
+pub use push::PushFactors;
 
 /// The endpoints.
 pub struct UserFactors(pub(in crate::api) Served);
@@ -311,6 +313,9 @@ impl UserFactors {
         may_change_factors(app, &asked).await?;
         let members = body.document()?;
         let factor = load(app, &asked, id).await?;
+        if factor.kind == FactorKind::Push {
+            return push::activate(app, &asked, factor).await;
+        }
         let answer = match (ceremony::attestation(&members)?, secret(&members, "passCode")?) {
             (Some(attestation), _) => Answer::Attestation(attestation),
             (None, Some(pass_code)) => Answer::PassCode(pass_code),
@@ -356,6 +361,9 @@ impl UserFactors {
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         let members = body.optional_document()?;
         let factor = load(app, &asked, id).await?;
+        if factor.kind == FactorKind::Push {
+            return push::challenge(app, &asked, &factor, &members).await;
+        }
         let how = (asked.purpose(), &asked.caller);
         let Some(answer) = answer(&members)? else {
             if !factor.kind.is_sent() && factor.kind.answer() != AnswerShape::Signature {

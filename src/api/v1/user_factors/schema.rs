@@ -156,6 +156,7 @@ documented! {
     ];
     pub(super) VerifyDoc: VerifyResult = &[
         (200, "The answer is right, or a code was sent"),
+        (201, "A device was asked; `Location` tells where its answer will be"),
         (400, "The request is not valid"),
         (401, "The token is invalid"),
         (403, "Not allowed, or the code is wrong"),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::push;
 use crate::{
     factor::{Activation, question},
     model::{
@@ -29,13 +30,20 @@ impl Place {
         link(&format!("{}/factors/questions", self.user), &["GET"])
     }
 
-    fn of(&self, factor: &Factor, rest: &str) -> String {
+    pub(super) fn of(&self, factor: &Factor, rest: &str) -> String {
         format!("{}/factors/{}{rest}", self.user, factor.id)
     }
 }
 
-fn link(href: &str, allow: &[&str]) -> Value {
+pub(super) fn link(href: &str, allow: &[&str]) -> Value {
     json!({ "href": href, "hints": { "allow": allow } })
+}
+
+/// Names a link, as one of several.
+pub(super) fn name(link: &mut Value, name: &str) {
+    if let Some(members) = link.as_object_mut() {
+        members.insert("name".to_owned(), json!(name));
+    }
 }
 
 /// A factor; with what activates it, right after it was enrolled and never again.
@@ -77,6 +85,7 @@ pub(in crate::api) fn activation_view(href: &str, activation: &Activation) -> Va
             },
         }),
         Activation::Options(options) => options.clone(),
+        Activation::Push(activation) => push::waiting(href, href, activation, None),
     }
 }
 
@@ -85,6 +94,10 @@ fn links(place: &Place, factor: &Factor) -> Value {
     let pending = factor.status == FactorStatus::PendingActivation;
     if pending {
         links.insert("activate".to_owned(), link(&place.of(factor, "/lifecycle/activate"), &["POST"]));
+        if factor.kind == FactorKind::Push {
+            let poll = link(&place.of(factor, "/lifecycle/activate/poll"), &["POST"]);
+            links.insert("poll".to_owned(), poll);
+        }
         if factor.kind.is_sent() {
             // One link, not a list as in the Authentication API: Okta's generated clients refuse a list here.
             links.insert("resend".to_owned(), resend(place, factor));

@@ -7,12 +7,13 @@ use crate::{
     app::App,
     authn::{
         service::{
-            AuthnError, Pending, Reply, Visitor, credentials, factors, factors::Given, navigation, recovery,
+            AuthnError, Pending, Reply, Visitor, credentials, factors, factors::Given, navigation, push,
+            recovery,
         },
         state::State,
         transaction::Remember,
     },
-    factor::{Assertion, Attestation},
+    factor::{Assertion, Attestation, service::push::Invitation},
     id::FactorId,
     model::factor::{AnswerShape, FactorKind},
     protocol::params::Params,
@@ -55,6 +56,9 @@ pub(super) async fn act(
         }
         (Some("resend"), State::MfaEnrollActivate { factor, .. }) => {
             factors::resend_activation(app, visitor, token, factor).await
+        }
+        (Some("invite"), State::MfaEnrollActivate { factor, .. }) => {
+            push::invite(app, visitor, token, (factor, Invitation::Email)).await
         }
         (Some("resend"), State::RecoveryChallenge { channel, .. }) => {
             recovery::resend(app, visitor, token, *channel).await

@@ -2,10 +2,11 @@
 //! and what is refused is the transaction's own business; nothing here decides anything.
 
 mod act;
+mod device;
 mod problem;
 mod show;
 
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use poem::{Response, handler};
 
 use self::{
@@ -17,14 +18,16 @@ use super::{
     answer::{fault_page, flow_error},
     form::{Form, Link},
     recovery, step,
-    visit::Visit,
+    visit::{Visit, set_headers},
     waiting::{Place, Waiting},
 };
 use crate::{
+    app::App,
     authn::{
         rules::Options,
         service::{
             AuthnError, Face, Gain, Pending, Reply, Start, Success, Visitor, factors, navigation, primary,
+            push as pushing,
         },
         state::{RecoveryKind, State},
     },
@@ -33,9 +36,10 @@ use crate::{
         flow::FlowError,
         step_up::{StepUpError, requirement},
     },
+    factor::service::push::is_open,
     fault::Fault,
     id::SessionId,
-    model::{factor::FactorKind, session::VerifiedFactor},
+    model::{factor::FactorKind, push::PushResult, session::VerifiedFactor},
     protocol::{
         error::{ErrorCode, OAuthError},
         params::Params,
@@ -44,6 +48,7 @@ use crate::{
     web::{
         cookie::RememberedAccount,
         factor::{choose::ACTION_BACKUP_CODE, verify::ACTION_VERIFY_BACKUP_CODE},
+        headers,
         recovery::Recovered,
         step::{StepError, Way},
     },
@@ -57,7 +62,8 @@ pub(super) fn visitor<'a>(visit: &'a Visit<'_>) -> Visitor<'a> {
 /// What a transaction of pages begins with.
 pub(super) fn start(visit: &Visit<'_>, place: &Place) -> Start {
     let options = Options { multi_optional_factor_enroll: false, warn_before_password_expired: true };
-    Start { options, token: Some(visit.state_token(place.name())), ..Start::default() }
+    let application = place.card().map(|card| card.name);
+    Start { options, application, token: Some(visit.state_token(place.name())), ..Start::default() }
 }
 
 /// Begins to raise the session of this browser: just what is missing is asked for (RFC 9470 §5).
@@ -102,7 +108,7 @@ pub(crate) async fn step_up(Link(visit, waiting): Link<'_, Waiting>) -> Response
 #[handler]
 pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
     let token = visit.state_token(place.name());
-    match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
+    match pushing::poll(visit.app, &visitor(&visit), token.expose()).await {
         Ok(Reply::Pending(mut pending)) => match shown(&visit, &mut pending).await {
             Ok(()) => show(visit, place, &pending, (StatusCode::OK, None)),
             Err(fault) => fault_page(visit, &fault),
@@ -113,6 +119,41 @@ pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
             recovery::ended(visit, &place, Recovered::SignedIn)
         }
         Err(error) => stopped(visit, place, error),
+    }
+}
+
+/// What the script of a page that waits for another device is told: enough to know that the page is old.
+#[handler]
+pub(crate) async fn push(Link(visit, place): Link<'_, Place>) -> Response {
+    let token = visit.state_token(place.name());
+    let state = match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
+        Ok(Reply::Pending(pending)) => push_state(visit.app, &pending).map_or("OVER", PushResult::as_str),
+        Ok(Reply::Success(_) | Reply::LockedOut) | Err(_) => "OVER",
+    };
+    let mut response = Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(serde_json::json!({ "state": state }).to_string());
+    set_headers(&mut response, headers::document(visit.hsts()));
+    response
+}
+
+/// What another device that is waited for has done.
+fn push_state(app: &App, pending: &Pending) -> Option<PushResult> {
+    match &pending.transaction.position.state {
+        State::MfaChallenge { kind: FactorKind::Push, .. } => {
+            pending.facts.push.as_ref().map(|asked| asked.result(app.now()))
+        }
+        State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
+            let factor = pending.facts.factor(factor)?;
+            Some(if factor.is_active() {
+                PushResult::Success
+            } else if is_open(factor, app.now()) {
+                PushResult::Waiting
+            } else {
+                PushResult::Timeout
+            })
+        }
+        _ => None,
     }
 }
 

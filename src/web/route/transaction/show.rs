@@ -5,7 +5,7 @@ use maud::Markup;
 use poem::Response;
 use serde_json::Value;
 
-use super::stopped;
+use super::{device, stopped};
 use crate::{
     authn::{
         action::Action,
@@ -21,12 +21,14 @@ use crate::{
         user::User,
     },
     protocol::params::Params,
+    secret::Secret,
     user::password_policy,
     web::{
         factor::{
             activate::{self as activating, Activate, Seed},
             choose::{BackupCodes, Choice, choose},
             enroll::{self as enrolling, Done, Offer},
+            push,
             verify::{self as verifying, Prove, Remember},
             webauthn::{self, Begins, Ceremonial, Ceremony},
             yubikey,
@@ -58,7 +60,8 @@ fn ways(pending: &Pending, kind: Option<FactorKind>) -> Vec<Way> {
                 if kind == Some(FactorKind::Email) && matches!(action, Action::ResendChallenge(_)) {
                     ways.push(Way::LinkOpened);
                 }
-                ways.push(Way::Resend);
+                let invites = kind == Some(FactorKind::Push) && matches!(action, Action::ResendActivation(_));
+                ways.push(if invites { Way::Invite } else { Way::Resend });
             }
             Action::UseBackupCode => ways.push(Way::BackupCode),
             Action::Previous => ways.push(Way::Previous),
@@ -156,6 +159,9 @@ fn page(
             (Some(only), _) if only.kind == FactorKind::U2f => {
                 security_key(&visit, &stage, (pending, only, ticked))
             }
+            (Some(only), _) if only.kind == FactorKind::Push => {
+                push::begin(&stage, only.name.as_deref(), remember(pending, ticked))
+            }
             (Some(only), _) if only.kind.is_sent() => {
                 verifying::send(&stage, only.kind, detail(only).as_deref())
             }
@@ -175,6 +181,9 @@ fn page(
             }
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
+        State::MfaChallenge { factor, kind: FactorKind::Push } => {
+            return device::approval(visit, place, (pending, factor), stage);
+        }
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
             Some(factor) if factor.kind == FactorKind::U2f => {
                 security_key(&visit, &stage, (pending, factor, ticked))
@@ -186,16 +195,19 @@ fn page(
         State::MfaEnrollActivate { kind: FactorKind::Webauthn, .. } => {
             let options = match &pending.activation {
                 Some(Activation::Options(options)) => Some(options.clone()),
-                Some(Activation::Token(_)) | None => None,
+                Some(Activation::Token(_) | Activation::Push(_)) | None => None,
             };
             let ceremony = (Ceremony::Create, activating::ACTION_ACTIVATE);
             signing(&visit, &stage, (ceremony, Way::Previous.action()), (options, Remember::Unavailable))
+        }
+        State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
+            return device::enrolment(visit, place, (pending, factor), stage);
         }
         State::MfaEnrollActivate { factor, kind } => {
             let factor = pending.facts.factor(factor);
             let token = match &pending.activation {
                 Some(Activation::Token(token)) => Some(token),
-                Some(Activation::Options(_)) | None => None,
+                Some(Activation::Options(_) | Activation::Push(_)) | None => None,
             };
             let activate = Activate {
                 kind: *kind,
@@ -208,6 +220,10 @@ fn page(
         State::Success => return stopped(visit, place, AuthnError::Token),
     };
     place.page(visit, status, markup)
+}
+
+pub(super) fn qr_href(factor: &Factor, token: &Secret<String>) -> String {
+    format!("/api/v1/users/{}/factors/{}/qr/{}", factor.user_id, factor.id, token.expose())
 }
 
 /// The page that asks for a passkey.
@@ -300,12 +316,12 @@ fn detail(factor: &Factor) -> Option<String> {
         FactorKind::Sms | FactorKind::Call => factor.profile_text("phoneNumber").map(masked_phone),
         FactorKind::Email => factor.profile_text("email").map(masked_email),
         FactorKind::Question => factor.profile_text("questionText").map(ToOwned::to_owned),
+        FactorKind::Push => factor.name.clone(),
         FactorKind::TotpOkta
         | FactorKind::TotpGoogle
         | FactorKind::HotpCustom
         | FactorKind::Webauthn
         | FactorKind::U2f
-        | FactorKind::Push
         | FactorKind::Yubikey => None,
     }
 }
@@ -343,15 +359,7 @@ fn offers(pending: &Pending) -> Vec<Offer> {
 }
 
 fn seed(factor: &Factor, activation: &TokenActivation) -> Seed {
-    Seed {
-        qr_href: format!(
-            "/api/v1/users/{}/factors/{}/qr/{}",
-            factor.user_id,
-            factor.id,
-            activation.qr_token.expose()
-        ),
-        shared_secret: activation.shared_secret.clone(),
-    }
+    Seed { qr_href: qr_href(factor, &activation.qr_token), shared_secret: activation.shared_secret.clone() }
 }
 
 /// The factor that a page without a choice is about.

@@ -1,0 +1,129 @@
+//! Approval on another device with two browsers that share nothing: one signs in, the other is the Stepgate Authenticator.
+//! The right number, a wrong one, a denial, no answer in time; and a terminal in a browser without scripts.
+
+use serde_json::json;
+use thirtyfour::WebDriver;
+
+use super::{click, complaints, journey::Client, until, value};
+use crate::support::{Test, TestApp, fixtures::ALICE, push::Device};
+
+pub(crate) fn trials() -> Vec<Test> {
+    trials![
+        browsers:
+            a_device_is_enrolled_and_approves_by_the_right_number,
+            a_wrong_number_a_denial_and_silence_sign_nobody_in;
+        scriptless: without_scripts_the_page_loads_anew;
+    ]
+}
+
+/// Sets the second browser up as a device on the way of a sign-in of the first.
+async fn set_up(app: &TestApp, client: &Client<'_>, [desk, phone]: [&WebDriver; 2]) {
+    app.require_factor().await;
+    client.begin(desk, &[]).await;
+    until(desk, "document.getElementById('enroll-page')").await;
+    click(desk, "button[value=okta_push]").await;
+    until(desk, "document.querySelector('#qr-code')?.naturalWidth > 0").await;
+    let address = value(desk, "document.getElementById('push-address').textContent").await;
+    phone.goto(address.as_str().unwrap()).await.unwrap();
+    until(phone, "!document.getElementById('authenticator-enroll').hidden").await;
+    // What is secret is gone from the address bar, and from the history.
+    assert_eq!(value(phone, "location.hash").await, "");
+    click(phone, "#authenticator-enroll-submit").await;
+    until(phone, "document.querySelector('#authenticator-accounts li')").await;
+    assert_eq!(value(phone, "document.querySelector('#authenticator-accounts li').textContent").await, ALICE);
+    // The first browser goes on by itself.
+    assert_eq!(client.earned(desk).await["amr"], json!(["pwd", "okta_verify", "swk", "mfa"]));
+    forget(app, desk).await;
+}
+
+/// Begins another sign-in, which asks the device; the number that is shown.
+async fn ask(client: &Client<'_>, desk: &WebDriver, phone: &WebDriver) -> u64 {
+    client.begin(desk, &[]).await;
+    until(desk, "document.getElementById('factor-page')").await;
+    click(desk, "#step-submit").await;
+    until(desk, "document.getElementById('push-number')").await;
+    let number = value(desk, "document.getElementById('push-number').textContent").await;
+    until(phone, "!document.getElementById('authenticator-question').hidden").await;
+    number.as_str().unwrap().parse().unwrap()
+}
+
+async fn forget(app: &TestApp, desk: &WebDriver) {
+    desk.goto(app.url("/oauth2/default/.well-known/openid-configuration")).await.unwrap();
+    desk.delete_all_cookies().await.unwrap();
+    complaints(desk).await;
+}
+
+async fn a_device_is_enrolled_and_approves_by_the_right_number(app: TestApp, [desk, phone]: [WebDriver; 2]) {
+    let client = Client::of(&app).await;
+    set_up(&app, &client, [&desk, &phone]).await;
+    // The key cannot leave the browser.
+    let script = r#"
+        const done = arguments[0];
+        const request = indexedDB.open("stepgate-authenticator", 1);
+        request.onsuccess = () => {
+            const all = request.result.transaction("accounts").objectStore("accounts").getAll();
+            all.onsuccess = () => done(all.result.map((account) => account.key.extractable));
+        };
+    "#;
+    let extractable = phone.execute_async(script, Vec::new()).await.unwrap();
+    assert_eq!(extractable.json(), &json!([false]));
+    let number = ask(&client, &desk, &phone).await;
+    assert_eq!(value(&phone, "document.getElementById('authenticator-login').textContent").await, ALICE);
+    let told = value(&phone, "document.getElementById('authenticator-application').textContent").await;
+    assert!(!told.as_str().unwrap().is_empty());
+    assert_eq!(value(&phone, "document.querySelectorAll('[data-number]').length").await, 3);
+    click(&phone, &format!("[data-number='{number}']")).await;
+    let earned = client.earned(&desk).await;
+    assert_eq!(earned, json!({"acr": "urn:okta:loa:2fa:any", "amr": ["pwd", "okta_verify", "swk", "mfa"]}));
+    until(&phone, "document.getElementById('authenticator-done').textContent === 'Approved.'").await;
+    assert_eq!(complaints(&desk).await, [""; 0]);
+    assert_eq!(complaints(&phone).await, [""; 0]);
+    // The page is opened anew: the key is still there.
+    phone.refresh().await.unwrap();
+    until(&phone, "document.querySelector('#authenticator-accounts li')").await;
+    forget(&app, &desk).await;
+    let number = ask(&client, &desk, &phone).await;
+    click(&phone, &format!("[data-number='{number}']")).await;
+    client.earned(&desk).await;
+}
+
+async fn a_wrong_number_a_denial_and_silence_sign_nobody_in(app: TestApp, [desk, phone]: [WebDriver; 2]) {
+    let client = Client::of(&app).await;
+    set_up(&app, &client, [&desk, &phone]).await;
+    let number = ask(&client, &desk, &phone).await;
+    click(&phone, &format!("[data-number]:not([data-number='{number}'])")).await;
+    until(&phone, "document.getElementById('authenticator-done').textContent.includes('another number')")
+        .await;
+    until(&desk, "document.body.innerText.includes('It was denied on')").await;
+    // Asked again from there, and denied.
+    click(&desk, "#step-submit").await;
+    until(&desk, "document.getElementById('push-number')").await;
+    until(&phone, "!document.getElementById('authenticator-question').hidden").await;
+    click(&phone, "#authenticator-deny").await;
+    until(&desk, "document.body.innerText.includes('It was denied on')").await;
+    click(&desk, "#step-submit").await;
+    until(&desk, "document.getElementById('push-number')").await;
+    for seconds in [150, 120] {
+        app.clock.advance(seconds);
+        desk.refresh().await.unwrap();
+        until(&desk, "document.getElementById('push-number')").await;
+    }
+    app.clock.advance(31);
+    until(&desk, "document.body.innerText.includes('There was no answer from')").await;
+    assert_eq!(complaints(&desk).await, [""; 0]);
+}
+
+/// The page says when it loads anew, and where.
+async fn without_scripts_the_page_loads_anew(app: TestApp, driver: WebDriver) {
+    let alice = app.factors_of(ALICE).await;
+    let device: Device = alice.device(&app).await;
+    app.require_factor().await;
+    let client = Client::of(&app).await;
+    client.begin(&driver, &[]).await;
+    until(&driver, "document.getElementById('factor-page')").await;
+    click(&driver, "#step-submit").await;
+    until(&driver, "document.getElementById('push-number')").await;
+    let number = value(&driver, "document.getElementById('push-number').textContent").await;
+    device.approve(&app, number.as_str().unwrap().parse().unwrap()).await;
+    assert_eq!(client.earned(&driver).await["amr"], json!(["pwd", "okta_verify", "swk", "mfa"]));
+}
