@@ -91,8 +91,8 @@ impl Facts {
         }
         demands.extend(wanted(&transaction.context.requirement, transaction));
         let state = &transaction.position.state;
-        let push = asked(app, &factors, transaction).await?;
-        let resting = service::push::resting(app, &factors).await?;
+        let push = Box::pin(asked(app, &factors, transaction)).await?;
+        let resting = Box::pin(service::push::resting(app, &factors)).await?;
         let usable = |status: FactorStatus| {
             // One that this transaction enrols is nothing yet, to its user or to a thief, until its device is looked at.
             let begun = |id| {

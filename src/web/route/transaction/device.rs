@@ -35,7 +35,7 @@ fn follow(visit: &Visit<'_>, place: &Place, result: PushResult) -> Follow {
 /// The page that waits for an approval.
 pub(super) fn approval(
     visit: Visit<'_>,
-    place: Place,
+    place: &Place,
     (pending, factor): (&Pending, &FactorId),
     mut stage: Stage,
 ) -> Response {
@@ -51,7 +51,7 @@ pub(super) fn approval(
         // The main button does that.
         stage.ways.retain(|way| *way != Way::Resend);
     }
-    let markup = push::approve(&stage, &approval, &follow(&visit, &place, result));
+    let markup = push::approve(&stage, &approval, &follow(&visit, place, result));
     place.live_page(visit, markup)
 }
 

@@ -182,7 +182,7 @@ fn page(
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
         State::MfaChallenge { factor, kind: FactorKind::Push } => {
-            return device::approval(visit, place, (pending, factor), stage);
+            return device::approval(visit, &place, (pending, factor), stage);
         }
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
             Some(factor) if factor.kind == FactorKind::U2f => {
