@@ -6,7 +6,8 @@ use serde_json::json;
 use stepgate::{
     factor::service,
     model::{
-        factor::{FactorKind, FactorStatus},
+        factor::{FactorClass, FactorKind, FactorStatus},
+        session::VerifiedFactor,
         user::UserStatus,
     },
 };
@@ -170,10 +171,13 @@ impl Play<'_> {
         if self.user().await.status != UserStatus::Active {
             return None;
         }
-        if self.is_guarded() {
-            return Some(self.owner.has_proved_possession());
-        }
+        let guarded = self.is_guarded();
         let session = self.app.session(&mut self.owner.browser).await?;
+        if guarded {
+            let lately = self.app.app.now() - time::Duration::minutes(15);
+            let shown = |proof: &VerifiedFactor| proof.is_of(FactorClass::Possession) && proof.at >= lately;
+            return Some(self.owner.has_proved_possession() && session.factors.iter().any(shown));
+        }
         Some(self.app.app.now() - session.auth_time <= time::Duration::minutes(5))
     }
 
@@ -186,8 +190,17 @@ impl Play<'_> {
         let removed = Self::me(&self.owner, self.app, (Method::DELETE, &path), &json!({})).await;
         match self.may_change_factors().await {
             Some(true) => {
+                // The last factor that the sign-in takes stays.
+                if self.policy.require_factor && self.factors.len() == 1 {
+                    return assert_eq!(removed.status, 403, "{}", removed.text());
+                }
                 assert_eq!(removed.status, 204, "{}", removed.text());
-                self.factors.remove(nth);
+                // S9: what was won by it goes with it.
+                let gone = match self.factors.remove(nth) {
+                    Own::App { .. } => "google_otp",
+                    Own::Phone { .. } => "sms",
+                };
+                self.owner.proved.iter_mut().for_each(|proved| proved.retain(|method| *method != gone));
             }
             Some(false) => assert_eq!(removed.status, 403, "{}", removed.text()),
             None => assert_eq!(removed.status, 401, "{}", removed.text()),

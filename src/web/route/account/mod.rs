@@ -85,7 +85,7 @@ async fn enter<'a>(visit: Visit<'a>, target: &Target) -> Entered<'a> {
     }
     if owner.policies.session.asks_for_factor(&owner.session) {
         let nothing_more = AuthenticationRequirement::default();
-        return Err(step_up(visit, &owner.session, nothing_more, target).await);
+        return Err(Box::pin(step_up(visit, &owner.session, nothing_more, target)).await);
     }
     Ok((visit, owner))
 }
@@ -95,7 +95,7 @@ async fn enter_to_change<'a>(visit: Visit<'a>, target: &Target, protection: Prot
     let (visit, owner) = enter(visit, target).await?;
     match account::missing(&owner.session, &owner.factors, protection, visit.app.now()) {
         None => Ok((visit, owner)),
-        Some(requirement) => Err(step_up(visit, &owner.session, requirement, target).await),
+        Some(requirement) => Err(Box::pin(step_up(visit, &owner.session, requirement, target)).await),
     }
 }
 
