@@ -163,7 +163,7 @@ fn wanted<'a>(
 
 /// What the user may still enrol. A factor that is suspended is no reason to get another of its kind, and where nothing
 /// carries the codes of a kind there is none to get.
-fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
+pub fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
     let is_full = |kind: FactorKind| {
         let kept = factors.iter().filter(|factor| factor.status != FactorStatus::PendingActivation);
         kept.filter(|factor| factor.kind == kind).count() >= kind.limit()

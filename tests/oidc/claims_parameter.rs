@@ -214,19 +214,29 @@ async fn oidc_a12_the_subject_is_not_contradicted(app: TestApp) {
 }
 
 /// Core §5.5.1.1: an essential `acr` that cannot be reached is a failed authentication; Unmet Authentication
-/// Requirements §2 names the error. Nobody is asked for a password first.
+/// Requirements §2 names the error. Nobody is asked for a password first for what nobody can reach, nor whoever is known to
+/// have no such authenticator.
 async fn oidc_a11_an_essential_acr_that_is_out_of_reach_is_unmet(app: TestApp) {
+    let mut stranger = Browser::new();
     for acr in [
-        json!({"essential": true, "value": "phr"}),
-        json!({"essential": true, "values": ["phr", "unknown", 1]}),
+        json!({"essential": true, "value": "gold"}),
+        json!({"essential": true, "values": ["gold", "unknown", 1]}),
     ] {
-        let request = json!({"id_token": {"acr": acr}}).to_string();
-        for more in
-            [vec![("claims", request.as_str())], vec![("claims", request.as_str()), ("prompt", "none")]]
-        {
-            let error = error(&app, &mut Browser::new(), &more).await;
-            assert_eq!(error.as_deref(), Some("unmet_authentication_requirements"), "{request}");
-        }
+        is_unmet(&app, &mut stranger, acr).await;
+    }
+    let mut alice = Browser::new();
+    app.sign_in(&mut alice, &app.authorize_url(WEB, &[]), ALICE).await;
+    is_unmet(&app, &mut alice, json!({"essential": true, "value": "phrh"})).await;
+    app.seed("mfa_enroll_policies: [{name: All, factors: {google_otp: OPTIONAL}, rules: [{name: All}]}]\n")
+        .await;
+    is_unmet(&app, &mut alice, json!({"essential": true, "values": ["phr", "gold"]})).await;
+}
+
+async fn is_unmet(app: &TestApp, browser: &mut Browser, acr: Value) {
+    let request = json!({"id_token": {"acr": acr}}).to_string();
+    for more in [vec![("claims", request.as_str())], vec![("claims", request.as_str()), ("prompt", "none")]] {
+        let error = error(app, browser, &more).await;
+        assert_eq!(error.as_deref(), Some("unmet_authentication_requirements"), "{request}");
     }
 }
 
