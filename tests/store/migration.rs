@@ -138,6 +138,8 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         policy,
         policy_mapping,
         policy_rule,
+        push_device,
+        push_transaction,
         pushed_request,
         recovery_code,
         recovery_question,
