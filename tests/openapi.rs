@@ -72,6 +72,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .replace("{factor_id}", "ost1")
                 .replace("{transaction_id}", "mst1")
                 .replace("{factor_type}", "sms")
+                .replace("{token_id}", "ykk00000000000000000")
                 .replace("{token}", "invented")
                 .replace("{id}", "00u00000000000000000");
             assert!(!path.contains('{'), "this test does not know a value for {path}");

@@ -91,8 +91,8 @@ impl Facts {
         }
         demands.extend(wanted(&transaction.context.requirement, transaction));
         let state = &transaction.position.state;
-        let push = asked(app, &factors, transaction).await?;
-        let resting = service::push::resting(app, &factors).await?;
+        let push = Box::pin(asked(app, &factors, transaction)).await?;
+        let resting = Box::pin(service::push::resting(app, &factors)).await?;
         let usable = |status: FactorStatus| {
             // One that this transaction enrols is nothing yet, to its user or to a thief, until its device is looked at.
             let begun = |id| {
@@ -163,7 +163,7 @@ fn wanted<'a>(
 
 /// What the user may still enrol. A factor that is suspended is no reason to get another of its kind, and where nothing
 /// carries the codes of a kind there is none to get.
-fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
+pub fn enrollable(app: &App, policy: &MfaEnroll, factors: &[Factor]) -> Vec<(FactorKind, Requirement)> {
     let is_full = |kind: FactorKind| {
         let kept = factors.iter().filter(|factor| factor.status != FactorStatus::PendingActivation);
         kept.filter(|factor| factor.kind == kind).count() >= kind.limit()

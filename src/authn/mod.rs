@@ -4,6 +4,7 @@
 //! The same machine stands behind the JSON API and the pages. It is pure; it knows nothing of OAuth, and the
 //! factors that a sign-in needs come to it as events, never as requests.
 
+pub mod account;
 pub mod action;
 pub mod event;
 pub mod facts;

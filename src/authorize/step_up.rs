@@ -17,7 +17,7 @@ use crate::{
         assurance::{Assurance, AuthenticationRequirement, Freshness, Missing},
         client::Client,
         factor::{Factor, FactorClass, FactorStatus},
-        policy::{Access, EnrollPrompt, GlobalSession, MfaEnroll, Requirement},
+        policy::{Access, EnrollPrompt, MfaEnroll, Requirement},
         session::{Session, VerifiedFactor},
         user::Holder,
     },
@@ -64,7 +64,7 @@ pub async fn requirement(
     let since = progress.proved_since(&user.id);
     let fresh = freshness(sign_on.reauthenticate_in, since, app.now());
     let wanted = AuthenticationRequirement::default().and(Assurance { acr: sign_on.assurance, fresh });
-    let prompted = asks_for_factor(&decided.session, session);
+    let prompted = decided.session.asks_for_factor(session);
     let sensitive = asks_for_sensitive_scopes(server, request);
     if sign_on.assurance == Acr::OneFactorAny && !prompted && !sensitive && !asks_for_acr(request) {
         return Ok(wanted);
@@ -95,13 +95,6 @@ pub async fn requirement(
 
 fn denied(text: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::AccessDenied, text)
-}
-
-/// Whether the global session policy still asks for a factor beside the password. A remembered browser stands for the factor
-/// of the very policy that it was remembered under, and for no other.
-fn asks_for_factor(global: &GlobalSession, session: &Session) -> bool {
-    let beside_password = session.factors.iter().any(VerifiedFactor::is_beside_password);
-    global.require_factor && !beside_password && session.remembered.as_ref() != Some(&global.version)
 }
 
 /// Which proofs count, if they may be no older than this. What was proved on the way of this request counts, however long

@@ -1,5 +1,7 @@
 //! What a user has agreed to, and what still has to be asked (Okta's consent matrix).
 
+pub mod withdraw;
+
 use crate::{
     model::{
         authorization_server::{ScopeConsent, ServerConfig},

@@ -10,6 +10,7 @@ use crate::{
     app::App,
     fault::Fault,
     id::UserId,
+    message::Content,
     model::{session::VerifiedFactor, user::User},
     ports::random::Random,
     secret::{Secret, TokenHash},
@@ -19,6 +20,7 @@ use crate::{
         unit::Unit,
     },
     syslog::{Caller, Event, EventType, record_repeated},
+    user::contact,
 };
 
 pub use crate::store::backup_code::BackupKind;
@@ -73,8 +75,16 @@ pub struct Bypass {
     pub lifetime: Duration,
 }
 
-/// Makes a user's recovery codes; those from before are dead.
-pub fn issue_recovery(app: &App, user: &User, issued_by: Option<&str>, caller: &Caller) -> Issued {
+/// Makes a user's recovery codes; those from before are dead, and the user hears of it.
+///
+/// # Errors
+/// The message could not be sealed.
+pub fn issue_recovery(
+    app: &App,
+    user: &User,
+    issued_by: Option<&str>,
+    caller: &Caller,
+) -> Result<Issued, Fault> {
     let template = BackupCode {
         kind: BackupKind::Recovery,
         uses_left: 1,
@@ -82,7 +92,9 @@ pub fn issue_recovery(app: &App, user: &User, issued_by: Option<&str>, caller: &
         created_at: app.now(),
         expires_at: None,
     };
-    issue(app, user, (RECOVERY_CODES, &template), caller)
+    let issued = issue(app, user, (RECOVERY_CODES, &template), caller);
+    let unit = contact::mail(app, issued.unit, user, &Content::RecoveryCodes)?;
+    Ok(Issued { unit, ..issued })
 }
 
 /// Makes bypass codes for a user; those from before are dead.

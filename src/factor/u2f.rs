@@ -285,10 +285,10 @@ mod tests {
 
     #[test]
     fn the_recorded_registration_is_imported_for_its_application_only() {
-        let imported = imported(&registration("http://example.com")).unwrap();
-        assert_eq!(imported.profile["credentialId"], webauthn::encoded(&bytes(KEY_HANDLE)));
-        assert_eq!(imported.public_key[..4], [0x04, 0xb1, 0x74, 0xbc]);
-        assert_eq!(imported.counter, None);
+        let known = imported(&registration("http://example.com")).unwrap();
+        assert_eq!(known.profile["credentialId"], webauthn::encoded(&bytes(KEY_HANDLE)));
+        assert_eq!(known.public_key[..4], [0x04, 0xb1, 0x74, 0xbc]);
+        assert_eq!(known.counter, None);
         let refused = imported(&registration("http://example.org"));
         assert!(matches!(refused, Err(FactorError::Invalid { member: "registrationData", .. })));
     }

@@ -185,6 +185,7 @@ fn purpose(content: &Content) -> PhonePurpose {
         | Content::PasswordChanged
         | Content::FactorEnrolled { .. }
         | Content::FactorReset { .. }
+        | Content::RecoveryCodes
         | Content::AccountLocked => PhonePurpose::Notice,
     }
 }
@@ -211,6 +212,7 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
             Content::Activation { .. }
             | Content::DeviceInvitation { .. }
             | Content::PasswordChanged
+            | Content::RecoveryCodes
             | Content::AccountLocked,
             Destination::Email(_),
         ) => EventType::EmailDelivery,
@@ -220,6 +222,7 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
             | Content::PasswordChanged
             | Content::FactorEnrolled { .. }
             | Content::FactorReset { .. }
+            | Content::RecoveryCodes
             | Content::AccountLocked,
             Destination::Sms(_),
         ) => EventType::SmsDelivery,
@@ -229,6 +232,7 @@ fn event_type(to: &Destination, content: &Content) -> EventType {
             | Content::PasswordChanged
             | Content::FactorEnrolled { .. }
             | Content::FactorReset { .. }
+            | Content::RecoveryCodes
             | Content::AccountLocked,
             Destination::Call { .. },
         ) => EventType::VoiceDelivery,

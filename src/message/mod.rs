@@ -136,6 +136,8 @@ pub enum Content {
         /// What it was; absent: all.
         factor_type: Option<String>,
     },
+    /// New recovery codes took the place of those from before.
+    RecoveryCodes,
     /// The account was locked.
     AccountLocked,
 }
@@ -153,6 +155,7 @@ impl Content {
             Self::PasswordChanged
             | Self::FactorEnrolled { .. }
             | Self::FactorReset { .. }
+            | Self::RecoveryCodes
             | Self::AccountLocked => None,
         }
     }
@@ -173,6 +176,7 @@ impl Content {
                 | Self::PasswordChanged
                 | Self::FactorEnrolled { .. }
                 | Self::FactorReset { .. }
+                | Self::RecoveryCodes
                 | Self::AccountLocked,
                 _,
             ) => None,
@@ -196,9 +200,32 @@ impl Content {
                 | Self::PasswordChanged
                 | Self::FactorEnrolled { .. }
                 | Self::FactorReset { .. }
+                | Self::RecoveryCodes
                 | Self::AccountLocked,
                 _,
             ) => None,
+        }
+    }
+}
+
+/// Where users look after their account, below the issuer.
+pub const ACCOUNT: &str = "/account";
+
+impl Content {
+    /// Whether it tells of a change that its reader may want to look at, or to take back, on the account page.
+    pub fn is_about_protection(&self) -> bool {
+        match self {
+            Self::PasswordChanged
+            | Self::FactorEnrolled { .. }
+            | Self::FactorReset { .. }
+            | Self::RecoveryCodes => true,
+            Self::FactorCode { .. }
+            | Self::ActivationCode { .. }
+            | Self::PasswordReset { .. }
+            | Self::Unlock { .. }
+            | Self::Activation { .. }
+            | Self::DeviceInvitation { .. }
+            | Self::AccountLocked => false,
         }
     }
 }
@@ -262,13 +289,28 @@ pub fn message(app: &App, user: &User, to: Destination, content: Content) -> Res
         to,
         content,
         name: user.profile.full_name(),
-        locale: text("locale").or_else(|| text("preferredLanguage")),
+        locale: language_tag(user).map(ToOwned::to_owned),
         login: user.login.clone(),
         user_id: user.id.clone(),
         first_name: text("firstName"),
         last_name: text("lastName"),
     };
     sealed::seal(app, kind, &envelope, app.now())
+}
+
+/// The language of a user, as it is chosen on the account page or else known from the profile.
+fn language_tag(user: &User) -> Option<&str> {
+    user.profile.text("preferredLanguage").or_else(|| user.profile.text("locale"))
+}
+
+/// The language that messages to a user are written in (RFC 5646).
+pub fn language_of(user: &User) -> &'static str {
+    language::Language::of(language_tag(user)).tag
+}
+
+/// The languages that messages are written in: tag, and what it calls itself.
+pub fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
+    language::ALL.into_iter().map(|language| (language.tag, language.name))
 }
 
 fn leads_to(issuer: &str, link: &str) -> bool {

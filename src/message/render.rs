@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 use url::Url;
 
 use super::{
-    Content, Destination, Envelope,
+    ACCOUNT, Content, Destination, Envelope,
     gsm::{self, ONE_PART},
     language::{Language, Template},
 };
@@ -64,6 +64,7 @@ impl Values {
             | Content::DeviceInvitation { .. }
             | Content::PasswordChanged
             | Content::FactorReset { factor_type: None }
+            | Content::RecoveryCodes
             | Content::AccountLocked => "",
         };
         let lifetime = envelope.content.lifetime().map(|lifetime| language.lifetime(lifetime));
@@ -76,7 +77,7 @@ impl Values {
                 ("{digits}", digits.join(language.digit_separator)),
                 ("{lifetime}", lifetime.unwrap_or_default()),
                 ("{factor}", factor.to_owned()),
-                ("{link}", envelope.content.link(&envelope.to).unwrap_or_default().to_owned()),
+                ("{link}", link(envelope, issuer)),
             ],
         }
     }
@@ -104,6 +105,13 @@ impl Values {
         }
         text + rest
     }
+}
+
+/// Where a message leads; a notice of a change to the page where it can be looked at.
+fn link(envelope: &Envelope, issuer: &str) -> String {
+    let of_notice = || envelope.content.is_about_protection().then(|| format!("{issuer}{ACCOUNT}"));
+    let own = envelope.content.link(&envelope.to).map(str::to_owned);
+    own.or_else(of_notice).unwrap_or_default()
 }
 
 /// The host that users know, without a port.
@@ -300,6 +308,7 @@ mod tests {
             Content::FactorEnrolled { factor_type: "token:software:totp".to_owned() },
             Content::FactorReset { factor_type: Some("sms".to_owned()) },
             Content::FactorReset { factor_type: None },
+            Content::RecoveryCodes,
             Content::AccountLocked,
         ]
     }
@@ -335,9 +344,15 @@ mod tests {
                     Envelope { locale: Some(locale.to_owned()), ..envelope(mail_to(), content.clone()) };
                 let RenderedMail { subject, text, html } = mail(&envelope);
                 assert!(!subject.contains("123456"), "{subject}");
-                let linked = content.link(&mail_to()).is_some();
+                let own = content.link(&mail_to()).is_some();
+                let linked = own || content.is_about_protection();
                 assert_eq!(html.matches("<a ").count(), if linked { 2 } else { 0 }, "{html}");
-                assert_eq!(text.contains(LINK_TO), linked, "{text}");
+                assert_eq!(text.contains(LINK_TO), own, "{text}");
+                assert_eq!(
+                    text.contains("https://id.example.com/account\n"),
+                    content.is_about_protection(),
+                    "{text}"
+                );
                 for forbidden in ["<img", "<script", "<link", "src=", "url(", "{", "http://"] {
                     assert!(!html.contains(forbidden) && !text.contains(forbidden), "{forbidden}: {html}");
                 }

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
-use super::factor::FactorKind;
+use super::{
+    factor::FactorKind,
+    session::{Session, VerifiedFactor},
+};
 use crate::protocol::acr::Acr;
 
 /// Whether signing in is allowed at all.
@@ -94,6 +97,13 @@ impl GlobalSession {
     /// Whether a browser can be remembered instead of asking for the factor again.
     pub fn allows_remembering(&self) -> bool {
         self.require_factor && self.factor_prompt != FactorPrompt::Always
+    }
+
+    /// Whether it still asks a session for a factor beside the password. A remembered browser stands for the factor of the
+    /// very policy that it was remembered under, and for no other.
+    pub fn asks_for_factor(&self, session: &Session) -> bool {
+        let beside_password = session.factors.iter().any(VerifiedFactor::is_beside_password);
+        self.require_factor && !beside_password && session.remembered.as_ref() != Some(&self.version)
     }
 }
 

@@ -41,6 +41,21 @@ pub fn public(app: Arc<App>, metrics: Option<Arc<Metrics>>) -> BoxEndpoint<'stat
         .page("/authenticator", route::authenticator::get)
         .form("/consent", route::consent::get, route::consent::post)
         .form("/accounts", route::accounts::get, route::accounts::post)
+        .page("/account", route::account::overview::get)
+        .page("/account/activity", route::account::activity::get)
+        .form("/account/methods/add", route::account::enrolment::get, route::account::enrolment::post)
+        .form("/account/methods/:factor_id", route::account::method::get, route::account::method::post)
+        .form(
+            "/account/methods/:factor_id/activate",
+            route::account::enrolment::get_activate,
+            route::account::enrolment::post_activate,
+        )
+        .page("/account/methods/:factor_id/activate/state", route::account::device::get_state)
+        .form("/account/password", route::account::password::get, route::account::password::post)
+        .form("/account/recovery-codes", route::account::codes::get, route::account::codes::post)
+        .sent("/account/sessions", route::account::sessions::post)
+        .sent("/account/apps", route::account::apps::post)
+        .sent("/account/language", route::account::language::post)
         .form("/activate", route::device::get, route::device::post)
         .form("/activate/confirm", route::device::get_confirm, route::device::post_confirm)
         .page("/login/sessionCookieRedirect", route::session_cookie_redirect::get)

@@ -99,6 +99,8 @@ impl Surface {
             "/welcome" => "welcome",
             "/consent" => "consent",
             "/accounts" => "accounts",
+            "/account" => "account",
+            path if path.starts_with("/account/") => "account",
             "/activate" | "/activate/confirm" => "activate",
             "/logout" => "logout",
             "/login/initiate" => "initiate_login",

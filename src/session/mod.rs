@@ -1,5 +1,6 @@
 //! Sign-on sessions of browsers.
 
+pub mod clear;
 pub mod farewell;
 pub mod management;
 pub mod sso;

@@ -3,7 +3,12 @@
 use sea_orm::ConnectionTrait;
 use time::OffsetDateTime;
 
-use super::{Database, db::statement, millis, unit::Change};
+use super::{
+    Database,
+    db::{Columns, query_all, statement},
+    instant, millis,
+    unit::Change,
+};
 use crate::{
     fault::Fault,
     id::{AuthorizationServerId, ClientId, ConsentId, UserId},
@@ -48,5 +53,47 @@ pub fn remember(
             scope.into(),
             millis(now).into(),
         ],
+    )
+}
+
+/// Something that a user agreed to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Agreed {
+    /// The client.
+    pub client_id: ClientId,
+    /// The authorization server.
+    pub server_id: AuthorizationServerId,
+    /// The scope.
+    pub scope: String,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+/// Everything that a user has agreed to.
+///
+/// # Errors
+/// The database failed.
+pub async fn of_user(db: &Database, user: &UserId) -> Result<Vec<Agreed>, Fault> {
+    let sql = r#"SELECT "client_id", "server_id", "scope", "granted_at" FROM "consent" WHERE "user_id" = $1
+                 ORDER BY "client_id", "server_id", "scope""#;
+    let rows = query_all(db.reader(), sql, vec![user.as_str().into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut row = Columns::of(row);
+            Ok(Agreed {
+                client_id: ClientId::new(row.next::<String>()?),
+                server_id: AuthorizationServerId::new(row.next::<String>()?),
+                scope: row.next()?,
+                at: instant(row.next()?)?,
+            })
+        })
+        .collect()
+}
+
+/// Forgets everything that a user has agreed to for a client.
+pub fn forget(user: &UserId, client: &ClientId) -> Change {
+    Change::of_all(
+        r#"DELETE FROM "consent" WHERE "user_id" = $1 AND "client_id" = $2"#,
+        vec![user.as_str().into(), client.as_str().into()],
     )
 }

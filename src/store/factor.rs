@@ -361,6 +361,27 @@ pub fn claim_remove(user: &UserId, id: &FactorId) -> Change {
     )
 }
 
+/// Gives a factor another name, or none; lost when it is gone.
+pub fn claim_rename(factor: &Factor, name: Option<&str>, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "name" = $3, "updated_at" = $4 WHERE "id" = $1 AND "user_id" = $2"#,
+        vec![
+            factor.id.as_str().into(),
+            factor.user_id.as_str().into(),
+            name.map(ToOwned::to_owned).into(),
+            millis(now).into(),
+        ],
+    )
+}
+
+/// Removes a factor as it was seen: lost when it is gone, or was proved since.
+pub fn claim_remove_as_seen(seen: &Factor) -> Change {
+    Change::new(
+        r#"DELETE FROM "factor" WHERE "id" = $1 AND "user_id" = $2 AND "last_verified_at" IS NOT DISTINCT FROM $3"#,
+        vec![seen.id.as_str().into(), seen.user_id.as_str().into(), seen.last_verified_at.map(millis).into()],
+    )
+}
+
 /// Removes all factors of a user.
 pub fn remove_all(user: &UserId) -> Change {
     Change::new(r#"DELETE FROM "factor" WHERE "user_id" = $1"#, vec![user.as_str().into()])

@@ -5,7 +5,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::{
     Database,
-    db::{Columns, query_one},
+    db::{Columns, query_all, query_one},
     instant, instant_opt, millis,
     unit::{Change, Row, Unit},
 };
@@ -234,6 +234,60 @@ pub fn revoke(id: &GrantId, reason: &'static str, now: OffsetDateTime) -> Change
         r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2 WHERE "id" = $3 AND "revoked_at" IS NULL"#,
         vec![millis(now).into(), reason.into(), id.as_str().into()],
     )
+}
+
+/// Revokes all grants of a user to a client.
+pub fn revoke_of_client(
+    user: &UserId,
+    client: &ClientId,
+    reason: &'static str,
+    now: OffsetDateTime,
+) -> Change {
+    Change::of_all(
+        r#"UPDATE "grant" SET "revoked_at" = $1, "revoke_reason" = $2
+           WHERE "user_id" = $3 AND "client_id" = $4 AND "revoked_at" IS NULL"#,
+        vec![millis(now).into(), reason.into(), user.as_str().into(), client.as_str().into()],
+    )
+}
+
+/// A client that can get tokens for a user without asking.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfflineAccess {
+    /// The client.
+    pub client_id: ClientId,
+    /// The authorization server.
+    pub server_id: AuthorizationServerId,
+    /// The scopes of the grant.
+    pub scope: ScopeSet,
+    /// When it was granted.
+    pub since: OffsetDateTime,
+}
+
+/// The grants of a user that outlive the session in which they were made, the newest first; at most a thousand.
+///
+/// # Errors
+/// The database failed.
+pub async fn offline_of_user(
+    db: &Database,
+    user: &UserId,
+    now: OffsetDateTime,
+) -> Result<Vec<OfflineAccess>, Fault> {
+    let sql = r#"SELECT "client_id", "server_id", "scope", "created_at" FROM "grant"
+                 WHERE "user_id" = $1 AND "revoked_at" IS NULL AND ("expires_at" IS NULL OR "expires_at" > $2)
+                   AND (' ' || "scope" || ' ') LIKE '% offline_access %'
+                 ORDER BY "created_at" DESC LIMIT 1000"#;
+    let rows = query_all(db.reader(), sql, vec![user.as_str().into(), millis(now).into()]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut row = Columns::of(row);
+            Ok(OfflineAccess {
+                client_id: ClientId::new(row.next::<String>()?),
+                server_id: AuthorizationServerId::new(row.next::<String>()?),
+                scope: ScopeSet::parse(&row.next::<String>()?).map_err(Fault::stored)?,
+                since: instant(row.next()?)?,
+            })
+        })
+        .collect()
 }
 
 /// Claims that the grant is not revoked at the moment of the commit.

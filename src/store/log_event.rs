@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use time::OffsetDateTime;
 
 use super::{Database, instant, millis, unit::Row};
-use crate::fault::Fault;
+use crate::{fault::Fault, id::UserId};
 
 /// An event as it is stored.
 #[derive(Clone, Debug, Default)]
@@ -191,6 +191,31 @@ pub async fn select(db: &Database, select: &Select) -> Result<Vec<(OffsetDateTim
         if let Some(value) = value {
             query = query.filter(column.eq(value.as_str()));
         }
+    }
+    query.all(db.reader()).await?.into_iter().map(model).collect()
+}
+
+/// Events about a user of these types, the newest first, at most `limit`, behind a place in that order.
+///
+/// # Errors
+/// The database failed.
+pub async fn about_user(
+    db: &Database,
+    user: &UserId,
+    types: &[&str],
+    (behind, limit): (Option<&Place>, u64),
+) -> Result<Vec<(OffsetDateTime, LogEvent)>, Fault> {
+    use log_event::Column;
+    let mut query = log_event::Entity::find()
+        .filter(Column::UserId.eq(user.as_str()))
+        .filter(Column::EventType.is_in(types.iter().copied()))
+        .order_by_desc(Column::PublishedAt)
+        .order_by_desc(Column::Id)
+        .limit(limit);
+    if let Some(place) = behind {
+        let (at, id) = (millis(place.at), place.id.as_str());
+        let same_moment = Condition::all().add(Column::PublishedAt.eq(at)).add(Column::Id.lt(id));
+        query = query.filter(Condition::any().add(Column::PublishedAt.lt(at)).add(same_moment));
     }
     query.all(db.reader()).await?.into_iter().map(model).collect()
 }

@@ -1,7 +1,7 @@
 //! Sign-on sessions. Only the SHA-256 of the cookie is kept.
 
 use entity::session;
-use sea_orm::{EntityTrait, QueryResult};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect};
 use time::{Duration, OffsetDateTime};
 
 use super::{
@@ -74,8 +74,34 @@ pub async fn find(db: &Database, id: &SessionId) -> Result<Option<Session>, Faul
     session::Entity::find_by_id(id.as_str()).one(db.reader()).await?.map(model).transpose()
 }
 
+/// The sessions of a user that were not ended and are not past their absolute end, with where they began; the last used
+/// first, at most a hundred.
+///
+/// # Errors
+/// The database failed.
+pub async fn open_of_user(
+    db: &Database,
+    user: &UserId,
+    now: OffsetDateTime,
+) -> Result<Vec<(Session, Origin)>, Fault> {
+    let rows = session::Entity::find()
+        .filter(session::Column::UserId.eq(user.as_str()))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(millis(now)))
+        .order_by_desc(session::Column::LastSeenAt)
+        .order_by_desc(session::Column::Id)
+        .limit(100)
+        .all(db.reader())
+        .await?;
+    let with_origin = |row: session::Model| {
+        let origin = Origin { ip: row.ip.clone(), user_agent: row.user_agent.clone() };
+        Ok((model(row)?, origin))
+    };
+    rows.into_iter().map(with_origin).collect()
+}
+
 /// Where a session began.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Origin {
     /// The client address.
     pub ip: Option<String>,
@@ -126,6 +152,17 @@ pub fn renew(session: &Session, token: &TokenHash) -> Result<Change, Fault> {
             session.remembered.clone().into(),
             session.id.as_str().into(),
         ],
+    ))
+}
+
+/// Leaves a live session with fewer proofs than it had.
+///
+/// # Errors
+/// The factors cannot be written as JSON.
+pub fn keep_factors(id: &SessionId, factors: &[VerifiedFactor]) -> Result<Change, Fault> {
+    Ok(Change::new(
+        r#"UPDATE "session" SET "factors" = $1 WHERE "id" = $2 AND "ended_at" IS NULL"#,
+        vec![serde_json::to_string(factors)?.into(), id.as_str().into()],
     ))
 }
 

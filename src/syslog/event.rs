@@ -76,6 +76,8 @@ pub enum EventType {
     TokenDetectReuse,
     /// A user agreed to scopes.
     ConsentGrant,
+    /// A user took back what an application was let do.
+    ConsentRevoke,
     /// A user refused scopes.
     ConsentDeny,
     /// A client could not be authenticated.
@@ -207,6 +209,8 @@ impl EventType {
             (Self::TokenDetectReuse, false) => "app.oauth2.as.token.detect_reuse",
             (Self::ConsentGrant, true) => "app.oauth2.consent.grant",
             (Self::ConsentGrant, false) => "app.oauth2.as.consent.grant",
+            (Self::ConsentRevoke, true) => "app.oauth2.consent.revoke",
+            (Self::ConsentRevoke, false) => "app.oauth2.as.consent.revoke",
             (Self::ConsentDeny, true) => "app.oauth2.authorize.scope_denied",
             (Self::ConsentDeny, false) => "app.oauth2.as.authorize.scope_denied",
             (Self::InvalidClientCredentials, _) => "app.oauth2.invalid_client_credentials",

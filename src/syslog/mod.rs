@@ -3,11 +3,12 @@
 
 pub mod caller;
 pub mod event;
+pub mod own;
 pub mod query;
 pub mod repeats;
+pub mod user_agent;
 
 mod catalogue;
-mod user_agent;
 
 use crate::{app::App, fault::Fault, limit::rate::Bucket, store::unit::Unit};
 

@@ -12,6 +12,7 @@ pub mod credentials;
 pub mod directory;
 pub mod directory_order;
 pub mod imported_hash;
+pub mod language;
 pub mod lifecycle;
 pub mod login;
 pub mod password;

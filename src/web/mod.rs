@@ -4,6 +4,7 @@
 //! Pages work with JavaScript off. Their element ids are a contract with scripted browsers and are
 //! listed as constants in [`id`].
 
+pub mod account;
 pub mod accounts;
 pub mod authenticator;
 pub mod check_session;
@@ -167,6 +168,36 @@ pub mod id {
     pub const RECOVERY_NEXT: &str = "recovery-next";
     /// Leads to where another message is asked for.
     pub const RECOVERY_AGAIN: &str = "recovery-again";
+    /// The account page.
+    pub const ACCOUNT_PAGE: &str = "account-page";
+    /// Leads to where a factor is added.
+    pub const METHOD_ADD: &str = "method-add";
+    /// The page of one factor.
+    pub const METHOD_PAGE: &str = "method-page";
+    /// What a factor is called.
+    pub const METHOD_NAME: &str = "method-name";
+    /// The button that saves the name.
+    pub const METHOD_RENAME: &str = "method-rename";
+    /// The button that removes a factor.
+    pub const METHOD_REMOVE: &str = "method-remove";
+    /// Leads to, and makes, recovery codes.
+    pub const CODES_MAKE: &str = "codes-make";
+    /// The page of recovery codes.
+    pub const RECOVERY_CODES_PAGE: &str = "recovery-codes-page";
+    /// Recovery codes, shown once.
+    pub const RECOVERY_CODES: &str = "recovery-codes-list";
+    /// Leads to where the password is changed.
+    pub const PASSWORD_CHANGE: &str = "password-change";
+    /// The button that ends all other sessions.
+    pub const SESSIONS_END: &str = "sessions-end";
+    /// Leads to what happened.
+    pub const ACTIVITY_ALL: &str = "activity-all";
+    /// The page of what happened.
+    pub const ACTIVITY_PAGE: &str = "activity-page";
+    /// Leads to what happened before.
+    pub const ACTIVITY_OLDER: &str = "activity-older";
+    /// The button that saves the language.
+    pub const LANGUAGE_SAVE: &str = "language-save";
     /// The button that begins a ceremony of a passkey or security key.
     pub const WEBAUTHN_START: &str = "webauthn-start";
     /// The list of remembered accounts.

@@ -23,11 +23,13 @@ pub enum PasswordReason {
     Forgotten,
     /// The account is new.
     NewAccount,
+    /// Its user wants another one.
+    Wish,
 }
 
 impl PasswordReason {
     fn asks_for_old(self) -> bool {
-        matches!(self, Self::Expired | Self::ExpiresIn(_))
+        matches!(self, Self::Expired | Self::ExpiresIn(_) | Self::Wish)
     }
 
     fn title(self) -> &'static str {
@@ -36,6 +38,7 @@ impl PasswordReason {
             Self::ExpiresIn(_) => "Your password expires soon",
             Self::Forgotten => "Set a new password",
             Self::NewAccount => "Welcome",
+            Self::Wish => "Change your password",
         }
     }
 
@@ -46,7 +49,7 @@ impl PasswordReason {
                 Self::ExpiresIn(0) => { "It expires today" },
                 Self::ExpiresIn(1) => { "It expires tomorrow" },
                 Self::ExpiresIn(days) => { "It expires in " (days) " days" },
-                Self::Forgotten => { "You sign in with it from now on" },
+                Self::Forgotten | Self::Wish => { "You sign in with it from now on" },
                 Self::NewAccount => { "Choose the password of your new account" },
             }
         }

@@ -14,6 +14,10 @@ pub const STYLE: Asset =
 pub const CONSOLE_STYLE: Asset =
     Asset::new("console", "css", "text/css; charset=utf-8", include_str!("assets/console.css"));
 
+/// The additional style sheet of the account page.
+pub const ACCOUNT_STYLE: Asset =
+    Asset::new("account", "css", "text/css; charset=utf-8", include_str!("assets/account.css"));
+
 /// The playground's script.
 pub const PLAYGROUND_SCRIPT: Asset =
     Asset::new("playground", "js", "text/javascript; charset=utf-8", include_str!("assets/playground.js"));
@@ -42,9 +46,10 @@ pub const PUSH_SCRIPT: Asset =
 pub const ICON: Asset = Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 /// Every asset.
-pub const ALL: [Asset; 8] = [
+pub const ALL: [Asset; 9] = [
     STYLE,
     CONSOLE_STYLE,
+    ACCOUNT_STYLE,
     PLAYGROUND_SCRIPT,
     OUTBOX_SCRIPT,
     WEBAUTHN_SCRIPT,

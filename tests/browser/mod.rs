@@ -1,6 +1,7 @@
 //! A real browser at the real pages: what headers, cookies and scripts really do (Chromium under WebDriver).
 
 mod accessibility;
+mod account;
 mod device;
 mod enrolment;
 mod factors;
@@ -34,6 +35,7 @@ use crate::support::{
 pub(crate) fn trials() -> Vec<Test> {
     [
         accessibility::trials(),
+        account::trials(),
         device::trials(),
         enrolment::trials(),
         factors::trials(),

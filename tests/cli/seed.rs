@@ -66,7 +66,7 @@ fn the_documented_example_is_applied_and_again_changes_nothing() {
     assert!(
         out.contains(
             "2 groups, 3 users, 5 clients, 2 authorization servers, 1 trusted origins, 1 network zones, 5 policies, \
-             2 factor profiles, 1 API tokens"
+             2 factor profiles, 1 YubiKeys, 1 API tokens"
         ),
         "{out}"
     );

@@ -14,7 +14,9 @@ use crate::support::{
 pub(crate) fn trials() -> Vec<Test> {
     trials![sqlite:
         sec_s01_a_session_with_one_factor_changes_no_factors_of_a_user_who_has_two,
+        sec_s01_a_factor_that_was_proved_long_ago_changes_nothing,
         sec_s01_a_first_factor_is_enrolled_right_after_the_sign_in,
+        the_last_factor_that_policy_requires_is_not_removed,
         sec_l01_pages_of_other_origins_enrol_nothing,
         me_is_nobody_without_a_session,
         what_only_administrators_do_is_refused,
@@ -95,6 +97,38 @@ async fn sec_s01_a_session_with_one_factor_changes_no_factors_of_a_user_who_has_
     // The own session goes on; the user hears of it.
     assert_eq!(call(&app, Method::GET, "/factors", &cookie, "").await.status, 200);
     assert!(app.mailbox().all(ALICE).await.len() >= 2);
+}
+
+/// The same as on the account page: a quarter of an hour after the proof it is asked for again.
+async fn sec_s01_a_factor_that_was_proved_long_ago_changes_nothing(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let own = format!("/factors/{}", alice.authenticator().await.id);
+    let cookie = signed_in(&app).await;
+    proved(&app, &["pwd", "google_otp"]).await;
+    app.clock.advance(15 * 60 + 1);
+    for (method, path, body) in [
+        (Method::POST, "/factors", AUTHENTICATOR),
+        (Method::DELETE, own.as_str(), ""),
+        (Method::POST, "/recovery_codes", ""),
+    ] {
+        let late = call(&app, method, path, &cookie, body).await;
+        assert_eq!(refusal(&late), (403, "E0000006".to_owned()), "{path}");
+    }
+    proved(&app, &["pwd", "google_otp"]).await;
+    assert_eq!(call(&app, Method::POST, "/recovery_codes", &cookie, "").await.status, 200);
+}
+
+/// Whoever must have a factor adds another one first; an administrator may remove it all the same.
+async fn the_last_factor_that_policy_requires_is_not_removed(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let own = format!("/factors/{}", alice.authenticator().await.id);
+    let cookie = signed_in(&app).await;
+    proved(&app, &["pwd", "google_otp"]).await;
+    app.require_factor().await;
+    let kept = call(&app, Method::DELETE, &own, &cookie, "").await;
+    assert_eq!(refusal(&kept), (403, "E0000006".to_owned()));
+    assert_eq!(alice.get("/factors").await.json().as_array().unwrap().len(), 1);
+    assert_eq!(alice.delete(&own).await.status, 204);
 }
 
 /// Without a factor there is nothing to step up with, so the sign-in must be fresh.

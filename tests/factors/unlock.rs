@@ -67,7 +67,7 @@ async fn a_factor_that_is_removed_or_reset_takes_remembered_devices_along(app: T
         let factor = service::load(&app.app, &alice.user.id, &id).await.unwrap();
         match by {
             "owner" => {
-                let unit = service::remove(&app.app, &alice.user, &factor, &caller).unwrap();
+                let unit = service::forget(&app.app, &alice.user, &factor, &caller).await.unwrap();
                 app.app.db.writer().commit(unit).await.unwrap();
             }
             "administrator" => {

@@ -4,6 +4,7 @@
 //! attacker sees and at what was left behind. What cannot be attacked yet is listed in [`LATER`], clause by clause in
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
+mod account;
 mod assurance;
 mod browser_surface;
 mod certificate;
@@ -52,6 +53,7 @@ use crate::support::{Test, TestApp, checklist::tested, http::Response};
 pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
+        account::trials(),
         assurance::trials(),
         browser_surface::trials(),
         certificate::trials(),
@@ -105,7 +107,6 @@ fn own_trials() -> Vec<Test> {
 /// Ids whose subject does not exist yet, and which subject that is.
 pub(crate) const LATER: &[(&str, &str)] = &[
     ("M2", "identity-first sign-in and routing to identity providers"),
-    ("R8", "enrolment links"),
     ("T10", "organisations without passwords"),
     ("W4", "webhooks"),
     ("X11", "the expression language"),
@@ -119,7 +120,7 @@ pub(crate) const LATER: &[(&str, &str)] = &[
 
 /// Ids with tests, of which a clause has no subject yet.
 pub(crate) const PARTLY_LATER: &[(&str, &str)] = &[
-    ("C6", "withdrawal of consent by the user; it revokes the grant, which is what is tested"),
+    ("R8", "enrolment links"),
     ("W3", "addresses made from templates"),
     ("X1", "organisation names and templates of operators"),
 ];

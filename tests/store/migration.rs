@@ -153,6 +153,7 @@ async fn every_table_has_the_columns_of_its_entity(app: TestApp) {
         trusted_origin,
         used_jti,
         user,
+        yubikey_token,
         zone,
     ];
     assert_eq!(tables(&database).await, checked);

@@ -71,6 +71,12 @@ impl Form {
         self
     }
 
+    /// Sends it somewhere else, as an attacker would.
+    pub(crate) fn send_to(mut self, action: &str) -> Self {
+        action.clone_into(&mut self.action);
+        self
+    }
+
     /// Chooses the button to submit with, by its label, name or value.
     #[track_caller]
     pub(crate) fn press(mut self, button: &str) -> Self {

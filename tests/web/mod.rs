@@ -1,10 +1,11 @@
 //! The pages as people and scripted browsers meet them.
 
+pub(crate) mod account;
 mod pages;
 mod signin_step;
 
 use crate::support::Test;
 
 pub(crate) fn trials() -> Vec<Test> {
-    [pages::trials(), signin_step::trials()].into_iter().flatten().collect()
+    [account::trials(), pages::trials(), signin_step::trials()].into_iter().flatten().collect()
 }

@@ -38,7 +38,7 @@ impl Primary {
         caller: Data<&Arc<Caller>>,
         body: JsonBody<AuthnBody>,
     ) -> Answer<TransactionDoc> {
-        Answer::of(self.begin(request, &caller, &body).await)
+        Answer::of(Box::pin(self.begin(request, &caller, &body)).await)
     }
 
     /// Look where a sign-in stands (Okta Authentication API)

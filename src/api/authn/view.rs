@@ -282,7 +282,7 @@ fn embedded(app: &App, pending: &Pending, auto_push: &AutoPush) -> Value {
                 let next = link(app, Some("verify"), &format!("/factors/{kind}/verify"));
                 add("factorTypes", json!([{ "factorType": kind, "_links": { "next": next } }]));
             }
-            add("policy", mfa_policy(session, auto_push.told(&facts.factors)));
+            add("policy", mfa_policy(session, &auto_push.told(&facts.factors)));
         }
         State::MfaChallenge { factor: id, .. } => {
             if let Some(known) = facts.factor(id) {
@@ -310,7 +310,7 @@ fn embedded(app: &App, pending: &Pending, auto_push: &AutoPush) -> Value {
                     }
                 }
             }
-            add("policy", mfa_policy(session, auto_push.told(&facts.factors)));
+            add("policy", mfa_policy(session, &auto_push.told(&facts.factors)));
         }
         State::Unauthenticated
         | State::Recovery { .. }
@@ -390,7 +390,7 @@ fn activation(app: &App, factor: &Factor, activation: &Activation) -> Value {
     activation_view(&href, activation)
 }
 
-fn mfa_policy(session: &GlobalSession, factors: Value) -> Value {
+fn mfa_policy(session: &GlobalSession, factors: &Value) -> Value {
     let minutes = match session.factor_prompt {
         FactorPrompt::Session => session.factor_lifetime.whole_minutes(),
         FactorPrompt::Always | FactorPrompt::Device => 0,

@@ -84,7 +84,7 @@ async fn answer(
             let proof = service::verify(app, step.user()?, &factor, &answer, purpose).await?;
             proved(app, visitor, step, proof).await
         }
-        None => choose(app, visitor, step, factor).await,
+        None => Box::pin(choose(app, visitor, step, factor)).await,
     }
 }
 
@@ -141,7 +141,7 @@ async fn choose(
         }
     }
     if chosen && factor.kind == FactorKind::Push {
-        return push::look(app, visitor, step, (&factor, push::Over::AskAgain)).await;
+        return Box::pin(push::look(app, visitor, step, (&factor, push::Over::AskAgain))).await;
     }
     send(app, visitor, step, &factor).await
 }
@@ -188,7 +188,7 @@ async fn send(
     factor: &Factor,
 ) -> Result<Reply, AuthnError> {
     let unit = match factor.kind.answer() {
-        AnswerShape::Approval => return push::ask(app, visitor, step, factor).await,
+        AnswerShape::Approval => return Box::pin(push::ask(app, visitor, step, factor)).await,
         AnswerShape::SentCode | AnswerShape::Signature => {
             let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
             let challenged = service::challenge(app, step.user()?, factor, purpose).await?;
@@ -321,7 +321,7 @@ pub async fn activate(
     step.check(&Action::Activate(factor.clone()))?;
     let factor = known(&step, factor)?;
     if factor.kind == FactorKind::Push {
-        return push::activate(app, visitor, step, &factor).await;
+        return Box::pin(push::activate(app, visitor, step, &factor)).await;
     }
     let answer = given.answer(factor.kind).ok_or(FactorError::Wrong)?;
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);

@@ -33,7 +33,8 @@ pub(super) async fn ask(
     step.facts.push = Some(asked.transaction);
     let fact = Fact::FactorChosen { factor: factor.id.clone(), kind: factor.kind };
     let lost = FactorError::TooManyMessages.into();
-    let reply = settle(app, visitor, step, Effect { fact, unit: asked.unit, lost }).await;
+    let effect = Effect { fact, unit: asked.unit, lost };
+    let reply = Box::pin(settle(app, visitor, step, effect)).await;
     app.push_waiters.wake(&factor.id);
     reply
 }
@@ -57,8 +58,8 @@ pub(super) async fn look(
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let asked = step.facts.push.clone();
     match service::push::poll(app, factor, asked, purpose).await? {
-        Polled::Approved(proof) => proved(app, visitor, step, *proof).await,
-        Polled::Nothing if over == Over::AskAgain => ask(app, visitor, step, factor).await,
+        Polled::Approved(proof) => Box::pin(proved(app, visitor, step, *proof)).await,
+        Polled::Nothing if over == Over::AskAgain => Box::pin(ask(app, visitor, step, factor)).await,
         Polled::Nothing | Polled::Waiting(_) | Polled::Ended(_) => {
             touch(app, &mut step).await?;
             Ok(step.pending())
@@ -75,7 +76,7 @@ pub async fn poll(app: &App, visitor: &Visitor<'_>, state_token: &str) -> Result
     match step.position().state.clone() {
         State::MfaChallenge { factor, kind: FactorKind::Push } => {
             let factor = step.facts.factor(&factor).cloned().ok_or(AuthnError::NotAllowed)?;
-            look(app, visitor, step, (&factor, Over::Tell)).await
+            Box::pin(look(app, visitor, step, (&factor, Over::Tell))).await
         }
         State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
             look_activated(app, visitor, step, &factor).await
@@ -117,7 +118,8 @@ async fn look_activated(
     // The key of the device signed its enrolment: that counts once as a proof.
     let unit = Unit::new().claim(crate::store::factor::claim_first_use(&factor.id, now));
     let fact = Fact::FactorEnrolled { kind: factor.kind, proof: VerifiedFactor::factor(&factor, now) };
-    settle(app, visitor, step, Effect { fact, unit, lost: AuthnError::NotAllowed }).await
+    let effect = Effect { fact, unit, lost: AuthnError::NotAllowed };
+    Box::pin(settle(app, visitor, step, effect)).await
 }
 
 fn waiting(step: &Step, factor: &FactorId) -> Result<Factor, AuthnError> {

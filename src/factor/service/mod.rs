@@ -9,6 +9,7 @@ pub mod device;
 mod enroll;
 mod judge;
 mod link;
+mod own;
 mod passkey;
 pub mod push;
 mod reset;
@@ -38,8 +39,9 @@ use crate::{
 pub use challenge::{challenge, challenge_for, is_offered};
 pub use enroll::{enroll, qr_code, show_again};
 pub use link::{LINK, Linked, confirm_link, find_link, verify_link};
+pub use own::{MAX_NAME, forget, rename};
 pub use passkey::{Scope, challenge as challenge_passkeys, find as find_passkey, identify, sign_in_options};
-pub use reset::{lift_locks, remove, reset, reset_all, unlock};
+pub use reset::{lift_locks, reset, reset_all, unlock};
 pub use u2f::browser_options;
 pub use verify::{activate, verify, verify_backup_code};
 

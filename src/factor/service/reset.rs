@@ -17,12 +17,9 @@ use crate::{
     user::contact,
 };
 
-/// Removes a factor: a unit that an administrator, or the user after a step-up, commits. Its own claim is its first; lost:
-/// the factor is gone. Devices that were remembered stood for it (security rule S9).
-///
-/// # Errors
-/// The message to the user could not be sealed.
-pub fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
+/// Removes a factor. The claim is the first of the unit; lost: the factor is gone. Devices that were remembered stood for it
+/// (security rule S9).
+fn remove(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
     gone(app, Unit::new().claim(store::factor::claim_remove(&user.id, &factor.id)), user, factor, caller)
 }
 
@@ -42,7 +39,13 @@ pub(super) async fn displaced(
 }
 
 /// Adds what goes with a factor: its challenges; the system log and, if it counted, its user are told.
-fn gone(app: &App, unit: Unit, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
+pub(super) fn gone(
+    app: &App,
+    unit: Unit,
+    user: &User,
+    factor: &Factor,
+    caller: &Caller,
+) -> Result<Unit, Fault> {
     let row = event(EventType::MfaFactorDeactivate, factor).row(caller, app.random.as_ref(), app.now());
     let unit = unit.change(factor_challenge::remove(&factor.id)).row(row);
     if factor.status == FactorStatus::PendingActivation {

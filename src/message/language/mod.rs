@@ -13,12 +13,14 @@ use super::{Content, Destination};
 use crate::protocol::locale::{LanguageTag, lookup};
 
 /// Every language; the first is for users whose language is not here.
-const ALL: [&Language; 2] = [&en::ENGLISH, &de::GERMAN];
+pub(super) const ALL: [&Language; 2] = [&en::ENGLISH, &de::GERMAN];
 
 /// The texts of a language.
 pub(super) struct Language {
     /// Its tag (RFC 5646).
     pub(super) tag: &'static str,
+    /// What it calls itself.
+    pub(super) name: &'static str,
     /// The tag of the voice that reads it.
     pub(super) voice: &'static str,
     /// `Hello {name},`
@@ -63,6 +65,8 @@ pub(super) struct Language {
     pub(super) factor_reset: Template,
     /// All factors were removed.
     pub(super) factors_reset: Template,
+    /// New recovery codes were made.
+    pub(super) recovery_codes: Template,
     /// The account was locked.
     pub(super) account_locked: Template,
 }
@@ -110,6 +114,7 @@ impl Language {
             Content::FactorEnrolled { .. } => &self.factor_enrolled,
             Content::FactorReset { factor_type: Some(_) } => &self.factor_reset,
             Content::FactorReset { factor_type: None } => &self.factors_reset,
+            Content::RecoveryCodes => &self.recovery_codes,
             Content::AccountLocked => &self.account_locked,
         }
     }
@@ -165,6 +170,7 @@ mod tests {
                 &self.factor_enrolled,
                 &self.factor_reset,
                 &self.factors_reset,
+                &self.recovery_codes,
                 &self.account_locked,
             ]
         }

@@ -30,7 +30,7 @@ pub fn name(kind: FactorKind) -> &'static str {
     }
 }
 
-fn picture(kind: FactorKind) -> Markup {
+pub(super) fn picture(kind: FactorKind) -> Markup {
     match kind {
         FactorKind::Question => icon::question(24),
         FactorKind::Sms => icon::message(24),

@@ -40,7 +40,7 @@ impl Follow {
     /// The script, and what it needs.
     pub(in crate::web) fn script(&self) -> Markup {
         html! {
-            div data-push=(self.look) data-push-state=(self.state) hidden {}
+            div data-push=(self.look) data-push-page=(self.page) data-push-state=(self.state) hidden {}
             script type="module" src=(PUSH_SCRIPT.path()) nonce=(self.nonce) {}
         }
     }

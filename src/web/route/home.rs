@@ -88,6 +88,7 @@ pub(crate) async fn get(visit: Visit<'_>) -> Response {
         }),
         playground_href: app.settings.playground_client.as_ref().map(|_| "/playground".to_owned()),
         links: vec![
+            ("Your account".to_owned(), crate::web::account::PATH.to_owned()),
             ("Outbox".to_owned(), crate::web::outbox::PATH.to_owned()),
             ("Discovery (org)".to_owned(), format!("{base}/.well-known/openid-configuration")),
             (

@@ -1,6 +1,7 @@
 //! The browser's endpoints: they read a form or a link, call one use case and render a page or a redirect. Every page
 //! hands its result to [`crate::authorize::dispatch`] and goes where that sends it.
 
+pub mod account;
 pub mod accounts;
 pub mod assets;
 pub mod authenticator;

@@ -24,6 +24,7 @@ use crate::{
     message::Medium,
     user::recovery::{RecoveryError, begin::is_open},
     web::{
+        account::PATH,
         recovery::{Channel, Recovered, Recovering, confirm_link, done, sent, start as start_page},
         step::StepError,
     },
@@ -188,7 +189,8 @@ pub(super) fn ended(visit: Visit<'_>, place: &Place, recovered: Recovered) -> Re
     let beginning = place.beginning();
     let label = if recovered == Recovered::LockedOut { "Back to sign in" } else { "Sign in" };
     let next = beginning.as_deref().map(|href| (href, label));
-    // Without an application that waits there is the start page, where there is one.
+    // Without an application that waits there is the own account, and the start page, where there is one.
+    let next = next.or_else(|| (recovered == Recovered::SignedIn).then_some((PATH, "Your account")));
     let next = next.or_else(|| visit.app.settings.dev.then_some(("/", "Start page")));
     let over = matches!(recovered, Recovered::LinkOver | Recovered::InvitationOver);
     let status = if over { StatusCode::BAD_REQUEST } else { StatusCode::OK };

@@ -4,12 +4,13 @@ use http::{HeaderValue, StatusCode, header};
 use poem::{Response, handler};
 
 use super::{
+    account,
     answer::{fault_page, flow_error},
     form::{Form, Link},
     home::demo_users,
     transaction::{assertion, start, took, visitor},
     visit::Visit,
-    waiting::{Place, Waiting},
+    waiting::Place,
 };
 use crate::{
     authn::service::{
@@ -36,13 +37,13 @@ const MAX_IDENTIFIER: usize = 320;
 
 /// Shows the page.
 #[handler]
-pub(crate) async fn get(Link(visit, waiting): Link<'_, Waiting>) -> Response {
-    page(visit, &waiting, None, (StatusCode::OK, None)).await
+pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
+    page(visit, &place, None, (StatusCode::OK, None)).await
 }
 
 async fn page(
     visit: Visit<'_>,
-    waiting: &Waiting,
+    place: &Place,
     typed: Option<&str>,
     (status, error): (StatusCode, Option<SignInError>),
 ) -> Response {
@@ -54,36 +55,71 @@ async fn page(
         Ok(users) => users,
         Err(fault) => return fault_page(visit, &fault),
     };
-    let request = &waiting.flow.pending.request;
-    let login_of = |user: &UserId| {
-        let accounts = visit.accounts.accounts();
-        accounts.iter().find(|account| account.user_id == user.as_str()).map(|account| account.login.clone())
-    };
-    let chosen = waiting.flow.pending.progress.chosen.as_ref();
-    let again = user_again(request, visit.session.as_ref(), chosen);
+    let Some(asked) = asked(&visit, place) else { return flow_error(visit, FlowError::Unknown) };
     let is_open =
         |kind| Medium::ALL.into_iter().any(|medium| recovery::is_open(visit.app, &policies, kind, medium));
     let view = SignInPage {
-        client: Some(waiting.card()),
-        form: visit.form("/signin", waiting.flow.id.as_str()),
-        reason: if again.is_some() { SignInReason::Reauthenticate } else { SignInReason::NoSession },
-        identifier: typed
-            .map(ToOwned::to_owned)
-            .or_else(|| chosen.and_then(login_of))
-            .or_else(|| request.login_hint.clone())
-            .or_else(|| again.and_then(login_of)),
+        client: place.card(),
+        form: visit.form("/signin", place.name()),
+        reason: asked.reason,
+        identifier: typed.map(ToOwned::to_owned).or(asked.identifier),
         error,
-        accounts_href: (!visit.accounts.accounts().is_empty()).then(|| waiting.at("/accounts")),
-        forgot_href: is_open(RecoveryKind::Password).then(|| waiting.at("/signin/forgot-password")),
-        unlock_href: is_open(RecoveryKind::Unlock).then(|| waiting.at("/signin/unlock-account")),
-        cancel: Cancel::ToClient,
+        accounts_href: asked.accounts_href,
+        forgot_href: is_open(RecoveryKind::Password).then(|| place.at("/signin/forgot-password")),
+        unlock_href: is_open(RecoveryKind::Unlock).then(|| place.at("/signin/unlock-account")),
+        cancel: asked.cancel,
         demo_users,
         passkey: policies
             .any_sign_on(|action| action.primary_factor == PrimaryFactor::PasswordIdpAnyFactor)
             .then(|| passkey(&visit))
             .flatten(),
     };
-    waiting.page(visit, status, sign_in(&view))
+    place.page(visit, status, sign_in(&view))
+}
+
+/// What a sign-in is for, as the page tells it.
+struct Asked {
+    reason: SignInReason,
+    identifier: Option<String>,
+    accounts_href: Option<String>,
+    cancel: Cancel,
+}
+
+fn asked(visit: &Visit<'_>, place: &Place) -> Option<Asked> {
+    let login_of = |user: &UserId| {
+        let accounts = visit.accounts.accounts();
+        accounts.iter().find(|account| account.user_id == user.as_str()).map(|account| account.login.clone())
+    };
+    let reason = |again: Option<&UserId>| match again {
+        Some(_) => SignInReason::Reauthenticate,
+        None => SignInReason::NoSession,
+    };
+    match place {
+        Place::Flow(waiting) => {
+            let request = &waiting.flow.pending.request;
+            let chosen = waiting.flow.pending.progress.chosen.as_ref();
+            let again = user_again(request, visit.session.as_ref(), chosen);
+            Some(Asked {
+                reason: reason(again),
+                identifier: chosen
+                    .and_then(login_of)
+                    .or_else(|| request.login_hint.clone())
+                    .or_else(|| again.and_then(login_of)),
+                accounts_href: (!visit.accounts.accounts().is_empty()).then(|| waiting.at("/accounts")),
+                cancel: Cancel::ToClient,
+            })
+        }
+        Place::Account(_) => {
+            let again = visit.session.as_ref().map(|session| &session.user_id);
+            Some(Asked {
+                reason: reason(again),
+                identifier: again.and_then(login_of),
+                accounts_href: None,
+                cancel: if again.is_some() { Cancel::ToClient } else { Cancel::Unavailable },
+            })
+        }
+        Place::Alone(_) => None,
+    }
 }
 
 /// How this browser may sign in by a passkey alone.
@@ -108,52 +144,49 @@ fn user_again<'a>(
 
 /// Signs in, or goes back to the client.
 #[handler]
-pub(crate) async fn post(Form(visit, waiting, params): Form<'_, Waiting>) -> Response {
+pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Response {
     if params.one("action") == Some(ACTION_CANCEL) {
-        return waiting.cancel(visit).await;
+        return match place {
+            Place::Flow(waiting) => waiting.cancel(visit).await,
+            Place::Account(_) => account::given_up(visit),
+            Place::Alone(_) => flow_error(visit, FlowError::Unknown),
+        };
+    }
+    if matches!(place, Place::Alone(_)) {
+        return flow_error(visit, FlowError::Unknown);
     }
     if params.one("action") == Some(ACTION_PASSKEY) {
-        return by_passkey(visit, waiting, &params).await;
+        return by_passkey(visit, place, &params).await;
     }
     let identifier = params.one("identifier").unwrap_or_default().trim().to_owned();
     let Some(password) = params.one("password").filter(|_| !identifier.is_empty()) else {
         // An empty password is not an attempt, so it costs nothing and tells nothing.
-        return page(
-            visit,
-            &waiting,
-            Some(&identifier),
-            (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete)),
-        )
-        .await;
+        let incomplete = (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete));
+        return page(visit, &place, Some(&identifier), incomplete).await;
     };
     if identifier.len() > MAX_IDENTIFIER {
-        return page(visit, &waiting, None, (StatusCode::BAD_REQUEST, Some(SignInError::Credentials))).await;
+        return page(visit, &place, None, (StatusCode::BAD_REQUEST, Some(SignInError::Credentials))).await;
     }
-    let place = Place::Flow(Box::new(waiting));
     let password = Secret::new(password.to_owned());
     let credentials = Credentials { login: &identifier, password: &password };
     let begun = primary::with_password(visit.app, &visitor(&visit), credentials, start(&visit, &place)).await;
-    match (begun, place) {
-        (Ok(reply), place) => took(visit, place, reply).await,
-        (Err(error), Place::Flow(waiting)) => refused(visit, &waiting, &identifier, error).await,
-        (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+    match begun {
+        Ok(reply) => took(visit, place, reply).await,
+        Err(error) => refused(visit, &place, &identifier, error).await,
     }
 }
 
-async fn by_passkey(visit: Visit<'_>, waiting: Waiting, params: &Params) -> Response {
+async fn by_passkey(visit: Visit<'_>, place: Place, params: &Params) -> Response {
     let Some(given) = assertion(params) else {
-        return page(visit, &waiting, None, (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete))).await;
+        return page(visit, &place, None, (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete))).await;
     };
-    let place = Place::Flow(Box::new(waiting));
-    let begun = primary::with_passkey(visit.app, &visitor(&visit), given, start(&visit, &place)).await;
-    match (begun, place) {
-        (Ok(reply), place) => took(visit, place, reply).await,
-        (Err(error), Place::Flow(waiting)) => refused(visit, &waiting, "", error).await,
-        (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+    match primary::with_passkey(visit.app, &visitor(&visit), given, start(&visit, &place)).await {
+        Ok(reply) => took(visit, place, reply).await,
+        Err(error) => refused(visit, &place, "", error).await,
     }
 }
 
-async fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, error: AuthnError) -> Response {
+async fn refused(visit: Visit<'_>, place: &Place, identifier: &str, error: AuthnError) -> Response {
     let now = visit.app.now();
     let (status, error, wait) = match error {
         AuthnError::Throttled(count) => {
@@ -171,7 +204,7 @@ async fn refused(visit: Visit<'_>, waiting: &Waiting, identifier: &str, error: A
         | AuthnError::Password(_)
         | AuthnError::Recovery(_) => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
     };
-    let mut response = page(visit, waiting, Some(identifier), (status, Some(error))).await;
+    let mut response = page(visit, place, Some(identifier), (status, Some(error))).await;
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

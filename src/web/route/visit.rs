@@ -21,6 +21,7 @@ use crate::{
     store,
     syslog::Caller,
     web::{
+        account,
         cookie::{
             self, AccountsKey, BROWSER_LIFETIME, Cookie, Cookies, Lifetime, RememberedAccounts, Transport,
         },
@@ -157,11 +158,12 @@ impl<'a> Visit<'a> {
         params.one("csrf").is_some_and(|token| self.csrf().verify(token, flow, &step, &self.binding))
     }
 
-    /// What forms for an address are bound to: the one that decides about a device also to the session, so that nobody
-    /// approves for somebody else.
+    /// What forms for an address are bound to: the one that decides about a device, and those of the account, also to the
+    /// session, so that nobody approves or changes something for somebody else.
     fn step(&self, action: &str) -> String {
+        let of_account = action == account::PATH || action.starts_with("/account/");
         match &self.session {
-            Some(session) if action == CONFIRM => format!("{action} {}", session.id),
+            Some(session) if action == CONFIRM || of_account => format!("{action} {}", session.id),
             Some(_) | None => action.to_owned(),
         }
     }

@@ -7,6 +7,7 @@ use maud::Markup;
 use poem::Response;
 
 use super::{
+    account::Errand,
     answer::target,
     form::About,
     leaving::step_for,
@@ -134,11 +135,16 @@ pub(super) enum Place {
     Flow(Box<Waiting>),
     /// Nothing but the link of a mail, under a name that its pages share.
     Alone(String),
+    /// A page of the account.
+    Account(Errand),
 }
 
 impl About for Place {
     /// What is no flow of this browser has no transaction either.
     async fn load(visit: &Visit<'_>, name: Option<&str>) -> Result<Self, FlowError> {
+        if let Some(errand) = name.and_then(Errand::named) {
+            return Ok(Self::Account(errand));
+        }
         match name.filter(|name| name.starts_with(ALONE)) {
             Some(name) => Ok(Self::Alone(name.to_owned())),
             None => Ok(Self::Flow(Box::new(Waiting::load(visit, name).await?))),
@@ -157,6 +163,7 @@ impl Place {
         match self {
             Self::Flow(waiting) => waiting.flow.id.as_str(),
             Self::Alone(name) => name,
+            Self::Account(errand) => errand.name(),
         }
     }
 
@@ -165,13 +172,14 @@ impl Place {
         match self {
             Self::Flow(waiting) => waiting.at(path),
             Self::Alone(_) => path.to_owned(),
+            Self::Account(errand) => format!("{path}?flow={}", errand.name()),
         }
     }
 
     /// Where its sign-in begins, if it is one.
     pub(super) fn beginning(&self) -> Option<String> {
         match self {
-            Self::Flow(waiting) => Some(waiting.at("/signin")),
+            Self::Flow(_) | Self::Account(_) => Some(self.at("/signin")),
             Self::Alone(_) => None,
         }
     }
@@ -180,7 +188,7 @@ impl Place {
     pub(super) fn card(&self) -> Option<ClientCard> {
         match self {
             Self::Flow(waiting) => Some(waiting.card()),
-            Self::Alone(_) => None,
+            Self::Alone(_) | Self::Account(_) => None,
         }
     }
 
@@ -188,7 +196,7 @@ impl Place {
     pub(super) fn live_page(&self, visit: Visit<'_>, markup: Markup) -> Response {
         match self {
             Self::Flow(waiting) => waiting.live_page(visit, markup),
-            Self::Alone(_) => {
+            Self::Alone(_) | Self::Account(_) => {
                 let headers = headers::live_page(&visit.nonce, None, visit.hsts());
                 visit.html(StatusCode::OK, headers, markup)
             }
@@ -199,7 +207,7 @@ impl Place {
     pub(super) fn page(&self, visit: Visit<'_>, status: StatusCode, markup: Markup) -> Response {
         match self {
             Self::Flow(waiting) => waiting.page(visit, status, markup),
-            Self::Alone(_) => visit.page(status, markup),
+            Self::Alone(_) | Self::Account(_) => visit.page(status, markup),
         }
     }
 }

@@ -246,7 +246,7 @@ impl Person {
             Owned::OutOfUse => return out_of_use(app, user).await,
             Owned::Passkey | Owned::SuspectPasskey => (FactorKind::Webauthn, json!({})),
             Owned::RecoveryCodes => {
-                let issued = backup_code::issue_recovery(&app.app, user, None, &caller("192.0.2.1"));
+                let issued = backup_code::issue_recovery(&app.app, user, None, &caller("192.0.2.1")).unwrap();
                 self.codes = issued.codes.iter().map(|code| code.expose().clone()).collect();
                 return commit(app, issued.unit).await;
             }

@@ -15,10 +15,9 @@ use crate::{
         },
     },
     app::App,
-    authn::rules::FIRST_FACTOR_AFTER_PASSWORD,
+    authn::account::{self, Protection},
     factor::{Purpose, service},
     model::{
-        factor::FactorClass,
         session::Session,
         user::{User, UserStatus},
     },
@@ -102,9 +101,7 @@ async fn owner(app: &App, request: &Request, right: Right) -> Result<Asked, Resp
     Ok(Asked { user, name: ME.to_owned(), caller, asker: Asker::Owner(Box::new(session)) })
 }
 
-/// Whether factors may be added and removed here. Somebody who has a factor beside the password shows it first; a first one is
-/// added right after a sign-in only: otherwise whoever finds an open browser, or guesses the password, adds a factor and is
-/// the owner from then on (security rule S1, CVE-2026-3429).
+/// Whether factors may be added and removed here: a user must have proved one lately (security rule S1).
 ///
 /// # Errors
 /// The answer to whoever must show more.
@@ -114,16 +111,8 @@ pub(super) async fn may_change_factors(app: &App, asked: &Asked) -> Result<(), R
         Asker::Owner(session) => session,
     };
     let factors = service::list(app, &asked.user.id).await.map_err(failed)?;
-    // One that was suspended is still what a thief would like to replace.
-    let has_factor = factors.iter().any(|factor| {
-        factor.status != crate::model::factor::FactorStatus::PendingActivation
-            && factor.kind.class() == FactorClass::Possession
-    });
-    let proved = |class| session.factors.iter().any(|factor| factor.is_of(class));
-    let allowed = if has_factor {
-        proved(FactorClass::Knowledge) && proved(FactorClass::Possession)
-    } else {
-        app.now() - session.auth_time <= FIRST_FACTOR_AFTER_PASSWORD
-    };
-    if allowed { Ok(()) } else { Err(Envelope::forbidden().respond()) }
+    match account::missing(session, &factors, Protection::Factors, app.now()) {
+        None => Ok(()),
+        Some(_) => Err(Envelope::forbidden().respond()),
+    }
 }

@@ -23,12 +23,12 @@ use crate::{
         v1::administrator::Right,
     },
     app::App,
+    authn::account,
     factor::{
         FactorError,
         backup_code::{self, BackupKind, Bypass, Issued},
         service,
     },
-    model::factor::{FactorClass, FactorStatus},
     protocol::timestamp::timestamp,
     store::unit::Outcome,
 };
@@ -166,18 +166,16 @@ impl BackupCodes {
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         may_change_factors(app, &asked).await?;
         let factors = service::list(app, &asked.user.id).await.map_err(failed)?;
-        let has_factor = factors.iter().any(|factor| {
-            factor.status != FactorStatus::PendingActivation && factor.kind.class() == FactorClass::Possession
-        });
         // They stand in for a factor: where there is none, they would be a weaker one.
-        if !has_factor {
+        if !account::has_possession(&factors) {
             return Err(refused(FactorError::WrongStatus));
         }
         let issued_by = match &asked.asker {
             Asker::Administrator(name) => Some(name.as_str()),
             Asker::Owner(_) => None,
         };
-        told(app, &asked, backup_code::issue_recovery(app, &asked.user, issued_by, &asked.caller)).await
+        let issued = backup_code::issue_recovery(app, &asked.user, issued_by, &asked.caller);
+        told(app, &asked, issued.map_err(failed)?).await
     }
 
     async fn bypass_issued(

@@ -34,6 +34,7 @@ use crate::{
         payload::Answer as Documented,
     },
     app::App,
+    authn::account,
     factor::{Activate, Answer, Enrolment, FactorError, Proof, UpdatePhone, code, service},
     id::{FactorId, FactorProfileId, UserId},
     model::{
@@ -293,7 +294,10 @@ impl UserFactors {
         let factor = load(app, &asked, id).await?;
         let unit = match &asked.asker {
             Asker::Administrator(_) => service::reset(app, &asked.user, &factor, &asked.caller).await,
-            Asker::Owner(_) => service::remove(app, &asked.user, &factor, &asked.caller),
+            Asker::Owner(_) => {
+                may_do_without(app, &asked, &factor).await?;
+                service::forget(app, &asked.user, &factor, &asked.caller).await
+            }
         };
         match commit(app, unit.map_err(failed)?).await? {
             Outcome::Won => Ok(StatusCode::NO_CONTENT.into()),
@@ -429,6 +433,16 @@ async fn may_enroll(app: &App, asked: &Asked, kind: FactorKind) -> Result<(), Re
     let handed_out = matches!(kind, FactorKind::HotpCustom | FactorKind::Yubikey);
     let given = handed_out && matches!(asked.asker, Asker::Administrator(_)) || kind == FactorKind::U2f;
     if allowed || given { Ok(()) } else { Err(refused(FactorError::NotAllowed)) }
+}
+
+/// The last factor that a policy requires is not its user's to remove.
+async fn may_do_without(app: &App, asked: &Asked, factor: &Factor) -> Result<(), Response> {
+    let all = service::list(app, &asked.user.id).await.map_err(failed)?;
+    let policies = policies::of_user(app, &asked.user, asked.caller.ip).await.map_err(failed)?;
+    match account::kept(factor, &all, &policies) {
+        None => Ok(()),
+        Some(_) => Err(refused(FactorError::NotAllowed)),
+    }
 }
 
 fn enrolment(members: &Map<String, Value>, how: &How) -> Result<Enrolment, Response> {

@@ -19,11 +19,8 @@ use crate::{
             sessions,
         },
     },
-    app::App,
-    id::{SessionId, UserId},
-    session::farewell,
-    store::{self, unit::Unit},
-    syslog::{Caller, Event, EventType},
+    session::clear,
+    syslog::Caller,
 };
 
 impl Users {
@@ -36,7 +33,7 @@ impl Users {
             let edit = edit(app, &user.id, &who).await?;
             edit.revoke_sessions().await.map_err(|error| refusal(error, id))?;
         } else {
-            end_all_sessions(app, &user.id, who.caller()).await?;
+            clear::all(app, &user.id, who.caller()).await.map_err(failed)?;
         }
         Ok(StatusCode::NO_CONTENT.into())
     }
@@ -60,44 +57,10 @@ impl Users {
             }
         };
         if keep {
-            end_other_sessions(app, &user.id, &session.id, caller).await?;
+            clear::others(app, &user.id, &session.id, caller).await.map_err(failed)?;
         } else {
-            end_all_sessions(app, &user.id, caller).await?;
+            clear::all(app, &user.id, caller).await.map_err(failed)?;
         }
         Ok(json_response(StatusCode::OK, &json!({})))
     }
-}
-
-/// Ends all sessions; tokens that outlive a session stay.
-async fn end_all_sessions(app: &App, user: &UserId, caller: &Caller) -> Result<(), Response> {
-    let now = app.now();
-    let messages = farewell::messages_of_user(app, user, now).await.map_err(failed)?;
-    let event = Event::new(EventType::SessionClear).user(user);
-    let unit = Unit::new()
-        .change(store::session::revoke_online_grants_of_user(user, now))
-        .change(store::user::end_sessions(user, now))
-        .change(store::user::void_session_tokens(user, now))
-        .row(event.row(caller, app.random.as_ref(), now));
-    let unit = messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message)));
-    app.db.writer().commit(unit).await.map_err(failed)?;
-    Ok(())
-}
-
-/// Ends all sessions but one.
-async fn end_other_sessions(
-    app: &App,
-    user: &UserId,
-    kept: &SessionId,
-    caller: &Caller,
-) -> Result<(), Response> {
-    let now = app.now();
-    let messages = farewell::messages_of_user_but(app, user, kept, now).await.map_err(failed)?;
-    let event = Event::new(EventType::SessionClear).user(user);
-    let unit = Unit::new()
-        .change(store::session::revoke_online_grants_of_others(user, kept, now))
-        .change(store::session::end_others(user, kept, now))
-        .row(event.row(caller, app.random.as_ref(), now));
-    let unit = messages.iter().fold(unit, |unit, message| unit.row(store::outbox::row(message)));
-    app.db.writer().commit(unit).await.map_err(failed)?;
-    Ok(())
 }

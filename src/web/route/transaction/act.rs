@@ -127,7 +127,7 @@ fn signing(pending: &Pending, params: &Params) -> Option<FactorKind> {
 }
 
 /// What the script of a ceremony filled in.
-fn attestation(params: &Params) -> Option<Attestation> {
+pub(in crate::web::route) fn attestation(params: &Params) -> Option<Attestation> {
     let text = |name: &str| params.one(name).map(ToOwned::to_owned);
     Some(Attestation { client_data: text("clientData")?, attestation: text("attestation")? })
 }
@@ -144,7 +144,8 @@ pub(in crate::web::route) fn assertion(params: &Params) -> Option<Assertion> {
     })
 }
 
-fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
+/// What a form says of a factor that is enrolled.
+pub(in crate::web::route) fn profile(kind: FactorKind, params: &Params) -> Map<String, Value> {
     let names: &[&str] = match kind {
         FactorKind::Question => &["question", "answer"],
         FactorKind::Sms => &["phoneNumber"],

@@ -1,17 +1,23 @@
 //! The pages of a transaction that waits for another device.
 
+use http::header;
 use poem::Response;
 
 use super::{show::qr_href, stopped};
 use crate::{
+    app::App,
     authn::service::{AuthnError, Pending},
     factor::{Activation, service},
     id::FactorId,
     message::{self, Medium},
-    model::push::PushResult,
+    model::{factor::Factor, push::PushResult},
     web::{
         factor::push::{self, Approval, Enrolling, Follow},
-        route::{visit::Visit, waiting::Place},
+        headers,
+        route::{
+            visit::{Visit, set_headers},
+            waiting::Place,
+        },
         step::{Stage, Way},
     },
 };
@@ -29,7 +35,7 @@ fn follow(visit: &Visit<'_>, place: &Place, result: PushResult) -> Follow {
 /// The page that waits for an approval.
 pub(super) fn approval(
     visit: Visit<'_>,
-    place: Place,
+    place: &Place,
     (pending, factor): (&Pending, &FactorId),
     mut stage: Stage,
 ) -> Response {
@@ -45,7 +51,7 @@ pub(super) fn approval(
         // The main button does that.
         stage.ways.retain(|way| *way != Way::Resend);
     }
-    let markup = push::approve(&stage, &approval, &follow(&visit, &place, result));
+    let markup = push::approve(&stage, &approval, &follow(&visit, place, result));
     place.live_page(visit, markup)
 }
 
@@ -58,18 +64,43 @@ pub(super) fn enrolment(
 ) -> Response {
     let app = visit.app;
     let Some(factor) = pending.facts.factor(factor) else { return stopped(visit, place, AuthnError::Token) };
-    let open = service::push::is_open(factor, app.now());
-    if !open || !message::can_send(app, Medium::Email) {
+    let enrolling = enrolling(app, factor);
+    if enrolling.is_none() || !message::can_send(app, Medium::Email) {
         stage.ways.retain(|way| *way != Way::Invite);
     }
-    let enrolling = match service::push::activation(app, factor) {
-        Activation::Push(activation) if open => Some(Enrolling {
+    let follow = follow(&visit, &place, PushResult::Waiting);
+    let markup = push::enrol(&stage, enrolling.as_ref().map(|enrolling| (enrolling, &follow)));
+    place.live_page(visit, markup)
+}
+
+/// What the device of an enrolment needs; absent: its time is over.
+pub(in crate::web::route) fn enrolling(app: &App, factor: &Factor) -> Option<Enrolling> {
+    match service::push::activation(app, factor) {
+        Activation::Push(activation) if service::push::is_open(factor, app.now()) => Some(Enrolling {
             qr_href: qr_href(factor, &activation.qr_token),
             address: service::push::address(app, factor),
         }),
         _ => None,
-    };
-    let follow = follow(&visit, &place, PushResult::Waiting);
-    let markup = push::enrol(&stage, enrolling.as_ref().map(|enrolling| (enrolling, &follow)));
-    place.live_page(visit, markup)
+    }
+}
+
+/// How far the enrolment of a device is.
+pub(in crate::web::route) fn enrolment_state(app: &App, factor: &Factor) -> PushResult {
+    if factor.is_active() {
+        PushResult::Success
+    } else if service::push::is_open(factor, app.now()) {
+        PushResult::Waiting
+    } else {
+        PushResult::Timeout
+    }
+}
+
+/// What the script of a page that waits for another device is told: enough to know that the page is old.
+pub(in crate::web::route) fn told(visit: &Visit<'_>, state: Option<PushResult>) -> Response {
+    let state = state.map_or("OVER", PushResult::as_str);
+    let mut response = Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(serde_json::json!({ "state": state }).to_string());
+    set_headers(&mut response, headers::document(visit.hsts()));
+    response
 }

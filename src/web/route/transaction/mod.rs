@@ -6,19 +6,25 @@ mod device;
 mod problem;
 mod show;
 
-use http::{Method, StatusCode, header};
+use http::{Method, StatusCode};
 use poem::{Response, handler};
 
 use self::{
     act::act,
     show::{backup_code, set_up, show, show_again},
 };
-pub(super) use self::{act::assertion, problem::problem, show::stage};
+pub(super) use self::{
+    act::{assertion, attestation, profile},
+    device::{enrolling, enrolment_state, told},
+    problem::problem,
+    show::{asking, detail, seed, stage},
+};
 use super::{
+    account,
     answer::{fault_page, flow_error},
     form::{Form, Link},
     recovery, step,
-    visit::{Visit, set_headers},
+    visit::Visit,
     waiting::{Place, Waiting},
 };
 use crate::{
@@ -36,7 +42,6 @@ use crate::{
         flow::FlowError,
         step_up::{StepUpError, requirement},
     },
-    factor::service::push::is_open,
     fault::Fault,
     id::SessionId,
     model::{factor::FactorKind, push::PushResult, session::VerifiedFactor},
@@ -48,7 +53,6 @@ use crate::{
     web::{
         cookie::RememberedAccount,
         factor::{choose::ACTION_BACKUP_CODE, verify::ACTION_VERIFY_BACKUP_CODE},
-        headers,
         recovery::Recovered,
         step::{StepError, Way},
     },
@@ -100,7 +104,7 @@ pub(crate) async fn step_up(Link(visit, waiting): Link<'_, Waiting>) -> Response
             );
             waiting.deny(visit, &error, &Method::GET).await
         }
-        (Err(_), Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+        (Err(_), Place::Alone(_) | Place::Account(_)) => flow_error(visit, FlowError::Unknown),
     }
 }
 
@@ -122,19 +126,15 @@ pub(crate) async fn get(Link(visit, place): Link<'_, Place>) -> Response {
     }
 }
 
-/// What the script of a page that waits for another device is told: enough to know that the page is old.
+/// What another device that a page waits for has done.
 #[handler]
 pub(crate) async fn push(Link(visit, place): Link<'_, Place>) -> Response {
     let token = visit.state_token(place.name());
     let state = match navigation::look(visit.app, &visitor(&visit), token.expose()).await {
-        Ok(Reply::Pending(pending)) => push_state(visit.app, &pending).map_or("OVER", PushResult::as_str),
-        Ok(Reply::Success(_) | Reply::LockedOut) | Err(_) => "OVER",
+        Ok(Reply::Pending(pending)) => push_state(visit.app, &pending),
+        Ok(Reply::Success(_) | Reply::LockedOut) | Err(_) => None,
     };
-    let mut response = Response::builder()
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(serde_json::json!({ "state": state }).to_string());
-    set_headers(&mut response, headers::document(visit.hsts()));
-    response
+    told(&visit, state)
 }
 
 /// What another device that is waited for has done.
@@ -144,14 +144,7 @@ fn push_state(app: &App, pending: &Pending) -> Option<PushResult> {
             pending.facts.push.as_ref().map(|asked| asked.result(app.now()))
         }
         State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
-            let factor = pending.facts.factor(factor)?;
-            Some(if factor.is_active() {
-                PushResult::Success
-            } else if is_open(factor, app.now()) {
-                PushResult::Waiting
-            } else {
-                PushResult::Timeout
-            })
+            pending.facts.factor(factor).map(|factor| enrolment_state(app, factor))
         }
         _ => None,
     }
@@ -203,7 +196,7 @@ async fn shown(visit: &Visit<'_>, pending: &mut Pending) -> Result<(), Fault> {
 }
 
 /// A kind of factor of which something must be said before it is enrolled.
-fn asks_first(params: &Params) -> Option<FactorKind> {
+pub(super) fn asks_first(params: &Params) -> Option<FactorKind> {
     let kind = params.one("kind").and_then(FactorKind::from_key)?;
     let says = params.one("action").is_some();
     let asks = matches!(
@@ -264,6 +257,7 @@ async fn entered(
         Place::Flow(waiting) => *waiting,
         // A page of its own, which can be loaded anew.
         Place::Alone(name) => return visit.redirect(&format!("/signin/step?flow={name}")),
+        Place::Account(errand) => return visit.redirect(&errand.path()),
     };
     let progress = &mut waiting.flow.pending.progress;
     if again {
@@ -285,6 +279,7 @@ async fn cancel(visit: Visit<'_>, place: Place, token: &str) -> Response {
     match &place {
         Place::Flow(waiting) => waiting.cancel(visit).await,
         Place::Alone(_) => recovery::ended(visit, &place, Recovered::Cancelled),
+        Place::Account(_) => account::given_up(visit),
     }
 }
 
@@ -295,6 +290,8 @@ fn stopped(visit: Visit<'_>, place: Place, error: AuthnError) -> Response {
         (AuthnError::Locked, place) => recovery::ended(visit, &place, Recovered::LockedOut),
         (_, Place::Flow(waiting)) => visit.redirect(&waiting.at("/signin")),
         (_, Place::Alone(_)) => flow_error(visit, FlowError::Unknown),
+        // Whatever is still missing is asked for there.
+        (_, Place::Account(errand)) => visit.redirect(&errand.path()),
     }
 }
 

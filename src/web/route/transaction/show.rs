@@ -182,7 +182,7 @@ fn page(
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
         State::MfaChallenge { factor, kind: FactorKind::Push } => {
-            return device::approval(visit, place, (pending, factor), stage);
+            return device::approval(visit, &place, (pending, factor), stage);
         }
         State::MfaChallenge { factor, .. } => match pending.facts.factor(factor) {
             Some(factor) if factor.kind == FactorKind::U2f => {
@@ -288,22 +288,31 @@ pub(super) fn set_up(
     let (status, error) = error.map_or((StatusCode::OK, None), |(status, error)| (status, Some(error)));
     let mut stage = stage(&visit, &place, error, vec![Way::Choices, Way::Cancel]);
     stage.person = pending.facts.user.as_ref().map(person);
-    let address = pending.facts.user.as_ref().and_then(|user| user.profile.text("email")).map(masked_email);
+    let markup = asking(&stage, kind, (pending.facts.user.as_ref(), typed))
+        .unwrap_or_else(|| enrolling::choose(&stage, &offers(pending)));
+    place.page(visit, status, markup)
+}
+
+/// The page that asks for what the enrolment of a kind needs; absent: nothing has to be said.
+pub(in crate::web::route) fn asking(
+    stage: &Stage,
+    kind: FactorKind,
+    (user, typed): (Option<&User>, Option<&str>),
+) -> Option<Markup> {
+    let address = user.and_then(|user| user.profile.text("email")).map(masked_email);
     let questions = || QUESTIONS.map(|(key, text)| (key.to_owned(), text.to_owned()));
-    let markup = match kind {
-        FactorKind::Sms | FactorKind::Call => enrolling::phone(&stage, kind, typed),
-        FactorKind::Email => enrolling::email(&stage, address.as_deref()),
-        FactorKind::Question => enrolling::question(&stage, &questions(), typed),
-        FactorKind::Yubikey => yubikey::enroll(&stage),
-        // Nothing has to be said of these.
+    match kind {
+        FactorKind::Sms | FactorKind::Call => Some(enrolling::phone(stage, kind, typed)),
+        FactorKind::Email => Some(enrolling::email(stage, address.as_deref())),
+        FactorKind::Question => Some(enrolling::question(stage, &questions(), typed)),
+        FactorKind::Yubikey => Some(yubikey::enroll(stage)),
         FactorKind::TotpOkta
         | FactorKind::TotpGoogle
         | FactorKind::HotpCustom
         | FactorKind::Webauthn
         | FactorKind::U2f
-        | FactorKind::Push => enrolling::choose(&stage, &offers(pending)),
-    };
-    place.page(visit, status, markup)
+        | FactorKind::Push => None,
+    }
 }
 
 fn person(user: &User) -> Person {
@@ -311,7 +320,7 @@ fn person(user: &User) -> Person {
 }
 
 /// Where a code goes, so that the owner recognises it; or the question.
-fn detail(factor: &Factor) -> Option<String> {
+pub(in crate::web::route) fn detail(factor: &Factor) -> Option<String> {
     match factor.kind {
         FactorKind::Sms | FactorKind::Call => factor.profile_text("phoneNumber").map(masked_phone),
         FactorKind::Email => factor.profile_text("email").map(masked_email),
@@ -358,7 +367,8 @@ fn offers(pending: &Pending) -> Vec<Offer> {
     done.chain(left.map(|(kind, requirement)| Offer { kind, requirement, done: Done::No })).collect()
 }
 
-fn seed(factor: &Factor, activation: &TokenActivation) -> Seed {
+/// What an authenticator app needs, as pages show it.
+pub(in crate::web::route) fn seed(factor: &Factor, activation: &TokenActivation) -> Seed {
     Seed { qr_href: qr_href(factor, &activation.qr_token), shared_secret: activation.shared_secret.clone() }
 }
 
