@@ -158,7 +158,7 @@ mod tests {
     }
 
     impl Language {
-        fn templates(&self) -> [&Template; 11] {
+        fn templates(&self) -> [&Template; 12] {
             [
                 &self.factor_code,
                 &self.activation_code,
