@@ -521,7 +521,7 @@ impl Play<'_> {
         // Whichever of several authenticators signs is as good as the one that was chosen.
         let signs = |step: &Step| matches!(step, Step::Verify(id) if link::signs(id));
         let any = self.status() == "MFA_CHALLENGE" && offered.iter().any(signs);
-        let refused = |step: &Step| !offered.contains(step) && !(any && signs(step));
+        let refused = |step: &Step| !(offered.contains(step) || any && signs(step));
         let others: Vec<Step> = all.into_iter().filter(refused).collect();
         let before = self.person.rows(self.database).await;
         for probe in probes {
