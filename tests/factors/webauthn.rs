@@ -16,7 +16,7 @@ pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage: an_authenticator_is_enrolled_and_proved_in_okta_s_form, a_user_has_several_and_no_more_than_ten;
         sqlite: any_of_several_answers_a_challenge_by_type, one_is_enrolled_in_a_sign_in,
-            related_origins_are_published_and_count;
+            passkey_endpoints_lead_to_the_account_page, related_origins_are_published_and_count;
     ]
 }
 
@@ -63,16 +63,26 @@ async fn an_authenticator_is_enrolled_and_proved_in_okta_s_form(app: TestApp) {
     assert_eq!(refusal(&alice.post(&verify, &json!({ "passCode": "123456" })).await).0, 403);
 }
 
+/// Password managers lead people to where passkeys are added and looked after.
+async fn passkey_endpoints_lead_to_the_account_page(app: TestApp) {
+    let told = app.client().get("/.well-known/passkey-endpoints").await;
+    let account = format!("{}/account", app.issuer);
+    assert_eq!((told.status, told.json()), (200, json!({ "enroll": account, "manage": account })));
+    let page = app.client().get("/account").await;
+    assert_eq!(page.status, 303, "{}", page.text());
+}
+
 /// Web Authentication Level 3 §5.11: what is configured is published, and ceremonies there count; elsewhere nothing changes.
 async fn related_origins_are_published_and_count(app: TestApp) {
-    assert_eq!(app.client().get("/.well-known/webauthn").await.status, 404);
+    let own = app.client().get("/.well-known/webauthn").await.json();
+    assert_eq!(own, json!({ "origins": [app.issuer] }));
     let settings =
         |settings: &mut Settings| settings.related_origins = vec!["https://app.example.org".to_owned()];
     let app = app.restart(Change { settings: Some(settings), ..Change::default() }).await;
     let published = app.client().get("/.well-known/webauthn").await;
     assert_eq!(
         (published.status, published.json()),
-        (200, json!({ "origins": ["https://app.example.org"] }))
+        (200, json!({ "origins": [app.issuer, "https://app.example.org"] }))
     );
     let alice = app.factors_of(ALICE).await;
     enrol(&alice, &mut Authenticator::at("https://app.example.org")).await;

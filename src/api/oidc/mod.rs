@@ -10,7 +10,7 @@ mod introspect;
 mod keys;
 mod metadata;
 mod par;
-mod related_origins;
+mod passkey_documents;
 mod revoke;
 mod schema;
 pub(super) mod sender;
@@ -27,8 +27,8 @@ use self::client_schema::{ClientDoc, ClientForm, ClientsDoc, DeletedDoc, Registe
 use self::clients::Action;
 use self::schema::{
     DeviceDoc, DeviceForm, GlobalTokenRevocation, GlobalTokenRevocationDoc, IntrospectDoc, IntrospectForm,
-    KeysDoc, MetadataDoc, ParDoc, ParForm, RelatedOriginsDoc, RevokeDoc, RevokeForm, TokenDoc, TokenForm,
-    UserinfoDoc,
+    KeysDoc, MetadataDoc, ParDoc, ParForm, PasskeyEndpointsDoc, RelatedOriginsDoc, RevokeDoc, RevokeForm,
+    TokenDoc, TokenForm, UserinfoDoc,
 };
 use self::sender::sender;
 use super::{
@@ -146,7 +146,14 @@ impl Endpoints {
     #[oai(path = "/.well-known/webauthn", method = "get", operation_id = "relatedOrigins")]
     #[expect(clippy::unused_async, reason = "operations are futures")]
     async fn related_origins(&self) -> Answer<RelatedOriginsDoc> {
-        Answer::of(self.0.app().and_then(related_origins::document))
+        Answer::of(self.0.app().map(passkey_documents::related_origins))
+    }
+
+    /// Where people add and look after their passkeys (W3C, A Well-Known URL for Relying Party Passkey Endpoints)
+    #[oai(path = "/.well-known/passkey-endpoints", method = "get", operation_id = "passkeyEndpoints")]
+    #[expect(clippy::unused_async, reason = "operations are futures")]
+    async fn passkey_endpoints(&self) -> Answer<PasskeyEndpointsDoc> {
+        Answer::of(self.0.app().map(passkey_documents::passkey_endpoints))
     }
 
     /// Keys of the org authorization server (RFC 7517)

@@ -216,12 +216,20 @@ pub(super) struct RelatedOrigins {
     origins: Vec<String>,
 }
 
+/// Where people add and look after their passkeys.
+#[derive(Object)]
+pub(super) struct PasskeyEndpoints {
+    /// Where they add one.
+    enroll: String,
+    /// Where they look after them.
+    manage: String,
+}
+
 documented! {
     /// Of the related origins.
-    pub(super) RelatedOriginsDoc: RelatedOrigins = &[
-        (200, "The origins"),
-        (404, "There are none"),
-    ];
+    pub(super) RelatedOriginsDoc: RelatedOrigins = &[(200, "The origins")];
+    /// Of the passkey endpoints.
+    pub(super) PasskeyEndpointsDoc: PasskeyEndpoints = &[(200, "The addresses")];
     /// Of the token endpoint.
     pub(super) TokenDoc: Tokens = &[
         (200, "Tokens were issued"),
