@@ -5,7 +5,8 @@ use poem::{Request, Response};
 use super::{Server, document};
 
 /// How long clients may keep metadata.
-const CACHE_CONTROL: &str = "max-age=3600, must-revalidate";
+/// How long metadata may be kept.
+pub(super) const CACHE_CONTROL: &str = "max-age=3600, must-revalidate";
 
 pub(super) fn openid(server: Server<'_>, request: &Request) -> Result<Response, Response> {
     Ok(document(&server?.1.openid_configuration, CACHE_CONTROL, request))
