@@ -13,6 +13,7 @@
     reason = "a benchmark that cannot go on ends, and its report is what it prints"
 )]
 
+#[expect(clippy::unwrap_used, reason = "it is a part of the tests")]
 #[path = "../support/authenticator.rs"]
 #[expect(dead_code, reason = "tests choose more of what an authenticator says")]
 mod authenticator;

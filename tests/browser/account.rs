@@ -6,7 +6,7 @@ use thirtyfour::{By, WebDriver};
 use super::{
     accessibility::assert_accessible,
     at, click, complaints, fill,
-    journey::{choose, give_code, go_on, shows, told},
+    journey::{choose, give_code, go_on, shot, shows, told},
     sign_in, sign_in_with, until, value,
 };
 use crate::support::{
@@ -33,30 +33,6 @@ async fn an_account_is_looked_after_without_scripts(app: TestApp, driver: WebDri
 }
 
 const NEW: &str = "Wholly-New-Horse-7";
-
-/// Keeps what a page looks like on a phone and on a desk, where somebody wants to look at it.
-async fn shot(driver: &WebDriver, name: &str) {
-    let Ok(folder) = std::env::var("STEPGATE_TEST_SHOTS") else { return };
-    for (size, width, height, mobile) in [("phone", 390, 844, true), ("desk", 1280, 900, false)] {
-        for scheme in ["light", "dark"] {
-            let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-            driver.cdp().send_raw("Emulation.setEmulatedMedia", features).await.unwrap();
-            let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
-            driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", metrics).await.unwrap();
-            value(driver, "document.getAnimations().forEach((animation) => animation.finish())").await;
-            let whole = json!({"format": "png", "captureBeyondViewport": true});
-            let taken = driver.cdp().send_raw("Page.captureScreenshot", whole).await.unwrap();
-            let png = base64::Engine::decode(
-                &base64::engine::general_purpose::STANDARD,
-                taken["data"].as_str().unwrap(),
-            );
-            let path = std::path::Path::new(&folder).join(format!("account-{name}-{size}-{scheme}.png"));
-            std::fs::write(path, png.unwrap()).unwrap();
-        }
-    }
-    driver.cdp().send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await.unwrap();
-    driver.cdp().send_raw("Emulation.setEmulatedMedia", json!({"features": []})).await.unwrap();
-}
 
 /// Waits for the account page with what was just done.
 #[track_caller]
@@ -104,7 +80,7 @@ pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) 
     give_code(&driver, &app.totp(&seed)).await;
     done(&driver, "was added").await;
     assert!(app.mailbox().next(ALICE).await.text.contains(&app.url("/account")));
-    shot(&driver, "overview").await;
+    shot(&driver, "account-overview").await;
 
     // Later: whoever finds the browser open goes no further.
     app.clock.advance(16 * 60);
@@ -117,13 +93,13 @@ pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) 
     shows(&driver, "recovery-codes-page").await;
     click(&driver, "#codes-make").await;
     until(&driver, "document.querySelectorAll('#recovery-codes-list code').length === 10").await;
-    shot(&driver, "codes").await;
+    shot(&driver, "account-codes").await;
 
     driver.goto(app.url("/account")).await.unwrap();
     shows(&driver, "account-page").await;
     click(&driver, "a[aria-label='Manage Google Authenticator']").await;
     shows(&driver, "method-page").await;
-    shot(&driver, "method").await;
+    shot(&driver, "account-method").await;
     fill(&driver, "#method-name", "My old phone").await;
     click(&driver, "#method-rename").await;
     done(&driver, "new name").await;
@@ -139,7 +115,7 @@ pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) 
 
     click(&driver, "#password-change").await;
     shows(&driver, "password-page").await;
-    shot(&driver, "password").await;
+    shot(&driver, "account-password").await;
     fill(&driver, "#old-password", "wrong").await;
     fill(&driver, "#new-password", NEW).await;
     fill(&driver, "#repeat-password", NEW).await;
@@ -157,7 +133,7 @@ pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) 
     {
         until(&driver, &format!("document.body.innerText.includes('{happened}')")).await;
     }
-    shot(&driver, "activity").await;
+    shot(&driver, "account-activity").await;
     driver.find(By::LinkText("Back to your account")).await.unwrap().click().await.unwrap();
     shows(&driver, "account-page").await;
     click(&driver, "a[aria-label='Manage My old phone']").await;
@@ -201,7 +177,7 @@ async fn a_passkey_is_added_named_used_and_removed(app: TestApp, driver: WebDriv
     choose(&driver, "Passkey").await;
     done(&driver, "was added").await;
     until(&driver, "document.querySelectorAll('#methods .rows > li').length === 2").await;
-    shot(&driver, "passkeys").await;
+    shot(&driver, "account-passkeys").await;
 
     app.clock.advance(16 * 60);
     click(&driver, "a[aria-label='Manage Laptop']").await;

@@ -147,3 +147,27 @@ pub(super) fn quiet(driver: &WebDriver) -> impl Future<Output = ()> {
         assert!(complaints.iter().all(refusal), "{place}: {complaints:?}");
     }
 }
+
+/// Keeps what a page looks like on a phone and on a desk, where somebody wants to look at it.
+pub(super) async fn shot(driver: &WebDriver, name: &str) {
+    let Ok(folder) = std::env::var("STEPGATE_TEST_SHOTS") else { return };
+    for (size, width, height, mobile) in [("phone", 390, 844, true), ("desk", 1280, 900, false)] {
+        for scheme in ["light", "dark"] {
+            let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+            driver.cdp().send_raw("Emulation.setEmulatedMedia", features).await.unwrap();
+            let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile});
+            driver.cdp().send_raw("Emulation.setDeviceMetricsOverride", metrics).await.unwrap();
+            value(driver, "document.getAnimations().forEach((animation) => animation.finish())").await;
+            let whole = json!({"format": "png", "captureBeyondViewport": true});
+            let taken = driver.cdp().send_raw("Page.captureScreenshot", whole).await.unwrap();
+            let png = base64::Engine::decode(
+                &base64::engine::general_purpose::STANDARD,
+                taken["data"].as_str().unwrap(),
+            );
+            let path = std::path::Path::new(&folder).join(format!("{name}-{size}-{scheme}.png"));
+            std::fs::write(path, png.unwrap()).unwrap();
+        }
+    }
+    driver.cdp().send_raw("Emulation.clearDeviceMetricsOverride", json!({})).await.unwrap();
+    driver.cdp().send_raw("Emulation.setEmulatedMedia", json!({"features": []})).await.unwrap();
+}

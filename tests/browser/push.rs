@@ -4,7 +4,11 @@
 use serde_json::json;
 use thirtyfour::WebDriver;
 
-use super::{click, complaints, journey::Client, until, value};
+use super::{
+    click, complaints,
+    journey::{Client, shot},
+    until, value,
+};
 use crate::support::{Test, TestApp, fixtures::ALICE, push::Device};
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -23,11 +27,13 @@ async fn set_up(app: &TestApp, client: &Client<'_>, [desk, phone]: [&WebDriver; 
     until(desk, "document.getElementById('enroll-page')").await;
     click(desk, "button[value=okta_push]").await;
     until(desk, "document.querySelector('#qr-code')?.naturalWidth > 0").await;
+    shot(desk, "push-enroll").await;
     let address = value(desk, "document.getElementById('push-address').textContent").await;
     phone.goto(address.as_str().unwrap()).await.unwrap();
     until(phone, "!document.getElementById('authenticator-enroll').hidden").await;
     // What is secret is gone from the address bar, and from the history.
     assert_eq!(value(phone, "location.hash").await, "");
+    shot(phone, "authenticator-enroll").await;
     click(phone, "#authenticator-enroll-submit").await;
     until(phone, "document.querySelector('#authenticator-accounts li')").await;
     assert_eq!(value(phone, "document.querySelector('#authenticator-accounts li').textContent").await, ALICE);
@@ -44,6 +50,8 @@ async fn ask(client: &Client<'_>, desk: &WebDriver, phone: &WebDriver) -> u64 {
     until(desk, "document.getElementById('push-number')").await;
     let number = value(desk, "document.getElementById('push-number').textContent").await;
     until(phone, "!document.getElementById('authenticator-question').hidden").await;
+    shot(desk, "push-number").await;
+    shot(phone, "authenticator-question").await;
     number.as_str().unwrap().parse().unwrap()
 }
 

@@ -16,6 +16,7 @@ use crate::support::{
     fixtures::{ALICE, ASKING, BOB, PASSWORD, WEB},
     http::{Browser, Response},
     op::{answer, error_code, sign_in_on},
+    push::Device,
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -29,6 +30,8 @@ pub(crate) fn trials() -> Vec<Test> {
             whoever_gives_up_a_step_up_is_back_and_changed_nothing,
             a_phone_is_added_by_its_code,
             a_question_is_added_at_once,
+            a_device_that_approves_is_added,
+            a_device_that_comes_too_late_is_begun_anew,
             a_factor_is_renamed,
             what_is_refused_at_the_choice_of_a_factor,
             the_last_factor_that_a_policy_requires_stays_and_says_why,
@@ -75,12 +78,55 @@ pub(crate) async fn add_app(app: &TestApp, browser: &mut Browser) -> (String, Re
     (seed, page)
 }
 
+/// The address on the page that waits for another device.
+fn address_on(page: &Response) -> String {
+    let shown = page.text().split("id=\"push-address\"").nth(1).and_then(|rest| rest.split('>').nth(1));
+    let shown = shown.unwrap_or_else(|| panic!("no address on {}: {}", page.url, page.words()));
+    shown.chars().take_while(|c| *c != '<').collect()
+}
+
 /// Where the page of the only factor is.
 async fn only_factor(app: &TestApp, login: &str) -> String {
     let user = app.user(login).await;
     let factors = store::factor::list(&app.app.db, &user.id).await.unwrap();
     assert_eq!(factors.len(), 1);
     format!("/account/methods/{}", factors[0].id)
+}
+
+/// The page waits, its script is told when the device is there, and then it is over.
+async fn a_device_that_approves_is_added(app: TestApp) {
+    let mut browser = Browser::new();
+    let page = open(&app, &mut browser, "/account/methods/add").await;
+    let page = browser.submit(&page.form("step-form").press("okta_push")).await;
+    let here = page.url.path().to_owned();
+    let state = format!("{here}/state");
+    assert!(page.body_contains(&format!("data-push=\"{state}\"")), "{}", page.text());
+    assert!(page.header("content-security-policy").unwrap().contains("connect-src 'self'"));
+    assert_eq!(browser.open(&app.url(&state)).await.json(), json!({ "state": "WAITING" }));
+    let stranger = Browser::new().open(&app.url(&state)).await;
+    assert!(!stranger.body_contains("WAITING"), "{}", stranger.text());
+    let (_, enrolled) = Device::enroll(&app, &address_on(&page)).await;
+    assert_eq!(enrolled.status, 201, "{}", enrolled.text());
+    assert_eq!(browser.open(&app.url(&state)).await.json(), json!({ "state": "SUCCESS" }));
+    let page = browser.open(&app.url(&here)).await;
+    assert!(page.body_contains("was added") && page.body_contains("Anna’s phone"), "{}", page.words());
+    assert_eq!(only_factor(&app, ALICE).await, here.strip_suffix("/activate").unwrap());
+}
+
+/// What was shown for too long opens nothing, before a new one is asked for and after.
+async fn a_device_that_comes_too_late_is_begun_anew(app: TestApp) {
+    let mut browser = Browser::new();
+    let page = open(&app, &mut browser, "/account/methods/add").await;
+    let page = browser.submit(&page.form("step-form").press("okta_push")).await;
+    let (here, late) = (page.url.path().to_owned(), address_on(&page));
+    app.clock.advance(10 * 60);
+    assert_eq!(Device::enroll(&app, &late).await.1.status, 401);
+    let page = open(&app, &mut browser, &here).await;
+    assert!(page.body_contains("shown for too long"), "{} {}", page.url, page.words());
+    let page = browser.submit(&page.form("step-form").press("activate")).await;
+    assert_ne!(address_on(&page), late);
+    assert_eq!(Device::enroll(&app, &late).await.1.status, 401);
+    assert_eq!(Device::enroll(&app, &address_on(&page)).await.1.status, 201);
 }
 
 /// A visit without an application: the usual sign-in, then the page that was asked for, and never a copy in a cache.
