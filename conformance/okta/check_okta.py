@@ -35,6 +35,7 @@ from okta.models import (
 from pydantic import Field
 
 PHONE = "+15555550111"
+DEVICE_PHONE = "+15555550114"
 ANSWER = "a green elephant"
 
 
@@ -238,12 +239,13 @@ class Journey:
         base = f"{self.context.origin}/api/v1/users/{self.id}/factors/{factor.id}"
 
         async def send():
-            email = {"Authorization": f"SSWS {self.context.api_token}", "Content-Type": "application/json"}
-            request = urllib.request.Request(f"{base}/lifecycle/activate/email", data=b"{}", headers=email)
+            headers = {"Authorization": f"SSWS {self.context.api_token}", "Content-Type": "application/json"}
+            body = json.dumps({"profile": {"phoneNumber": DEVICE_PHONE}}).encode()
+            request = urllib.request.Request(f"{base}/lifecycle/activate/sms", data=body, headers=headers)
             with urllib.request.urlopen(request, timeout=30) as answer:
                 assert answer.status == 200
 
-        _, address = await message_after(self.context, "kim@example.org", send)
+        _, address = await message_after(self.context, DEVICE_PHONE, send)
         await device.run("enroll", address)
         active = good(await self.client.get_factor(self.id, factor.id))
         assert active.status == "ACTIVE" and active.profile.name == "Terminal", active

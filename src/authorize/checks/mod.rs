@@ -1,5 +1,5 @@
 //! What makes a request valid: one ordered table of pure functions. Client, server and keys are loaded before; a check
-//! reads the request and writes what it learned into the [`Draft`].
+//! reads the request and writes what it learned into the `Draft`.
 
 pub(super) mod claims;
 mod dpop;

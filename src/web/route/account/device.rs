@@ -3,13 +3,12 @@
 use http::StatusCode;
 use poem::{Request, Response, handler};
 
-use super::{Owner, Target, done, either, enrolment::stage, enter, named};
+use super::{Owner, Target, either, enrolment::stage, enter, named};
 use crate::{
     factor::{FactorError, service},
-    model::{factor::Factor, push::PushResult},
+    model::factor::Factor,
     store::unit::Outcome,
     web::{
-        account::Notice,
         factor::push::{Follow, enrol},
         headers,
         route::{
@@ -24,9 +23,6 @@ use crate::{
 /// The page, which goes on when the device is enrolled.
 pub(super) fn show(visit: Visit<'_>, factor: &Factor) -> Response {
     let state = enrolment_state(visit.app, factor);
-    if state == PushResult::Success {
-        return done(visit, Notice::Added);
-    }
     let target = Target::Activate(factor.id.clone());
     let stage = stage(&visit, &target, None, vec![Way::Cancel]);
     let page = target.path();

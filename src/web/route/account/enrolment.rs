@@ -152,6 +152,11 @@ pub(crate) async fn get_activate(visit: Visit<'_>, request: &Request) -> Respons
 }
 
 async fn waiting(visit: Visit<'_>, id: &FactorId) -> Result<Response, Response> {
+    let (visit, owner) = super::enter(visit, &Target::Activate(id.clone())).await?;
+    if owner.factor(id).is_some_and(Factor::is_active) {
+        // Nothing is left to do here, not even to prove the new one.
+        return Ok(done(visit, Notice::Added));
+    }
     let (visit, owner) = enter(visit, id).await?;
     match owner.factor(id) {
         Some(factor) => Ok(show(visit, &owner, factor, (StatusCode::OK, None)).await),
