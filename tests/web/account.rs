@@ -109,7 +109,12 @@ async fn a_device_that_approves_is_added(app: TestApp) {
     assert_eq!(enrolled.status, 201, "{}", enrolled.text());
     assert_eq!(browser.open(&app.url(&state)).await.json(), json!({ "state": "SUCCESS" }));
     let page = browser.open(&app.url(&here)).await;
-    assert!(page.body_contains("was added") && page.body_contains("Anna’s phone"), "{}", page.words());
+    assert!(
+        page.body_contains("was added") && page.body_contains("Anna’s phone"),
+        "{} {}",
+        page.url,
+        page.words()
+    );
     assert_eq!(only_factor(&app, ALICE).await, here.strip_suffix("/activate").unwrap());
 }
 

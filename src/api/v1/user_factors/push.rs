@@ -224,14 +224,12 @@ fn transaction(app: &App, place: &Place, factor: &Factor, asked: &PushTransactio
         PushResult::Waiting => {
             let here = place.of(factor, &format!("/transactions/{}", asked.id));
             add("expiresAt", json!(timestamp(asked.expires_at)));
-            add("profile", json!({ "credentialId": factor.profile_text("credentialId") }));
             add("_links", json!({ "poll": link(&here, &["GET"]), "cancel": link(&here, &["DELETE"]) }));
             if let Some(number) = asked.correct_answer(now) {
                 add("_embedded", json!({ "challenge": { "correctAnswer": number } }));
             }
         }
         PushResult::Rejected | PushResult::Timeout | PushResult::Cancelled => {
-            add("profile", json!({ "credentialId": factor.profile_text("credentialId") }));
             let verify = link(&place.of(factor, "/verify"), &["POST"]);
             let own = link(&place.of(factor, ""), &["GET", "DELETE"]);
             add("_links", json!({ "verify": verify, "factor": own }));
