@@ -52,6 +52,9 @@ async fn ask(client: &Client<'_>, desk: &WebDriver, phone: &WebDriver) -> u64 {
     until(phone, "!document.getElementById('authenticator-question').hidden").await;
     shot(desk, "push-number").await;
     shot(phone, "authenticator-question").await;
+    // What is over, or has not happened, is not seen.
+    let unseen = "getComputedStyle(document.getElementById('authenticator-enroll')).display === 'none'";
+    assert_eq!(value(phone, unseen).await, true);
     number.as_str().unwrap().parse().unwrap()
 }
 
