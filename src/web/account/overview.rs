@@ -236,9 +236,10 @@ fn method_row(method: &Method) -> Markup {
                     @else { "Added " (when(method.added)) }
                 }
             }
-            @if pending {
-                a.button.small href={ (here) "/activate" } aria-label={ "Finish " (method.title()) } { "Finish" }
-            } @else {
+            div.acts {
+                @if pending {
+                    a.button.small href={ (here) "/activate" } aria-label={ "Finish " (method.title()) } { "Finish" }
+                }
                 a.button.small href=(here) aria-label={ "Manage " (method.title()) } { "Manage" }
             }
         }
@@ -298,6 +299,7 @@ fn devices(view: &Overview) -> Markup {
                 div.after {
                     button.button.small type="submit" id=(id::SESSIONS_END) name="others" value="1" { "Sign out all other devices" }
                 }
+                p.fine.hint { "Applications that can act while you are away go on, until you remove their access." }
             }
         }
     }
