@@ -16,6 +16,7 @@ use stepgate::{
 
 use crate::support::{
     Test, TestApp,
+    authn::path_of,
     factor::PHONE,
     fixtures::{ALICE, PASSWORD},
     http::Browser,
@@ -28,7 +29,8 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_s06_recovery_codes_go_with_the_last_factor,
             sec_s09_what_is_on_its_way_to_a_session_goes_with_the_factor;
         sqlite:
-            sec_s09_every_session_forgets_the_factor_however_many_there_are;
+            sec_s09_every_session_forgets_the_factor_however_many_there_are,
+            sec_s09_a_session_that_begins_meanwhile_shows_nothing;
     ]
 }
 
@@ -75,16 +77,20 @@ async fn sec_s06_recovery_codes_go_with_the_last_factor(app: TestApp) {
 
 /// Whoever has proved the factor, and waits to use that, proved nothing.
 async fn sec_s09_what_is_on_its_way_to_a_session_goes_with_the_factor(app: TestApp) {
-    let seed = app.enrol_totp().await;
-    let factor = factors(&app).await.remove(0);
-    // A transaction that only offers more, and one in which nothing but the password was given.
+    app.require_factor().await;
+    // A transaction in which the factor was proved, and that only offers more.
     let options = json!({ "multiOptionalFactorEnroll": true });
     let body = json!({ "username": ALICE, "password": PASSWORD, "options": options });
     let asked = app.step("", body).await;
-    let code = json!({ "stateToken": asked["stateToken"], "passCode": app.totp(&seed) });
-    let offered = app.step(&format!("/factors/{}/verify", factor.id), code).await;
-    assert_eq!(offered["status"], "MFA_ENROLL", "{offered}");
+    let body = json!({ "stateToken": asked["stateToken"], "factorType": "token:software:totp", "provider": "GOOGLE" });
+    let begun = app.step("/factors", body).await;
+    let seed = &begun["_embedded"]["factor"]["_embedded"]["activation"]["sharedSecret"];
+    let code = json!({ "stateToken": asked["stateToken"], "passCode": app.totp(seed.as_str().unwrap()) });
+    let offered = app.step(&path_of(&begun["_links"]["next"]), code).await;
+    assert_eq!(offered["_links"]["skip"]["name"], "skip", "{offered}");
+    // One in which nothing but the password was given.
     let begun = app.password_of(ALICE).await;
+    let factor = factors(&app).await.remove(0);
     // A session token, and one that shows the password alone.
     let now = app.app.now();
     let mut tokens = Vec::new();
@@ -121,4 +127,17 @@ async fn sec_s09_every_session_forgets_the_factor_however_many_there_are(app: Te
     }
     remove(&app, &factor).await;
     assert_eq!(app.session(&mut thief).await.unwrap().amr(), ["pwd"]);
+}
+/// A session that begins between the look and the removal, with a proof of before, is over at once.
+async fn sec_s09_a_session_that_begins_meanwhile_shows_nothing(app: TestApp) {
+    app.factors_of(ALICE).await.authenticator().await;
+    let factor = factors(&app).await.remove(0);
+    let (user, caller) = (app.user(ALICE).await, Caller::system("test"));
+    let unit = service::forget(&app.app, &user, &factor, &caller).await.unwrap();
+    let (mut thief, mut bystander) = (Browser::new(), Browser::new());
+    app.sign_in_by(&mut thief, ALICE, &["pwd", factor.id.as_str()]).await;
+    app.sign_in_by(&mut bystander, ALICE, &["pwd"]).await;
+    assert_eq!(app.app.db.writer().commit(unit).await.unwrap(), Outcome::Won);
+    assert!(app.session(&mut thief).await.is_none());
+    assert!(app.session(&mut bystander).await.is_some());
 }

@@ -257,7 +257,8 @@ fn codes(codes: Codes) -> Markup {
                         p.what {
                             @if left == 0 { "You have none" } @else { (left) " left" }
                         }
-                        @if left < 3 { p { "Make new ones, and keep them where only you find them." } }
+                        @if left == 0 { p { "Make some, and keep them where only you find them." } }
+                        @else if left < 3 { p { "Make new ones before you run out." } }
                     }
                     a.button.small id=(id::CODES_MAKE) href={ (PATH) "/recovery-codes" } {
                         @if left == 0 { "Make codes" } @else { "Make new codes" }
