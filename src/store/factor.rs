@@ -382,6 +382,16 @@ pub fn claim_remove_as_seen(seen: &Factor) -> Change {
     )
 }
 
+/// Claims that a user has an active factor, of this kind where one is named; lost: there is none. Whoever removes factors holds
+/// the user before ([`claim_user`](super::backup_code::claim_user)), or two who do see each other's as left.
+pub fn claim_left(user: &UserId, kind: Option<FactorKind>) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "id" = "id" WHERE "id" = $1 AND EXISTS (
+             SELECT 1 FROM "factor" WHERE "user_id" = $1 AND "status" = 'ACTIVE' AND ($2 = '' OR "kind" = $2))"#,
+        vec![user.as_str().into(), kind.map_or("", FactorKind::key).into()],
+    )
+}
+
 /// Removes all factors of a user.
 pub fn remove_all(user: &UserId) -> Change {
     Change::new(r#"DELETE FROM "factor" WHERE "user_id" = $1"#, vec![user.as_str().into()])

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    id::{AuthorizationServerId, ClientId, SessionId, UserId},
+    id::{AuthorizationServerId, ClientId, FactorId, SessionId, UserId},
     model::session::{CookieLifetime, Session, VerifiedFactor},
     secret::TokenHash,
 };
@@ -98,6 +98,29 @@ pub async fn open_of_user(
         Ok((model(row)?, origin))
     };
     rows.into_iter().map(with_origin).collect()
+}
+
+/// The sessions of a user that were not ended and show a proof by this factor, however many there are.
+///
+/// # Errors
+/// The database failed.
+pub async fn open_with_factor(
+    db: &Database,
+    user: &UserId,
+    factor: &FactorId,
+) -> Result<Vec<Session>, Fault> {
+    let rows = session::Entity::find()
+        .filter(session::Column::UserId.eq(user.as_str()))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::Factors.like(naming(factor)))
+        .all(db.reader())
+        .await?;
+    rows.into_iter().map(model).collect()
+}
+
+/// What is found in the JSON of whatever names a factor: ids hold no character that means something in a pattern.
+pub(super) fn naming(factor: &FactorId) -> String {
+    format!("%\"{factor}\"%")
 }
 
 /// Where a session began.
@@ -226,6 +249,14 @@ pub fn end_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Chang
     Change::of_all(
         r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), user.as_str().into(), kept.as_str().into()],
+    )
+}
+
+/// Ends the sessions of a user that still show a proof by this factor.
+pub fn end_with_factor(user: &UserId, factor: &FactorId, now: OffsetDateTime) -> Change {
+    Change::of_all(
+        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "factors" LIKE $3 AND "ended_at" IS NULL"#,
+        vec![millis(now).into(), user.as_str().into(), naming(factor).into()],
     )
 }
 

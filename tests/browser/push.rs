@@ -51,6 +51,9 @@ async fn ask(client: &Client<'_>, desk: &WebDriver, phone: &WebDriver) -> u64 {
     let number = value(desk, "document.getElementById('push-number').textContent").await;
     until(phone, "!document.getElementById('authenticator-question').hidden").await;
     shot(desk, "push-number").await;
+    // What it is asked by is told in the words of people.
+    let agent = value(phone, "document.getElementById('authenticator-agent').textContent").await;
+    assert_eq!(agent, "Chrome on Linux");
     shot(phone, "authenticator-question").await;
     // What is over, or has not happened, is not seen.
     let unseen = "getComputedStyle(document.getElementById('authenticator-enroll')).display === 'none'";

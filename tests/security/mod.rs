@@ -17,6 +17,7 @@ mod dpop;
 mod enrolment;
 mod enumeration;
 mod factor_lifecycle;
+mod factor_removal;
 mod framing;
 mod imported_password;
 mod input;
@@ -67,6 +68,7 @@ pub(crate) fn trials() -> Vec<Test> {
         enrolment::trials(),
         enumeration::trials(),
         factor_lifecycle::trials(),
+        factor_removal::trials(),
         imported_password::trials(),
         input::trials(),
         issuer::trials(),

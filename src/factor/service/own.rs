@@ -2,12 +2,18 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{event, reset::gone};
+use super::{event, list, reset::gone};
 use crate::{
     app::App,
-    factor::FactorError,
+    factor::{
+        FactorError,
+        backup_code::{self, BackupKind},
+    },
     fault::Fault,
-    model::{factor::Factor, user::User},
+    model::{
+        factor::{Factor, FactorStatus, has_possession},
+        user::User,
+    },
     session::farewell,
     store::{self, unit::Unit},
     syslog::{Caller, EventType},
@@ -51,22 +57,22 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
 }
 
 /// Removes a factor by the hand of its user, with what was won by it: sessions no longer show the proof, one that has
-/// nothing else to show ends, and devices that were remembered are forgotten. The unit's own claim is its first; lost: the
-/// factor is gone, or was proved a moment ago, and the unit must be made anew.
+/// nothing else to show ends, what was on its way to a session gets none, devices that were remembered are forgotten, and
+/// recovery codes go with the last factor that they stand in for. The unit's own claim is its first; lost: the factor is gone,
+/// or was proved a moment ago, and the unit must be made anew.
 ///
 /// # Errors
 /// The database failed, or a message could not be sealed.
 pub async fn forget(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
     let now = app.now();
     let unit = Unit::new().claim(store::factor::claim_remove_as_seen(factor));
-    let mut unit = gone(app, unit, user, factor, caller)?;
+    let mut unit = gone(app, unit, user, factor, caller)?
+        .change(store::session_token::void_with_factor(&user.id, &factor.id, now))
+        .change(store::authn_transaction::remove_with_factor(&user.id, &factor.id));
     // Read after the factor was: whatever is proved by it since then makes the claim above lost.
-    for (session, _) in store::session::open_of_user(&app.db, &user.id, now).await? {
+    for session in store::session::open_with_factor(&app.db, &user.id, &factor.id).await? {
         let mut left = session.factors.clone();
         left.retain(|proof| proof.factor_id.as_ref() != Some(&factor.id));
-        if left.len() == session.factors.len() {
-            continue;
-        }
         unit = if left.is_empty() {
             let parties = farewell::relying_parties(app, &session.id).await?;
             let unit = unit.change(store::session::end(&session.id, now));
@@ -75,7 +81,15 @@ pub async fn forget(app: &App, user: &User, factor: &Factor, caller: &Caller) ->
             unit.change(store::session::keep_factors(&session.id, &left)?)
         };
     }
-    Ok(unit)
+    // One that began meanwhile, with a proof of before.
+    unit = unit.change(store::session::end_with_factor(&user.id, &factor.id, now));
+    let mut others = list(app, &user.id).await?;
+    others.retain(|other| other.id != factor.id);
+    let was_last = factor.status != FactorStatus::PendingActivation && !has_possession(&others);
+    if !was_last || backup_code::list(app, user, BackupKind::Recovery).await?.is_empty() {
+        return Ok(unit);
+    }
+    Ok(unit.and(backup_code::revoke(app, user, BackupKind::Recovery, (user.id.as_str(), caller))))
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@ use crate::{
     model::{
         factor::{AnswerShape, Factor, FactorKind, FactorStatus},
         policy::Requirement,
-        session::with_proofs,
     },
     protocol::params::Params,
     secret::Secret,
-    session::sso::{self, FactorPromptMet, Opened, Opening},
+    session::sso::Opened,
     store::unit::Outcome,
     web::{
         account::{Notice, PATH},
@@ -290,15 +289,7 @@ async fn prove(
     let typed = || Answer::PassCode(Secret::new(params.one("passCode").unwrap_or_default().to_owned()));
     let answer = attestation(params).map_or_else(typed, Answer::Attestation);
     let proof = service::activate(visit.app, &owner.user, factor, &answer, how).await?;
-    let opening = Opening {
-        user: &owner.user.id,
-        factors: with_proofs(&owner.session.factors, &[proof.verified]),
-        policy: &owner.policies.session,
-        prompt: FactorPromptMet::ByFactors,
-        previous: Some(&owner.session),
-        caller: visit.caller,
-    };
-    let (unit, opened) = sso::open(visit.app, proof.unit, opening).await?;
+    let (unit, opened) = owner.shows(visit, proof.unit, proof.verified).await?;
     match visit.app.db.writer().commit(unit).await? {
         Outcome::Won => Ok(opened),
         Outcome::Lost(_) => Err(FactorError::Replayed),
