@@ -261,6 +261,16 @@ pub fn claim_step(id: &FactorId, step: u64, now: OffsetDateTime) -> Change {
     )
 }
 
+/// Claims that a factor, whose proof is used now, can still be used; lost when it was removed or suspended since. Whoever
+/// removes it at the same moment must look again ([`claim_remove_as_seen`]): that is what the millisecond is for.
+pub fn claim_held(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "last_verified_at" = COALESCE("last_verified_at", $2) + 1
+           WHERE "id" = $1 AND "status" = 'ACTIVE'"#,
+        vec![id.as_str().into(), millis(now).into()],
+    )
+}
+
 /// Activates a factor, by a code of this step if it has steps; lost when it does not wait for that.
 pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> Change {
     Change::new(

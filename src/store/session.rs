@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    id::{AuthorizationServerId, ClientId, SessionId, UserId},
+    id::{AuthorizationServerId, ClientId, FactorId, SessionId, UserId},
     model::session::{CookieLifetime, Session, VerifiedFactor},
     secret::TokenHash,
 };
@@ -98,6 +98,29 @@ pub async fn open_of_user(
         Ok((model(row)?, origin))
     };
     rows.into_iter().map(with_origin).collect()
+}
+
+/// The sessions of a user that were not ended and show a proof of this factor.
+///
+/// # Errors
+/// The database failed.
+pub async fn showing(
+    db: &Database,
+    (user, factor): (&UserId, &FactorId),
+    now: OffsetDateTime,
+) -> Result<Vec<Session>, Fault> {
+    let rows = session::Entity::find()
+        .filter(session::Column::UserId.eq(user.as_str()))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(millis(now)))
+        // The column is JSON: no more rows than these can show it.
+        .filter(session::Column::Factors.contains(factor.as_str()))
+        .all(db.reader())
+        .await?;
+    let shows =
+        |session: &Session| session.factors.iter().any(|proof| proof.factor_id.as_ref() == Some(factor));
+    let sessions = rows.into_iter().map(model).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(sessions.into_iter().filter(shows).collect())
 }
 
 /// Where a session began.

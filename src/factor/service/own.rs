@@ -61,12 +61,9 @@ pub async fn forget(app: &App, user: &User, factor: &Factor, caller: &Caller) ->
     let unit = Unit::new().claim(store::factor::claim_remove_as_seen(factor));
     let mut unit = gone(app, unit, user, factor, caller)?;
     // Read after the factor was: whatever is proved by it since then makes the claim above lost.
-    for (session, _) in store::session::open_of_user(&app.db, &user.id, now).await? {
+    for session in store::session::showing(&app.db, (&user.id, &factor.id), now).await? {
         let mut left = session.factors.clone();
         left.retain(|proof| proof.factor_id.as_ref() != Some(&factor.id));
-        if left.len() == session.factors.len() {
-            continue;
-        }
         unit = if left.is_empty() {
             let parties = farewell::relying_parties(app, &session.id).await?;
             let unit = unit.change(store::session::end(&session.id, now));
