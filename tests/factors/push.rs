@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Test> {
             a_sign_in_polls_until_the_device_approved,
             a_sign_in_is_denied_and_asks_again,
             a_browser_asks_by_itself_where_it_was_told_to,
+            a_device_is_remembered_by_one_word_before_the_polls,
             an_approval_is_enough_where_policy_says_so,
             who_is_asked_elsewhere_is_found_by_one_look,
             a_device_that_was_removed_is_told_so;
@@ -274,6 +275,41 @@ async fn a_browser_asks_by_itself_where_it_was_told_to(app: TestApp) {
     let body = json!({ "username": ALICE, "password": crate::support::fixtures::PASSWORD });
     let request = app.client().request(http::Method::POST, "/api/v1/authn").header("cookie", &cookie);
     assert_eq!(told(&request.json(&body).send().await.json()), json!(true));
+}
+
+/// Okta Authentication API: `rememberDevice` of the call that asks the device stands while its answer is polled for, until
+/// another call says otherwise.
+async fn a_device_is_remembered_by_one_word_before_the_polls(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let device = alice.device(&app).await;
+    let prompt = stepgate::model::policy::FactorPrompt::Device;
+    let action = stepgate::model::policy_set::SignOnAction {
+        require_factor: true,
+        factor_prompt_mode: prompt,
+        ..Default::default()
+    };
+    app.sign_on(action).await;
+    let origin = app.issuer.clone();
+    let signed_in = async |said: [&str; 2]| {
+        let body = json!({ "username": ALICE, "password": crate::support::fixtures::PASSWORD });
+        let asked = app.authn_from(&origin, "", &body).await.json();
+        let state = json!({ "stateToken": asked["stateToken"] });
+        let verify = path_of(&factor_of(&asked, "push")["_links"]["verify"]);
+        let begun = app.authn_from(&origin, &format!("{verify}{}", said[0]), &state).await;
+        // The browser is told its name when it asks to be remembered.
+        let cookie =
+            begun.header("set-cookie").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
+        device.approve(&app, correct(&begun.json()["_embedded"]["factor"])).await;
+        let path = format!("/api/v1/authn{verify}{}", said[1]);
+        let poll = app.client().request(http::Method::POST, &path).header("origin", &origin);
+        let done = poll.header("cookie", &cookie).json(&state).send().await;
+        assert_eq!(done.json()["status"], "SUCCESS", "{}", done.text());
+        let again = app.client().request(http::Method::POST, "/api/v1/authn").header("origin", &origin);
+        again.header("cookie", &cookie).json(&body).send().await.json()["status"].clone()
+    };
+    assert_eq!(signed_in(["?rememberDevice=true", "?rememberDevice=false"]).await, "MFA_REQUIRED");
+    assert_eq!(signed_in(["", ""]).await, "MFA_REQUIRED");
+    assert_eq!(signed_in(["?rememberDevice=true", ""]).await, "SUCCESS");
 }
 
 async fn an_approval_is_enough_where_policy_says_so(app: TestApp) {

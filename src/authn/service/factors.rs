@@ -54,7 +54,8 @@ impl Given {
     }
 }
 
-/// Chooses a factor, or proves it. Where a link was mailed, asking without a code tells whether it was followed.
+/// Chooses a factor, or proves it. Where a link was mailed, asking without a code tells whether it was followed. Whether the
+/// device is to be remembered may have been said before: absent, that stands.
 ///
 /// # Errors
 /// The factor is not asked for, or what was given is wrong.
@@ -63,11 +64,11 @@ pub async fn verify(
     visitor: &Visitor<'_>,
     state_token: &str,
     (factor, given): (&FactorId, Given),
-    remember: Remember,
+    remember: Option<Remember>,
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::Verify(factor.clone()))?;
-    step.transaction.context.remember = remember;
+    step.remember(remember);
     Box::pin(answer(app, visitor, step, (factor, given))).await
 }
 
@@ -97,10 +98,10 @@ pub async fn verify_kind(
     visitor: &Visitor<'_>,
     state_token: &str,
     (kind, given): (FactorKind, Given),
-    remember: Remember,
+    remember: Option<Remember>,
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
-    step.transaction.context.remember = remember;
+    step.remember(remember);
     let offered = allowed(step.position(), &step.facts.rules);
     let is_asked =
         |factor: &&Factor| factor.kind == kind && offered.contains(&Action::Verify(factor.id.clone()));

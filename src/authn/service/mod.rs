@@ -262,6 +262,13 @@ impl Step {
         self.facts.user.as_ref().ok_or(AuthnError::NotAllowed)
     }
 
+    /// Notes whether the device is to be remembered, where that is said.
+    fn remember(&mut self, said: Option<Remember>) {
+        if let Some(said) = said {
+            self.transaction.context.remember = said;
+        }
+    }
+
     /// What is not offered is refused.
     fn check(&self, action: &Action) -> Result<(), AuthnError> {
         let offered = allowed(self.position(), &self.facts.rules).contains(action);
