@@ -1,6 +1,6 @@
 //! Factors in a sign-in: choosing, proving, enrolling, activating, sending again.
 
-use super::{AuthnError, Effect, Pending, Reply, Shown, Step, Visitor, load, push, settle};
+use super::{AuthnError, Effect, Pending, Reply, Shown, Step, Visitor, load, navigation, push, settle};
 use crate::{
     app::App,
     authn::{
@@ -136,7 +136,7 @@ async fn choose(
         match service::verify_link(app, step.user()?, &factor, purpose).await? {
             Some(proof) => return proved(app, visitor, step, proof).await,
             None => {
-                super::navigation::touch(app, &mut step).await?;
+                navigation::touch(app, &mut step).await?;
                 return Ok(step.pending());
             }
         }
@@ -162,7 +162,11 @@ pub async fn use_backup_code(
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let Proof { verified, unit } = service::verify_backup_code(app, step.user()?, code, purpose).await?;
     let fact = Fact::BackupCodeAccepted { proof: verified };
-    settle(app, visitor, step, Effect { fact, unit, lost: FactorError::Wrong.into() }).await
+    let (device, left) = navigation::left(&step);
+    let effect = Effect { fact, unit: unit.and(left), lost: FactorError::Wrong.into() };
+    let reply = Box::pin(settle(app, visitor, step, effect)).await;
+    device.iter().for_each(|device| app.push_waiters.wake(device));
+    reply
 }
 
 /// Sends the code of the chosen factor again.
