@@ -261,6 +261,16 @@ pub fn claim_step(id: &FactorId, step: u64, now: OffsetDateTime) -> Change {
     )
 }
 
+/// Claims that a factor, whose proof is used now, can still be used; lost when it was removed or suspended since. Whoever
+/// removes it at the same moment must look again ([`claim_remove_as_seen`]): that is what the millisecond is for.
+pub fn claim_held(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "last_verified_at" = COALESCE("last_verified_at", $2) + 1
+           WHERE "id" = $1 AND "status" = 'ACTIVE'"#,
+        vec![id.as_str().into(), millis(now).into()],
+    )
+}
+
 /// Activates a factor, by a code of this step if it has steps; lost when it does not wait for that.
 pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> Change {
     Change::new(
@@ -310,14 +320,19 @@ pub fn claim_activate_credential(id: &FactorId, new: &NewCredential<'_>, now: Of
     )
 }
 
-/// Activates a factor by its device, as it is now; lost when it does not wait for one, or its enrolment was begun anew.
+/// Activates a factor by its device, as it is now; lost when it does not wait for one, when its enrolment was begun anew, or
+/// when another factor of the user became one since: who began this knew less than the account asks for by now (security
+/// rule S1).
 ///
 /// # Errors
 /// The profile cannot be written as JSON.
 pub fn claim_activate_device(factor: &Factor, began_at: OffsetDateTime) -> Result<Change, Fault> {
     Ok(Change::new(
         r#"UPDATE "factor" SET "status" = 'ACTIVE', "profile" = $4, "name" = $5, "updated_at" = $2, "slot" = "id"
-           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION' AND "updated_at" = $3"#,
+           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION' AND "updated_at" = $3
+             AND NOT EXISTS (SELECT 1 FROM "factor" AS "other"
+               WHERE "other"."user_id" = "factor"."user_id" AND "other"."status" <> 'PENDING_ACTIVATION'
+                 AND "other"."updated_at" > $3)"#,
         vec![
             factor.id.as_str().into(),
             millis(factor.updated_at).into(),

@@ -370,12 +370,15 @@ mod tests {
         let enrolling =
             push::Enrolling { qr_href: format!("/qr/{text}"), address: Secret::new(format!("#{text}")) };
         vec![
-            ("choose", choose(&stage(Some(StepError::Locked)), &choices, BackupCodes::Offered)),
+            (
+                "choose",
+                choose(&stage(Some(StepError::Locked)), &choices, (BackupCodes::Offered, Remember::Ticked)),
+            ),
             ("verify-sms", verify(&stage(Some(StepError::Wrong)), &prove(text, FactorKind::Sms))),
             ("verify-totp", verify(&stage(None), &prove(text, FactorKind::TotpOkta))),
             ("verify-token", verify(&stage(None), &prove(text, FactorKind::HotpCustom))),
             ("verify-question", verify(&stage(None), &prove(text, FactorKind::Question))),
-            ("send", send(&stage(None), FactorKind::Sms, Some(text))),
+            ("send", send(&stage(None), (FactorKind::Sms, Some(text)), Remember::Unticked)),
             ("backup-code", backup_code(&stage(None))),
             ("push", push::begin(&stage(None), Some(text), Remember::Unticked)),
             ("push-waiting", push::approve(&stage(None), &approval(PushResult::Waiting), &follow)),

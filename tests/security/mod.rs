@@ -35,6 +35,7 @@ mod recovery;
 mod redirect_uri;
 mod refresh;
 mod registration;
+mod removed_factor;
 mod request_object;
 mod restart;
 mod sign_in;
@@ -82,6 +83,7 @@ pub(crate) fn trials() -> Vec<Test> {
         push::trials(),
         pushed::trials(),
         recovery::trials(),
+        removed_factor::trials(),
         redirect_uri::trials(),
         refresh::trials(),
         request_object::trials(),

@@ -190,9 +190,11 @@ pub async fn with_session(
     transaction.context.session = Some(session.id.clone());
     // The browser proved more than a password before: guesses of strangers do not end what it begins.
     transaction.context.browser = Browser::Known;
-    let fact = Fact::SessionFound { user_id: user.id.clone(), proven: session.factors.clone() };
+    let user_id = user.id.clone();
     let step = step_of(app, visitor, transaction, user).await?;
     admitted(app, visitor, &step).await?;
+    let counted = session.factors.iter().filter(|proof| step.facts.rules.counts(proof));
+    let fact = Fact::SessionFound { user_id, proven: counted.cloned().collect() };
     settle(app, visitor, step, Effect::of(fact)).await
 }
 

@@ -12,6 +12,7 @@ use crate::{
         rules::{self, Standing},
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
+        transaction,
     },
     factor::{Activation, TokenActivation, question::QUESTIONS, service},
     id::FactorId,
@@ -163,7 +164,7 @@ fn page(
                 push::begin(&stage, only.name.as_deref(), remember(pending, ticked))
             }
             (Some(only), _) if only.kind.is_sent() => {
-                verifying::send(&stage, only.kind, detail(only).as_deref())
+                verifying::send(&stage, (only.kind, detail(only).as_deref()), remember(pending, ticked))
             }
             (Some(only), _) => verifying::verify(&stage, &prove(pending, only, ticked)),
             (None, offered) => {
@@ -177,7 +178,7 @@ fn page(
                     rules::BackupCodes::Available => BackupCodes::Offered,
                     rules::BackupCodes::None => BackupCodes::None,
                 };
-                choose(&stage, &choices, backup)
+                choose(&stage, &choices, (backup, remember(pending, ticked)))
             }
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
@@ -335,11 +336,17 @@ pub(in crate::web::route) fn detail(factor: &Factor) -> Option<String> {
     }
 }
 
-/// The box that has this browser remembered: as it was in the form before, else as policy has it.
+/// The box that has this browser remembered: as it was in the form before, or when the factor was chosen, else as policy has it.
 fn remember(pending: &Pending, ticked: Option<Remember>) -> Remember {
     let session = &pending.facts.policies.session;
-    let by_default = if session.remember_device_by_default { Remember::Ticked } else { Remember::Unticked };
-    if session.allows_remembering() { ticked.unwrap_or(by_default) } else { Remember::Unavailable }
+    if !session.allows_remembering() {
+        return Remember::Unavailable;
+    }
+    let said = match &pending.transaction.position.state {
+        State::MfaChallenge { .. } => pending.transaction.context.remember == transaction::Remember::Yes,
+        _ => session.remember_device_by_default,
+    };
+    ticked.unwrap_or(if said { Remember::Ticked } else { Remember::Unticked })
 }
 
 fn prove(pending: &Pending, factor: &Factor, ticked: Option<Remember>) -> Prove {
