@@ -27,6 +27,7 @@ mod logout_token;
 mod management;
 mod no_way_round;
 mod otp;
+mod passkey_alone;
 mod pkce;
 mod push;
 mod pushed;
@@ -43,6 +44,7 @@ mod throttling;
 mod token_exchange;
 mod traps;
 mod webauthn;
+mod webauthn_input;
 mod wildcard_redirect;
 mod yubikey;
 
@@ -76,6 +78,7 @@ pub(crate) fn trials() -> Vec<Test> {
         management::trials(),
         no_way_round::trials(),
         otp::trials(),
+        passkey_alone::trials(),
         pkce::trials(),
         push::trials(),
         pushed::trials(),
@@ -92,6 +95,7 @@ pub(crate) fn trials() -> Vec<Test> {
         token_exchange::trials(),
         traps::trials(),
         webauthn::trials(),
+        webauthn_input::trials(),
         wildcard_redirect::trials(),
         yubikey::trials(),
     ]
