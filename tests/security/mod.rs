@@ -28,6 +28,7 @@ mod logout_token;
 mod management;
 mod no_way_round;
 mod otp;
+mod passkey_alone;
 mod pkce;
 mod push;
 mod pushed;
@@ -45,6 +46,7 @@ mod throttling;
 mod token_exchange;
 mod traps;
 mod webauthn;
+mod webauthn_input;
 mod wildcard_redirect;
 mod yubikey;
 
@@ -79,6 +81,7 @@ pub(crate) fn trials() -> Vec<Test> {
         management::trials(),
         no_way_round::trials(),
         otp::trials(),
+        passkey_alone::trials(),
         pkce::trials(),
         push::trials(),
         pushed::trials(),
@@ -96,6 +99,7 @@ pub(crate) fn trials() -> Vec<Test> {
         token_exchange::trials(),
         traps::trials(),
         webauthn::trials(),
+        webauthn_input::trials(),
         wildcard_redirect::trials(),
         yubikey::trials(),
     ]
