@@ -39,6 +39,9 @@ pub struct Context {
     pub browser: Browser,
     /// Whether the device is to be remembered.
     pub remember: Remember,
+    /// What the trusted application that began it calls the device; it says so once.
+    #[serde(default)]
+    pub device: Option<String>,
     /// The session that is raised; absent: none is. The transaction ends with it.
     #[serde(default)]
     pub session: Option<SessionId>,

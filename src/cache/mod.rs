@@ -51,6 +51,13 @@ pub struct Count {
     pub exceeded: bool,
 }
 
+impl Count {
+    /// One with nothing left until then.
+    pub fn used_up(limit: u32, until: OffsetDateTime) -> Self {
+        Self { limit, remaining: 0, reset_at_unix: until.unix_timestamp().saturating_add(1), exceeded: true }
+    }
+}
+
 /// Whether a call counts a hit or only looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Access {

@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{FactorError, Purpose, attempt, phone};
 use crate::{
     app::App,
+    cache::Count,
     fault::Fault,
     limit::rate::address,
     message::Destination,
@@ -75,15 +76,15 @@ async fn charge_all(
     let Outcome::Lost(index) = app.db.writer().commit(unit).await? else { return Ok(()) };
     let event = Event::failure(EventType::RateLimited, "factor_messages");
     record_repeated(app, "factor_messages", event, caller).await?;
-    if index == 0
-        && let Some(charge) = charges.first()
-    {
-        let used = factor_budget::find(&app.db, &charge.key, now).await?;
-        if used.is_some_and(|used| used.last_used_at + charge.budget.gap > now) {
-            return Err(FactorError::SentRecently(kind));
-        }
+    let Some(Charge { key, budget }) = charges.get(index) else {
+        return Err(Fault::Stored(format!("no budget has the number {index}")).into());
+    };
+    let used = factor_budget::find(&app.db, key, now).await?;
+    if used.is_some_and(|used| used.used < budget.limit && used.last_used_at + budget.gap > now) {
+        return Err(FactorError::SentRecently(kind));
     }
-    Err(FactorError::TooManyMessages)
+    let until = used.map_or(now, |used| used.expires_at);
+    Err(FactorError::TooManyMessages(Count::used_up(budget.limit, until)))
 }
 
 /// Adds to a unit what an answered message gives back.
@@ -121,13 +122,13 @@ fn address_charge(app: &App, purpose: Purpose<'_>, caller: &Caller) -> Option<Ch
     address_key(app, purpose, caller).map(|key| Charge { key, budget: attempt::PER_ADDRESS })
 }
 
-/// Administrators ask for many users from one address.
+/// Administrators and trusted applications ask for many users from one address.
 fn address_key(app: &App, purpose: Purpose<'_>, caller: &Caller) -> Option<String> {
     match purpose {
-        Purpose::Transaction(_) | Purpose::Session(_) | Purpose::Browser(_) => {
+        Purpose::Transaction(_) | Purpose::Session(_) | Purpose::Browser(_) if caller.actor.is_none() => {
             caller.ip.map(|ip| hidden(app, "address", &address(ip)))
         }
-        Purpose::Api => None,
+        _ => None,
     }
 }
 

@@ -29,6 +29,7 @@ use serde_json::{Map, Value};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
+    cache::Count,
     fault::Fault,
     id::{FactorProfileId, SessionId, TransactionId},
     model::{
@@ -235,9 +236,9 @@ pub enum FactorError {
     /// A message was sent a moment ago (E0000109, E0000133, E0000118 by kind).
     #[error("a message was sent a moment ago")]
     SentRecently(FactorKind),
-    /// Too many messages were sent to this destination (E0000047).
+    /// Too many messages were sent there, or for people at this address (E0000047).
     #[error("too many messages were sent")]
-    TooManyMessages,
+    TooManyMessages(Count),
     /// What is to be enrolled cannot be: member and reason, as a validation tells it (E0000001).
     #[error("{member}: {problem}")]
     Invalid {

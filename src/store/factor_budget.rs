@@ -25,6 +25,8 @@ pub struct Used {
     pub used: u32,
     /// The last time.
     pub last_used_at: OffsetDateTime,
+    /// When the time is over.
+    pub expires_at: OffsetDateTime,
 }
 
 /// Finds what was used of a budget whose time is not over.
@@ -38,6 +40,7 @@ pub async fn find(db: &Database, key: &str, now: OffsetDateTime) -> Result<Optio
             Ok(Used {
                 used: u32::try_from(row.used).map_err(Fault::stored)?,
                 last_used_at: instant(row.last_used_at)?,
+                expires_at: instant(row.expires_at)?,
             })
         })
         .transpose()

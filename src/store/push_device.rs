@@ -20,7 +20,8 @@ pub struct PushDevice {
     /// What it was asked last.
     pub current: Option<PushTransactionId>,
     asked: u32,
-    hour_began_at: Option<OffsetDateTime>,
+    /// When the hour began in which it was asked so often.
+    pub hour_began_at: Option<OffsetDateTime>,
 }
 
 impl PushDevice {

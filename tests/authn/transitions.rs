@@ -313,11 +313,16 @@ async fn a_trusted_application_names_a_device_that_is_remembered(app: TestApp) {
     let asked = app.post("/api/v1/authn", &ssws, &body("tablet")).await.json();
     assert_eq!(asked["_embedded"]["policy"]["allowRememberDevice"], true, "{asked}");
     let verify = path_of(&factor_of(&asked, "token:software:totp")["_links"]["verify"]);
-    let answer = json!({
-        "stateToken": asked["stateToken"], "passCode": app.totp(&seed), "context": { "deviceToken": "tablet" },
-    });
+    // As Okta's libraries do: the device is named once.
+    let answer = json!({ "stateToken": asked["stateToken"], "passCode": app.totp(&seed) });
     let done = app.post(&format!("/api/v1/authn{verify}?rememberDevice=true"), &ssws, &answer).await;
     assert_eq!(done.json()["status"], "SUCCESS", "{}", done.text());
+    let session = app
+        .client()
+        .post_json("/api/v1/sessions", &json!({ "sessionToken": done.json()["sessionToken"] }))
+        .await;
+    assert_eq!(session.json()["amr"], json!(["pwd", "otp", "mfa"]));
+    assert_eq!(session.json()["mfaActive"], true);
     let known = app.post("/api/v1/authn", &ssws, &body("tablet")).await.json();
     assert_eq!(known["status"], "SUCCESS");
     let session =

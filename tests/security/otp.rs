@@ -5,10 +5,12 @@ use http::Method;
 use serde_json::{Value, json};
 use stepgate::{
     factor::{Answer, FactorError, Purpose, service},
+    id::ClientId,
     limit::rate::{Bucket, Rate},
     model::factor::FactorKind,
     secret::Secret,
     store::unit::Outcome,
+    syslog::{Actor, Caller},
 };
 
 use crate::support::{
@@ -310,7 +312,12 @@ async fn sec_o06_messages_are_counted_by_destination_and_address(app: TestApp) {
         assert_eq!(alice.post(&path, &json!({})).await.status, 200);
         app.clock.advance(31);
     }
-    assert_eq!(refusal(&alice.post(&path, &json!({})).await), (429, "E0000047".to_owned()));
+    let refused = alice.post(&path, &json!({})).await;
+    assert_eq!(refusal(&refused), (429, "E0000047".to_owned()));
+    // The hour of the first one is over in so many seconds.
+    let wait: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((3600 - 5 * 31..=3600 - 5 * 31 + 2).contains(&wait), "{wait}");
+    assert_eq!(refused.header("x-rate-limit-remaining"), Some("0"));
     app.clock.advance(3600);
     // What is answered is given back.
     for _ in 0..7 {
@@ -335,9 +342,12 @@ async fn sec_o06_messages_are_counted_by_destination_and_address(app: TestApp) {
         enroll(&format!("+1555415900{last}"), &here).await.unwrap();
     }
     let sixth = enroll("+15554159005", &here).await;
-    assert!(matches!(sixth, Err(FactorError::TooManyMessages)), "{sixth:?}");
+    assert!(matches!(sixth, Err(FactorError::TooManyMessages(_))), "{sixth:?}");
     assert!(app.logged("system.org.rate_limit.violation", Some("factor_messages")).await);
     enroll("+15554159005", &elsewhere).await.unwrap();
+    // A trusted application asks for all its users from one address.
+    let trusted = Caller { actor: Some(Actor::Client(ClientId::new("app"))), ..here };
+    enroll("+15554159006", &trusted).await.unwrap();
 }
 
 /// Toll fraud: so many messages an hour to a country, answered or not; and countries that get none.

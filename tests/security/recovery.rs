@@ -5,6 +5,8 @@ use serde_json::json;
 use stepgate::{
     message::Content,
     model::{
+        policy::{Access, PasswordRules},
+        policy_set::PasswordAction,
         recovery::RecoveryKind,
         user::{User, UserStatus},
     },
@@ -21,6 +23,7 @@ use stepgate::{
 use crate::{
     support::{
         Test, TestApp,
+        factor::PHONE,
         fixtures::{ALICE, BOB, PASSWORD, WEB},
         http::{Browser, Response},
         op::{VERIFIER, sign_in_on},
@@ -40,6 +43,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_s05_links_are_made_of_the_configured_issuer_and_looking_uses_nothing_up,
         sec_s08_the_session_of_the_change_and_its_browser_stay,
         sec_s10_the_policy_is_held_wherever_a_password_is_set,
+        sec_t10_self_service_that_is_not_allowed_is_refused_when_it_is_posted,
     ]
 }
 
@@ -286,4 +290,44 @@ async fn sec_s10_the_policy_is_held_wherever_a_password_is_set(app: TestApp) {
     assert!(!opens(&app, ALICE, &other).await);
     other.push('!');
     assert!(!opens(&app, ALICE, &other).await);
+}
+
+/// T10: what policy takes from users is not only hidden: a form that was open meanwhile and the API get nothing either
+/// (GHSA-25rw-g6ff-fmg8).
+async fn sec_t10_self_service_that_is_not_allowed_is_refused_when_it_is_posted(app: TestApp) {
+    let action = |access| PasswordAction {
+        password_change: access,
+        self_service_password_reset: access,
+        self_service_unlock: access,
+    };
+    let rules = PasswordRules { recovery_sms: true, ..PasswordRules::default() };
+    let ways =
+        [("/signin/forgot-password", "/recovery/password"), ("/signin/unlock-account", "/recovery/unlock")];
+    app.factors_of(ALICE).await.sent("sms", PHONE).await;
+    for _ in 0..10 {
+        app.authn("", &json!({ "username": ALICE, "password": "wrong" })).await;
+    }
+    let sent = app.mailbox().all(ALICE).await.len() + app.mailbox().all(PHONE).await.len();
+    let mut browser = Browser::new();
+    for (access, status) in [(Access::Deny, 403), (Access::Allow, 200)] {
+        let mut answers = Vec::new();
+        for (page, path) in ways {
+            app.password_rules(rules.clone(), action(Access::Allow)).await;
+            let open = browser.open(&app.url(page)).await;
+            let form = |kind| {
+                open.form("step-form").fill("identifier", ALICE).fill("factorType", kind).press("recover")
+            };
+            let forms = [form("EMAIL"), form("SMS")];
+            app.password_rules(rules.clone(), action(access)).await;
+            for form in &forms {
+                answers.push(browser.submit(form).await.status);
+            }
+            for kind in ["EMAIL", "SMS"] {
+                answers.push(app.authn(path, &json!({ "username": ALICE, "factorType": kind })).await.status);
+            }
+        }
+        let now = app.mailbox().all(ALICE).await.len() + app.mailbox().all(PHONE).await.len();
+        assert_eq!(answers, [status; 8], "{access:?}");
+        assert_eq!(now > sent, access == Access::Allow);
+    }
 }

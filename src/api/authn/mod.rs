@@ -299,7 +299,7 @@ fn factor_refused(error: &FactorError) -> Response {
         | FactorError::OutsideWindow
         | FactorError::Locked
         | FactorError::TooManyAttempts
-        | FactorError::TooManyMessages
+        | FactorError::TooManyMessages(_)
         | FactorError::SentRecently(_)
         | FactorError::PhoneNumber
         | FactorError::PhoneExtension
@@ -330,9 +330,7 @@ fn password_refused(error: &PasswordError) -> Response {
 fn recovery_refused(error: &RecoveryError, kind: RecoveryKind) -> Response {
     let envelope = match error {
         RecoveryError::Throttled(count) => {
-            let mut response = Envelope::rate_limit().respond();
-            rate_limit_headers(response.headers_mut(), count);
-            return response;
+            return Envelope::rate_limit().until(*count).respond();
         }
         RecoveryError::NotAllowed if kind == RecoveryKind::Unlock => {
             envelope(403, "E0000032", "Unlock is not allowed for this user.")

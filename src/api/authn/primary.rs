@@ -17,9 +17,12 @@ use crate::{
         json_body::JsonBody,
         payload::Answer,
     },
-    authn::service::{
-        Start, navigation,
-        primary::{Credentials, submit_password, with_activation_token, with_password},
+    authn::{
+        service::{
+            Start, navigation,
+            primary::{Credentials, submit_password, with_activation_token, with_password},
+        },
+        session_token::BoundTo,
     },
     id::ClientId,
     syslog::Caller,
@@ -78,6 +81,7 @@ impl Primary {
             options: asked.options()?,
             relay_state: asked.text("relayState")?.map(ToOwned::to_owned),
             audience: audience(&asked).await?,
+            device: asked.device.clone().filter(|_| asked.bound_to == BoundTo::TrustedApplication),
             ..Start::default()
         };
         if let Some(token) = asked.text("token")?.filter(|_| username.is_none()) {

@@ -19,7 +19,8 @@ pub fn envelope(error: &FactorError) -> Envelope {
         }
         FactorError::Locked => of(StatusCode::FORBIDDEN, "E0000069", "User Locked")
             .because("There were too many wrong answers; the factor takes none for now"),
-        FactorError::TooManyAttempts | FactorError::TooManyMessages => Envelope::rate_limit(),
+        FactorError::TooManyAttempts => Envelope::rate_limit(),
+        FactorError::TooManyMessages(count) => Envelope::rate_limit().until(*count),
         FactorError::SentRecently(kind) => sent_recently(*kind),
         FactorError::Invalid { member, problem } => {
             Envelope::validation("factorEnrollRequest", [format!("{member}: {problem}")])

@@ -17,13 +17,14 @@ pub struct Envelope {
     summary: String,
     causes: Vec<String>,
     id: String,
+    used_up: Option<Count>,
 }
 
 impl Envelope {
     /// An error by its code; the ones that several endpoints have, have a constructor of their own.
     pub fn new(status: StatusCode, code: &'static str, summary: impl Into<String>) -> Self {
         let id = format!("oae{}", base62(&SystemRandom, 22));
-        Self { status, code, summary: summary.into(), causes: Vec::new(), id }
+        Self { status, code, summary: summary.into(), causes: Vec::new(), id, used_up: None }
     }
 
     /// Says more precisely what was wrong, like `login: An object with this field already exists`.
@@ -56,6 +57,12 @@ impl Envelope {
     /// E0000031: a filter, or an order, that cannot be used.
     pub fn search(problem: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.").because(problem)
+    }
+
+    /// Says of what there is nothing left, and until when, in Okta's three headers.
+    #[must_use]
+    pub fn until(self, count: Count) -> Self {
+        Self { used_up: Some(count), ..self }
     }
 
     /// E0000007: a resource does not exist.
@@ -155,7 +162,11 @@ impl Envelope {
 
     /// The answer.
     pub fn respond(&self) -> Response {
-        json_response(self.status, &self.to_json())
+        let mut response = json_response(self.status, &self.to_json());
+        if let Some(count) = &self.used_up {
+            rate_limit_headers(response.headers_mut(), count);
+        }
+        response
     }
 }
 

@@ -24,9 +24,10 @@ use crate::{
     },
     app::App,
     authn::session_token::{self, Presenter, SessionTokenError},
+    factor::service,
     id::SessionId,
     logout::rp_initiated,
-    model::{authorization_server::AuthorizationServer, session::Session, user::User},
+    model::{authorization_server::AuthorizationServer, factor::Factor, session::Session, user::User},
     protocol::timestamp::timestamp,
     session::sso,
     store,
@@ -304,7 +305,16 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
     // RFC 8176 names that Okta's clients know; they refuse others.
     const KNOWN: [&str; 12] =
         ["pwd", "swk", "hwk", "otp", "sms", "tel", "kba", "mfa", "mca", "sc", "geo", "fpt"];
-    let amr: Vec<String> = session.amr().into_iter().filter(|amr| KNOWN.contains(&amr.as_str())).collect();
+    let mut amr: Vec<&str> = Vec::new();
+    let proved = session.amr();
+    for proof in &proved {
+        // An application of another make shows codes like ours.
+        let told = if proof == "google_otp" { "otp" } else { proof.as_str() };
+        if KNOWN.contains(&told) && !amr.contains(&told) {
+            amr.push(told);
+        }
+    }
+    let factors = service::list(app, &user.id).await.map_err(failed)?;
     let base = &app.settings.issuer;
     let here = format!("{base}/api/v1/sessions/{name}");
     let who = if name == "me" { "me" } else { user.id.as_str() };
@@ -320,7 +330,7 @@ async fn view(app: &App, name: &str, session: &Session, user: &User) -> Result<V
         "lastFactorVerification": verified(false),
         "amr": amr,
         "idp": { "id": org.map(|org| org.org_id.clone()), "type": "OKTA" },
-        "mfaActive": false,
+        "mfaActive": factors.iter().any(Factor::is_active),
         "_links": {
             "self": { "href": here, "hints": { "allow": ["GET", "DELETE"] } },
             "refresh": { "href": format!("{here}/lifecycle/refresh"), "hints": { "allow": ["POST"] } },

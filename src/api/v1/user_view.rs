@@ -163,10 +163,6 @@ impl View<'_> {
                 }
             }
         }
-        links.insert(
-            "type".to_owned(),
-            json!({ "href": format!("{}/api/v1/meta/types/user/{}", self.issuer, self.type_id) }),
-        );
         Value::Object(links)
     }
 }

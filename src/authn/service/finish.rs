@@ -46,12 +46,13 @@ pub(super) async fn finish(
             (unit, Gain::Recovered(kind))
         }
         Purpose::SignIn => {
-            let unit = known(unit, &user, &transaction.context, (visitor.device, now));
+            let device = visitor.device_in(&transaction.context);
+            let unit = known(unit, &user, &transaction.context, (device, now));
             let proved = position.proven.iter().any(VerifiedFactor::is_beside_password);
             let wish = transaction.context.remember == Remember::Yes && proved;
-            let device = visitor.device.filter(|_| wish);
-            let remembered =
-                device.and_then(|device| remember::remember(&user, &facts.policies.session, device, now));
+            let remembered = device
+                .filter(|_| wish)
+                .and_then(|device| remember::remember(&user, &facts.policies.session, device, now));
             let unit = remembered.into_iter().fold(unit, Unit::change);
             let prompt = if proved { FactorPromptMet::ByFactors } else { facts.prompt };
             match visitor.face {

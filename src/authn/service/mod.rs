@@ -84,6 +84,14 @@ impl<'a> Visitor<'a> {
         }
     }
 
+    /// What tells the device apart, also where a trusted application said it at the beginning only.
+    fn device_in<'b>(&self, context: &'b Context) -> Option<&'b str>
+    where
+        'a: 'b,
+    {
+        self.device.or_else(|| context.device.as_deref().filter(|_| self.is_trusted()))
+    }
+
     /// Whether it is an application that administrators trust.
     fn is_trusted(&self) -> bool {
         matches!(self.face, Face::Api(BoundTo::TrustedApplication))
@@ -103,6 +111,8 @@ pub struct Start {
     pub audience: Option<ClientId>,
     /// What the caller wants to be told at the end.
     pub relay_state: Option<String>,
+    /// What a trusted application calls the device.
+    pub device: Option<String>,
     /// The state token to use; absent: a fresh one. What was left unfinished under it ends.
     pub token: Option<Secret<String>>,
 }
@@ -290,6 +300,7 @@ fn begin(app: &App, start: Start, began_at: OffsetDateTime) -> Transaction {
         relay_state: start.relay_state,
         browser: Browser::Unknown,
         remember: Remember::No,
+        device: start.device,
         application: start.application,
         session: None,
         counts_from: began_at,
@@ -318,7 +329,8 @@ async fn step_of(
     transaction: Transaction,
     user: User,
 ) -> Result<Step, AuthnError> {
-    let facts = Facts::load(app, user, &transaction, (visitor.device, visitor.caller.ip)).await?;
+    let from = (visitor.device_in(&transaction.context), visitor.caller.ip);
+    let facts = Facts::load(app, user, &transaction, from).await?;
     Ok(Step::of(transaction, facts))
 }
 
@@ -405,7 +417,7 @@ async fn settle(
     step.transaction.saved();
     if changes_user && let Some(user) = step.facts.user_id() {
         let user = anew(app, user).await?;
-        let from = (visitor.device, visitor.caller.ip);
+        let from = (visitor.device_in(&step.transaction.context), visitor.caller.ip);
         step.facts = Facts::load(app, user, &step.transaction, from).await?;
     }
     Ok(step.pending())

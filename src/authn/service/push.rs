@@ -5,7 +5,7 @@ use crate::{
     app::App,
     authn::{action::Action, event::Event as Fact, state::State},
     factor::{
-        FactorError, Purpose,
+        Purpose,
         service::{
             self,
             push::{Invitation, Polled, Question},
@@ -32,7 +32,7 @@ pub(super) async fn ask(
     let asked = service::push::ask(app, step.user()?, factor, question, purpose).await?;
     step.facts.push = Some(asked.transaction);
     let fact = Fact::FactorChosen { factor: factor.id.clone(), kind: factor.kind };
-    let lost = FactorError::TooManyMessages.into();
+    let lost = service::push::too_often(app.now()).into();
     let effect = Effect { fact, unit: asked.unit, lost };
     let reply = Box::pin(settle(app, visitor, step, effect)).await;
     app.push_waiters.wake(&factor.id);

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::{described, event, verify::proved};
 use crate::{
     app::App,
+    cache::Count,
     factor::{
         Activation, FactorError, Proof, Purpose, PushActivation,
         message_budget::{self, Sending},
@@ -62,7 +63,7 @@ pub enum WantsNumbers {
 pub struct Asked {
     /// What is asked.
     pub transaction: PushTransaction,
-    /// What to commit. Its own claim is its first; lost: the device was asked too often ([`FactorError::TooManyMessages`]).
+    /// What to commit. Its own claim is its first; lost: the device was asked too often ([`too_often`]).
     pub unit: Unit,
 }
 
@@ -185,7 +186,7 @@ pub async fn ask(
     if device.rests(ASKED_PER_HOUR, now) {
         let refused = described(Event::failure(EventType::RateLimited, "push_challenges"), factor);
         record_repeated(app, factor.id.as_str(), refused, caller).await?;
-        return Err(FactorError::TooManyMessages);
+        return Err(too_often(device.hour_began_at.unwrap_or(now)));
     }
     let compared = question.numbers == WantsNumbers::Yes || {
         let rules = policies::of_user(app, user, caller.ip).await?.enroll.push;
@@ -225,6 +226,11 @@ pub async fn resting(app: &App, factors: &[Factor]) -> Result<Vec<FactorId>, Fau
     let found = push_device::list(&app.db, &devices).await?;
     let resting = found.into_iter().filter(|device| device.rests(ASKED_PER_HOUR, now));
     Ok(resting.map(|device| device.factor_id).collect())
+}
+
+/// A device was asked as often as it is in an hour, which began then.
+pub fn too_often(hour_began_at: OffsetDateTime) -> FactorError {
+    FactorError::TooManyMessages(Count::used_up(ASKED_PER_HOUR, hour_began_at + time::Duration::HOUR))
 }
 
 /// What a device was asked last for a purpose.

@@ -223,7 +223,7 @@ async fn refused(
         FactorError::Locked
         | FactorError::TooManyAttempts
         | FactorError::SentRecently(_)
-        | FactorError::TooManyMessages
+        | FactorError::TooManyMessages(_)
         | FactorError::Invalid { .. }
         | FactorError::PhoneNumber
         | FactorError::PhoneExtension

@@ -111,6 +111,7 @@ pub async fn resend(app: &App, transaction: &TransactionId, caller: &Caller) -> 
         Err(FactorError::Country) => Message::Withheld,
         Err(FactorError::Fault(fault)) => return Err(fault.into()),
         Err(FactorError::SentRecently(_)) => return Err(RecoveryError::SentRecently(before.channel)),
+        Err(FactorError::TooManyMessages(count)) => return Err(RecoveryError::Throttled(count)),
         Err(_) => return Err(RecoveryError::TooManyMessages),
     };
     Ok(issue(app, transaction, &recipient, (before.kind, before.channel, message))?)

@@ -204,7 +204,7 @@ pub(super) async fn challenge(
     let how = (asked.purpose(), &asked.caller);
     let begun = service::push::ask(app, &asked.user, factor, question, how).await.map_err(refused)?;
     if commit(app, begun.unit).await? != Outcome::Won {
-        return Err(refused(FactorError::TooManyMessages));
+        return Err(refused(service::push::too_often(app.now())));
     }
     app.push_waiters.wake(&factor.id);
     let place = place(app, asked);

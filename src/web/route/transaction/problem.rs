@@ -21,7 +21,7 @@ pub(in crate::web::route) fn problem(error: AuthnError) -> Result<(StatusCode, S
             (bad, StepError::Moved)
         }
         AuthnError::Throttled(_)
-        | AuthnError::Factor(FactorError::TooManyAttempts | FactorError::TooManyMessages)
+        | AuthnError::Factor(FactorError::TooManyAttempts | FactorError::TooManyMessages(_))
         | AuthnError::Recovery(RecoveryError::Throttled(_) | RecoveryError::TooManyMessages) => {
             (many, StepError::TooMany)
         }
