@@ -122,6 +122,28 @@ impl Event {
         }
     }
 
+    /// The factor that it is a proof of: whatever establishes it claims that this factor can be used.
+    pub fn proves(&self) -> Option<&FactorId> {
+        match self {
+            Self::PasskeyAccepted { proof, .. }
+            | Self::FactorVerified { proof }
+            | Self::FactorEnrolled { proof, .. } => proof.factor_id.as_ref(),
+            Self::PasswordAccepted { .. }
+            | Self::SessionFound { .. }
+            | Self::ActivationAccepted { .. }
+            | Self::FactorChosen { .. }
+            | Self::BackupCodeAccepted { .. }
+            | Self::EnrolmentBegun { .. }
+            | Self::PasswordChanged
+            | Self::Skipped
+            | Self::WentBack
+            | Self::RecoveryStarted { .. }
+            | Self::RecoveryProved { .. }
+            | Self::RecoveryAnswered
+            | Self::PasswordWasReset { .. } => None,
+        }
+    }
+
     /// The name of the fact.
     pub fn name(&self) -> &'static str {
         match self {

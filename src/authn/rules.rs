@@ -184,6 +184,11 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether a proof still counts: the factor that it is of was neither removed nor suspended since.
+    pub fn counts(&self, proof: &VerifiedFactor) -> bool {
+        proof.factor_id.as_ref().is_none_or(|id| self.factors.iter().any(|factor| factor.id == *id))
+    }
+
     /// Whether everything that is demanded was proved.
     pub fn satisfied_by(&self, proven: &[VerifiedFactor]) -> bool {
         self.demands.iter().all(|demand| self.satisfies(demand, proven))

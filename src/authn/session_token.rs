@@ -149,7 +149,11 @@ async fn exchange(
         .await?
         .filter(|user| user.is_active() && stored.created_at > user.not_before)
         .ok_or_else(|| refused("its user may not sign in"))?;
-    let unit = Unit::new().claim(store::session_token::consume(&hash, now));
+    // What was won by a factor goes with it (security rule S7).
+    let used = stored.factors.iter().filter_map(|proof| proof.factor_id.as_ref());
+    let unit = used.fold(Unit::new().claim(store::session_token::consume(&hash, now)), |unit, id| {
+        unit.claim(store::factor::claim_held(id, now))
+    });
     let policies = policies::of_user(app, &user, caller.ip).await?;
     let remembered = stored.remembered.is_some_and(|version| version == policies.session.version);
     let opening = Opening {
@@ -167,7 +171,8 @@ async fn exchange(
         .with("sessionToken", true);
     match app.db.writer().commit(unit.row(event.row(caller, app.random.as_ref(), now))).await? {
         Outcome::Won => Ok(SignedIn { user, opened }),
-        Outcome::Lost(_) => Err(refused("used at the same moment")),
+        Outcome::Lost(0) => Err(refused("used at the same moment")),
+        Outcome::Lost(_) => Err(refused("a factor that it was won by is gone")),
     }
 }
 

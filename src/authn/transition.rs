@@ -26,6 +26,37 @@ pub enum StepError {
     Unreachable,
 }
 
+/// The position without the proofs that count no longer (security rule S7): where something is missing now, it goes back to
+/// what is due. A step that waits for something that is still asked for goes on.
+///
+/// # Errors
+/// What is demanded cannot be reached any more.
+pub fn revised(mut position: Position, rules: &Rules) -> Result<Position, StepError> {
+    let before = position.proven.len();
+    position.proven.retain(|proof| rules.counts(proof));
+    let goes_on = position.proven.len() == before
+        || match &position.state {
+            State::MfaChallenge { factor, .. } => {
+                is_allowed(&position, rules, &Action::Verify(factor.clone()))
+            }
+            State::MfaEnrollActivate { factor, .. } => {
+                is_allowed(&position, rules, &Action::Activate(factor.clone()))
+            }
+            State::PasswordWarn | State::PasswordExpired | State::MfaEnroll | State::MfaRequired => false,
+            State::Unauthenticated
+            | State::Recovery { .. }
+            | State::RecoveryChallenge { .. }
+            | State::PasswordReset { .. }
+            | State::Success => true,
+        };
+    if goes_on {
+        return Ok(position);
+    }
+    let due = proceed(position.clone(), rules)?;
+    // Only a step ends a transaction.
+    Ok(if due.state.is_over() { position } else { due })
+}
+
 /// The position after a fact. A state that is over accepts none.
 ///
 /// # Errors

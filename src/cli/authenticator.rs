@@ -4,7 +4,7 @@
 use std::{
     io::{Read, Write},
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clap::Subcommand;
@@ -75,6 +75,9 @@ struct Listen {
 struct Approve {
     /// The number that is shown where the sign-in happens
     number: Option<u8>,
+    /// What is approved where no numbers are compared: the question, as it was shown
+    #[arg(long, value_name = "ID")]
+    question: Option<String>,
 }
 
 /// What is kept of an account.
@@ -116,8 +119,11 @@ pub(super) async fn run(command: AuthenticatorCommand) -> Result<(), CliError> {
     match command.action {
         Action::Enroll(_) => Ok(()),
         Action::Listen(action) => listen(&issuer, &account, action.once).await,
-        Action::Approve(action) => answer(&issuer, &account, ("approve", action.number)).await,
-        Action::Deny => answer(&issuer, &account, ("deny", None)).await,
+        Action::Approve(action) => approve(&issuer, &account, &action).await,
+        Action::Deny => {
+            let asked = asked(&issuer, &account).await?;
+            answer(&issuer, &account, &asked, ("deny", None)).await
+        }
     }
 }
 
@@ -259,6 +265,9 @@ async fn challenge(
             let challenge = body.get_mut("challenge").map(Value::take).unwrap_or_default();
             serde_json::from_value(challenge).map_err(|error| Fault::from(error).into())
         }
+        400 => Err(CliError::NotReady(
+            "the server refuses what this device says; is its clock right?".to_owned(),
+        )),
         401 => Err(CliError::NotReady("this device is no longer enrolled".to_owned())),
         status => Err(CliError::NotReady(format!("the server answers {status}"))),
     }
@@ -267,6 +276,7 @@ async fn challenge(
 async fn listen(issuer: &Issuer, account: &Account, once: bool) -> Result<(), CliError> {
     let mut seen: Option<String> = None;
     loop {
+        let begun = Instant::now();
         let asked = match challenge(issuer, account, (seen.as_deref(), HOLD)).await {
             Ok(asked) => asked,
             Err(error) if once => return Err(error),
@@ -284,12 +294,18 @@ async fn listen(issuer: &Issuer, account: &Account, once: bool) -> Result<(), Cl
                 return Ok(());
             }
         }
-        seen = asked.map(|challenge| challenge.id);
+        let now_asked = asked.map(|challenge| challenge.id);
+        if seen == now_asked && begun.elapsed() < Duration::from_secs(1) {
+            // A server that is about to stop has nobody wait.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        seen = now_asked;
     }
 }
 
 fn show(challenge: &Challenge) {
     let unknown = || "unknown".to_owned();
+    output::print(&format!("question     {}", plain(&challenge.id)));
     output::print(&format!("account      {}", plain(&challenge.login)));
     output::print(&format!(
         "application  {}",
@@ -302,9 +318,10 @@ fn show(challenge: &Challenge) {
         let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
         output::print(&format!("numbers      {}", numbers.join(" ")));
     }
-    output::note(
-        "Is it you? stepgate authenticator approve [NUMBER]; otherwise: stepgate authenticator deny",
-    );
+    let how = if challenge.numbers.is_some() { "NUMBER" } else { "--question QUESTION" };
+    output::note(&format!(
+        "Is it you? stepgate authenticator approve {how}; otherwise: stepgate authenticator deny"
+    ));
 }
 
 /// What others chose, without anything that a terminal would take as a command.
@@ -312,13 +329,33 @@ fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// What is asked now.
+async fn asked(issuer: &Issuer, account: &Account) -> Result<Challenge, CliError> {
+    let asked = challenge(issuer, account, (None, 0)).await?;
+    asked.ok_or_else(|| CliError::NotReady("nothing is asked".to_owned()))
+}
+
+/// Approves what somebody has read: the number proves that, or the question is named. Another may have taken its place since.
+async fn approve(issuer: &Issuer, account: &Account, action: &Approve) -> Result<(), CliError> {
+    let asked = asked(issuer, account).await?;
+    let is_read = match (&asked.numbers, &action.question) {
+        (Some(_), None) => action.number.is_some(),
+        (Some(_), Some(question)) => action.number.is_some() && *question == asked.id,
+        (None, question) => question.as_ref() == Some(&asked.id),
+    };
+    if !is_read {
+        show(&asked);
+        return Err(CliError::NotReady("read what is asked now, then approve that".to_owned()));
+    }
+    answer(issuer, account, &asked, ("approve", action.number)).await
+}
+
 async fn answer(
     issuer: &Issuer,
     account: &Account,
+    asked: &Challenge,
     (decision, number): (&str, Option<u8>),
 ) -> Result<(), CliError> {
-    let asked = challenge(issuer, account, (None, 0)).await?;
-    let asked = asked.ok_or_else(|| CliError::NotReady("nothing is asked".to_owned()))?;
     let mut claims = claims((&account.issuer, &account.factor), Act::Answer);
     claims.insert("challenge".to_owned(), json!(asked.id));
     claims.insert("user".to_owned(), json!(asked.user));

@@ -28,8 +28,9 @@
 //! `number` that was picked: the signature is over (challenge, user, relying party, number). A wrong number rejects. Answer:
 //! 200 `{"result": "SUCCESS"}` or `{"result": "REJECTED"}`; 409 when the challenge was answered, taken back or is over.
 //!
-//! Errors are Okta's envelope: 400 what cannot be read, 401 a statement that is not the device's, or of a device that is no
-//! longer enrolled.
+//! Errors are Okta's envelope: 400 what cannot be read; 400 with the cause `iat: …`, when nothing else is wrong than the clock of
+//! the device: the header `Date` (RFC 9110 §6.6.1) has the right time; 401 a statement that is not the device's, or of a device
+//! that is no longer enrolled.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use keys::{Algorithm, Claims, Limits, UnverifiedToken, VerifyingKey};
@@ -64,7 +65,10 @@ pub enum StatementError {
     /// It cannot be read.
     #[error("the statement cannot be read")]
     Malformed,
-    /// Its signature, audience, purpose or time is wrong.
+    /// Whoever signed it means well, and has another time.
+    #[error("the clock of the device is wrong")]
+    Clock,
+    /// Its signature, audience or purpose is wrong.
     #[error("the statement does not count: {0}")]
     Refused(&'static str),
 }
@@ -153,7 +157,7 @@ impl Statement {
         }
         let iat = claims.get("iat").and_then(Value::as_i64).ok_or(StatementError::Malformed)?;
         let fresh = now.unix_timestamp().abs_diff(iat) <= SKEW.whole_seconds().unsigned_abs();
-        if fresh { Ok(claims) } else { Err(refused("iat")) }
+        if fresh { Ok(claims) } else { Err(StatementError::Clock) }
     }
 }
 
@@ -319,9 +323,10 @@ mod tests {
         assert_eq!((said.answer, said.number), (Decision::Approve, Some(42)));
         assert!(verify(&good, &key, 1300).is_ok() && verify(&good, &key, 700).is_ok());
         let refused = |why| Err(StatementError::Refused(why));
-        assert_eq!(verify(&good, &key, 1301).map(drop), refused("iat"));
-        assert_eq!(verify(&good, &key, 699).map(drop), refused("iat"));
+        assert_eq!(verify(&good, &key, 1301).map(drop), Err(StatementError::Clock));
+        assert_eq!(verify(&good, &key, 699).map(drop), Err(StatementError::Clock));
         assert_eq!(verify(&good, &other, 1000).map(drop), refused("signature"));
+        assert_eq!(verify(&good, &other, 1301).map(drop), refused("signature"), "only the device is told");
         let signed = |typ, claims: &Value| key.sign_jwt(Some(typ), claims).unwrap();
         assert_eq!(verify(&signed(TYPE, &claims("wait")), &key, 1000).map(drop), refused("act"));
         assert_eq!(verify(&signed("JWT", &claims("answer")), &key, 1000).map(drop), refused("typ"));

@@ -1,7 +1,7 @@
 //! Notices what devices are asked by other nodes, and wakes those that wait here: one look for all of them, and none while
-//! nobody waits.
+//! nobody waits. What was seen at the last look wakes nobody again.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,13 +15,16 @@ const APART: time::Duration = time::Duration::seconds(2);
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let mut reachable = true;
+    let mut known = HashSet::new();
     while pause(&stop, EVERY).await {
         if app.push_waiters.count() == 0 {
             continue;
         }
         match push_transaction::asked_since(&app.db, app.now() - APART).await {
-            Ok(factors) => {
-                factors.iter().for_each(|factor| app.push_waiters.wake(factor));
+            Ok(asked) => {
+                let new = asked.iter().filter(|(id, _)| !known.contains(id));
+                new.for_each(|(_, factor)| app.push_waiters.wake(factor));
+                known = asked.into_iter().map(|(id, _)| id).collect();
                 reachable = true;
             }
             Err(fault) => {

@@ -9,9 +9,17 @@ use time::{
 const FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
+const HTTP_DATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+
 /// A time as Okta writes it, like `2013-06-24T16:39:18.000Z`.
 pub fn timestamp(at: OffsetDateTime) -> String {
     at.to_offset(UtcOffset::UTC).format(FORMAT).unwrap_or_default()
+}
+
+/// A time as HTTP has it, like `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+pub fn http_date(at: OffsetDateTime) -> String {
+    at.to_offset(UtcOffset::UTC).format(HTTP_DATE).unwrap_or_default()
 }
 
 /// Reads a time as clients write it: RFC 3339, with or without a fraction; a date alone is its midnight in UTC.

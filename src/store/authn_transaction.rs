@@ -4,10 +4,10 @@ use entity::authn_transaction;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::OffsetDateTime;
 
-use super::{Database, instant, millis, session::naming, unit::Change};
+use super::{Database, instant, millis, unit::Change};
 use crate::{
     fault::Fault,
-    id::{FactorId, TransactionId, UserId},
+    id::{TransactionId, UserId},
     secret::TokenHash,
 };
 
@@ -121,12 +121,4 @@ pub fn claim_completion(id: &TransactionId, version: i32) -> Change {
 /// Ends a transaction, wherever it stands.
 pub fn remove(id: &TransactionId) -> Change {
     Change::new(r#"DELETE FROM "authn_transaction" WHERE "id" = $1"#, vec![id.as_str().into()])
-}
-
-/// Ends the transactions of a user in which this factor was chosen or proved.
-pub fn remove_with_factor(user: &UserId, factor: &FactorId) -> Change {
-    Change::of_all(
-        r#"DELETE FROM "authn_transaction" WHERE "user_id" = $1 AND "payload" LIKE $2"#,
-        vec![user.as_str().into(), naming(factor).into()],
-    )
 }

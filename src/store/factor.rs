@@ -95,7 +95,7 @@ pub async fn find_by_qr_token(db: &Database, token: &TokenHash) -> Result<Option
         .transpose()
 }
 
-/// Finds the factor of a WebAuthn credential.
+/// Finds the factor of a WebAuthn credential, or of a registration of U2F.
 ///
 /// # Errors
 /// The database failed.
@@ -117,16 +117,28 @@ pub enum Displaces {
     Any,
 }
 
-/// Inserts a factor; lost when the user has one of its kind that it does not displace.
+/// By what a new factor is found beside its id.
+#[derive(Clone, Copy, Debug)]
+pub enum FoundBy<'a> {
+    /// By nothing.
+    Id,
+    /// By the token that shows its QR code.
+    QrToken(&'a TokenHash),
+    /// By the credential that it is, which is nobody else's.
+    Credential(&'a TokenHash),
+}
+
+/// Inserts a factor; lost when the user has one of its kind that it does not displace, or the credential is somebody's.
 ///
 /// # Errors
 /// The profile cannot be written as JSON.
-pub fn claim_insert(
-    stored: &Stored,
-    qr_token: Option<&TokenHash>,
-    displaces: Displaces,
-) -> Result<Change, Fault> {
+pub fn claim_insert(stored: &Stored, found_by: FoundBy<'_>, displaces: Displaces) -> Result<Change, Fault> {
     let factor = &stored.factor;
+    let (qr_token, credential) = match found_by {
+        FoundBy::Id => (None, None),
+        FoundBy::QrToken(token) => (Some(token), None),
+        FoundBy::Credential(credential) => (None, Some(credential)),
+    };
     Ok(Change::new(
         match displaces {
             Displaces::Pending => INSERT_OVER_PENDING,
@@ -145,6 +157,7 @@ pub fn claim_insert(
             millis(factor.created_at).into(),
             millis(factor.updated_at).into(),
             if factor.kind.limit() == 1 { ONLY } else { PENDING }.into(),
+            credential.map(TokenHash::encoded).into(),
         ],
     ))
 }
@@ -158,11 +171,12 @@ macro_rules! insert {
     ($condition:literal) => {
         concat!(
             r#"INSERT INTO "factor" ("id", "user_id", "kind", "status", "profile", "secret", "counter",
-                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at", "slot")
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at", "slot", "credential_hash")
+               SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+               WHERE NOT EXISTS (SELECT 1 FROM "factor" AS "other" WHERE "other"."credential_hash" = $13)
                ON CONFLICT ("user_id", "kind", "slot") DO UPDATE SET "id" = excluded."id", "status" = excluded."status",
                  "profile" = excluded."profile", "secret" = excluded."secret", "counter" = excluded."counter",
-                 "qr_token_hash" = excluded."qr_token_hash",
+                 "qr_token_hash" = excluded."qr_token_hash", "credential_hash" = excluded."credential_hash",
                  "factor_profile_id" = excluded."factor_profile_id", "created_at" = excluded."created_at",
                  "updated_at" = excluded."updated_at", "failures" = 0, "failures_this_hour" = 0,
                  "hour_began_at" = NULL, "last_verified_at" = NULL, "name" = NULL"#,
@@ -261,6 +275,16 @@ pub fn claim_step(id: &FactorId, step: u64, now: OffsetDateTime) -> Change {
     )
 }
 
+/// Claims that a factor, whose proof is used now, can still be used; lost when it was removed or suspended since. Whoever
+/// removes it at the same moment must look again ([`claim_remove_as_seen`]): that is what the millisecond is for.
+pub fn claim_held(id: &FactorId, now: OffsetDateTime) -> Change {
+    Change::new(
+        r#"UPDATE "factor" SET "last_verified_at" = COALESCE("last_verified_at", $2) + 1
+           WHERE "id" = $1 AND "status" = 'ACTIVE'"#,
+        vec![id.as_str().into(), millis(now).into()],
+    )
+}
+
 /// Activates a factor, by a code of this step if it has steps; lost when it does not wait for that.
 pub fn claim_activate(id: &FactorId, step: Option<u64>, now: OffsetDateTime) -> Change {
     Change::new(
@@ -310,14 +334,19 @@ pub fn claim_activate_credential(id: &FactorId, new: &NewCredential<'_>, now: Of
     )
 }
 
-/// Activates a factor by its device, as it is now; lost when it does not wait for one, or its enrolment was begun anew.
+/// Activates a factor by its device, as it is now; lost when it does not wait for one, when its enrolment was begun anew, or
+/// when another factor of the user became one since: who began this knew less than the account asks for by now (security
+/// rule S1).
 ///
 /// # Errors
 /// The profile cannot be written as JSON.
 pub fn claim_activate_device(factor: &Factor, began_at: OffsetDateTime) -> Result<Change, Fault> {
     Ok(Change::new(
         r#"UPDATE "factor" SET "status" = 'ACTIVE', "profile" = $4, "name" = $5, "updated_at" = $2, "slot" = "id"
-           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION' AND "updated_at" = $3"#,
+           WHERE "id" = $1 AND "status" = 'PENDING_ACTIVATION' AND "updated_at" = $3
+             AND NOT EXISTS (SELECT 1 FROM "factor" AS "other"
+               WHERE "other"."user_id" = "factor"."user_id" AND "other"."status" <> 'PENDING_ACTIVATION'
+                 AND "other"."updated_at" > $3)"#,
         vec![
             factor.id.as_str().into(),
             millis(factor.updated_at).into(),

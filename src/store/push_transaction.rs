@@ -84,20 +84,23 @@ pub async fn find_waiting(
         .transpose()
 }
 
-/// The factors of which something was asked since then.
+/// What was asked since then, and of which factors.
 ///
 /// # Errors
 /// The database failed.
-pub async fn asked_since(db: &Database, since: OffsetDateTime) -> Result<Vec<FactorId>, Fault> {
-    let ids: Vec<String> = push_transaction::Entity::find()
+pub async fn asked_since(
+    db: &Database,
+    since: OffsetDateTime,
+) -> Result<Vec<(PushTransactionId, FactorId)>, Fault> {
+    let asked: Vec<(String, String)> = push_transaction::Entity::find()
         .select_only()
+        .column(push_transaction::Column::Id)
         .column(push_transaction::Column::FactorId)
-        .distinct()
         .filter(push_transaction::Column::CreatedAt.gte(millis(since)))
         .into_tuple()
         .all(db.reader())
         .await?;
-    Ok(ids.into_iter().map(FactorId::new).collect())
+    Ok(asked.into_iter().map(|(id, factor)| (PushTransactionId::new(id), FactorId::new(factor))).collect())
 }
 
 /// Asks a device something; by a change, since what was asked before is cancelled by one in the same unit.

@@ -100,27 +100,27 @@ pub async fn open_of_user(
     rows.into_iter().map(with_origin).collect()
 }
 
-/// The sessions of a user that were not ended and show a proof by this factor, however many there are.
+/// The sessions of a user that were not ended and show a proof of this factor.
 ///
 /// # Errors
 /// The database failed.
-pub async fn open_with_factor(
+pub async fn showing(
     db: &Database,
-    user: &UserId,
-    factor: &FactorId,
+    (user, factor): (&UserId, &FactorId),
+    now: OffsetDateTime,
 ) -> Result<Vec<Session>, Fault> {
     let rows = session::Entity::find()
         .filter(session::Column::UserId.eq(user.as_str()))
         .filter(session::Column::EndedAt.is_null())
-        .filter(session::Column::Factors.like(naming(factor)))
+        .filter(session::Column::ExpiresAt.gt(millis(now)))
+        // The column is JSON: no more rows than these can show it.
+        .filter(session::Column::Factors.contains(factor.as_str()))
         .all(db.reader())
         .await?;
-    rows.into_iter().map(model).collect()
-}
-
-/// What is found in the JSON of whatever names a factor: ids hold no character that means something in a pattern.
-pub(super) fn naming(factor: &FactorId) -> String {
-    format!("%\"{factor}\"%")
+    let shows =
+        |session: &Session| session.factors.iter().any(|proof| proof.factor_id.as_ref() == Some(factor));
+    let sessions = rows.into_iter().map(model).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(sessions.into_iter().filter(shows).collect())
 }
 
 /// Where a session began.
@@ -249,14 +249,6 @@ pub fn end_others(user: &UserId, kept: &SessionId, now: OffsetDateTime) -> Chang
     Change::of_all(
         r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "id" <> $3 AND "ended_at" IS NULL"#,
         vec![millis(now).into(), user.as_str().into(), kept.as_str().into()],
-    )
-}
-
-/// Ends the sessions of a user that still show a proof by this factor.
-pub fn end_with_factor(user: &UserId, factor: &FactorId, now: OffsetDateTime) -> Change {
-    Change::of_all(
-        r#"UPDATE "session" SET "ended_at" = $1 WHERE "user_id" = $2 AND "factors" LIKE $3 AND "ended_at" IS NULL"#,
-        vec![millis(now).into(), user.as_str().into(), naming(factor).into()],
     )
 }
 

@@ -8,12 +8,11 @@ use super::{
     Database,
     db::find_one,
     instant, millis,
-    session::naming,
     unit::{Change, Row},
 };
 use crate::{
     fault::Fault,
-    id::{ClientId, FactorId, UserId},
+    id::{ClientId, UserId},
     model::session::VerifiedFactor,
     secret::TokenHash,
 };
@@ -114,14 +113,5 @@ pub fn consume(hash: &TokenHash, now: OffsetDateTime) -> Change {
         r#"UPDATE "session_token" SET "consumed_at" = $1
            WHERE "token_hash" = $2 AND "consumed_at" IS NULL AND "expires_at" > $1"#,
         vec![millis(now).into(), hash.encoded().into()],
-    )
-}
-
-/// Voids the tokens of a user that stand for a proof by this factor.
-pub fn void_with_factor(user: &UserId, factor: &FactorId, now: OffsetDateTime) -> Change {
-    Change::of_all(
-        r#"UPDATE "session_token" SET "consumed_at" = $1
-           WHERE "user_id" = $2 AND "factors" LIKE $3 AND "consumed_at" IS NULL"#,
-        vec![millis(now).into(), user.as_str().into(), naming(factor).into()],
     )
 }

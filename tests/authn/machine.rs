@@ -9,7 +9,7 @@ use stepgate::{
         event::Event,
         rules::{BackupCodes, Demand, Evidence, Options, RecoveryQuestion, Rest, Rules, Standing, Usable},
         state::{PhoneChannel, Position, Purpose, RecoveryKind, State},
-        transition::next,
+        transition::{StepError, next, revised},
     },
     id::{FactorId, UserId},
     model::{
@@ -34,6 +34,7 @@ pub(crate) fn trials() -> Vec<Test> {
         sec_s01_a_factor_out_of_use_guards_the_account,
         sec_s01_a_factor_that_is_there_now_guards_the_account,
         sec_s01_the_first_factor_takes_a_fresh_password,
+        sec_s09_a_proof_goes_with_its_factor,
     ]
 }
 
@@ -415,4 +416,30 @@ fn sec_s01_the_first_factor_takes_a_fresh_password() {
     assert_eq!(next(Position::default(), found(NOW), &rules, NOW).unwrap().state, State::MfaEnroll);
     let again = Event::PasswordAccepted { user_id: alice(), at: NOW };
     assert_eq!(next(old, again, &rules, NOW).unwrap().state, State::MfaEnroll);
+}
+
+/// S9: what was proved by a factor that is gone is asked for anew, whatever came after it; what is asked for already goes on,
+/// and looking never ends a transaction.
+fn sec_s09_a_proof_goes_with_its_factor() {
+    let (totp, sms) = (FactorKind::TotpGoogle, FactorKind::Sms);
+    let rules = |left: &[FactorKind]| Rules {
+        demands: vec![Demand::level(Acr::TwoFactorAny)],
+        factors: left.iter().map(|kind| usable(*kind)).collect(),
+        password: Standing::Expired,
+        ..Rules::default()
+    };
+    let mut half = position(State::PasswordExpired);
+    half.prove(proof(totp));
+    assert_eq!(revised(half.clone(), &rules(&[totp, sms])), Ok(half.clone()));
+    let left = revised(half.clone(), &rules(&[sms])).unwrap();
+    assert_eq!((left.state, left.proven), (State::MfaRequired, vec![VerifiedFactor::password(NOW)]));
+    assert_eq!(revised(half.clone(), &rules(&[])), Err(StepError::Unreachable));
+    let asked = State::MfaChallenge { factor: id(sms), kind: sms };
+    let challenged = Position { state: asked.clone(), ..half.clone() };
+    assert_eq!(revised(challenged.clone(), &rules(&[sms])).unwrap().state, asked);
+    let plain = Rules { demands: vec![Demand::level(Acr::OneFactorAny)], ..Rules::default() };
+    assert_eq!(revised(challenged.clone(), &plain).unwrap().state, asked, "only a step succeeds");
+    let mut by_passkey = Position { user_id: Some(alice()), state: State::MfaEnroll, ..Position::default() };
+    by_passkey.prove(proof(FactorKind::Webauthn));
+    assert_eq!(revised(by_passkey, &plain).unwrap().state, State::Unauthenticated);
 }

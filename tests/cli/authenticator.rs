@@ -13,7 +13,11 @@ use crate::support::{
 };
 
 pub(super) fn trials() -> Vec<Test> {
-    trials![sqlite: a_terminal_is_enrolled_and_approves_and_denies, what_is_no_address_enrols_nothing]
+    trials![sqlite:
+        a_terminal_is_enrolled_and_approves_and_denies,
+        what_is_no_address_enrols_nothing,
+        sec_p03_what_was_not_read_is_not_approved,
+    ]
 }
 
 /// Runs a command beside the server, which this thread serves.
@@ -85,4 +89,31 @@ async fn what_is_no_address_enrols_nothing(app: TestApp) {
     assert_eq!(removed.status, 204, "{:?}", refusal(&removed));
     let (_, gone) = run(place, &["listen", "--once"], "").await;
     assert!(gone.failed(1).contains("no longer enrolled"));
+}
+
+/// Security checklist P3: where no numbers are compared another question may have taken the place of the one that was read.
+async fn sec_p03_what_was_not_read_is_not_approved(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let begun = alice.enroll(&json!({ "factorType": "push", "provider": "OKTA" })).await;
+    let factor = begun["id"].as_str().unwrap().to_owned();
+    let (place, enrolled) = run(Place::new(), &["enroll", "-"], &alice.address(&app, &factor).await).await;
+    enrolled.succeeded();
+    let device = Device::pretending(&app, &factor, alice.user.id.as_str());
+    let settings = serde_json::from_value(
+        json!({ "factors": { "okta_push": "OPTIONAL" }, "push": { "numberMatching": "off" } }),
+    );
+    app.enrolment_rules(settings.unwrap(), stepgate::model::policy_set::EnrollAction::default()).await;
+    let read = transaction_of(&alice.ask(&device).await);
+    let (place, shown) = run(place, &["listen", "--once"], "").await;
+    assert!(shown.succeeded().contains(&read));
+    let another = transaction_of(&alice.ask(&device).await);
+    let mut place = place;
+    for arguments in [&["approve"][..], &["approve", "42"], &["approve", "--question", &read]] {
+        let unread;
+        (place, unread) = run(place, arguments, "").await;
+        assert!(unread.failed(1).contains("read what is asked now"), "{arguments:?}");
+    }
+    assert_eq!(alice.poll(&device, &another).await.json()["factorResult"], "WAITING");
+    let (_, approved) = run(place, &["approve", "--question", &another], "").await;
+    assert_eq!(approved.succeeded().trim(), "approved");
 }

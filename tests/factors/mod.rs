@@ -4,6 +4,7 @@ mod api;
 mod backup_code;
 mod hotp;
 mod me;
+mod not_offered;
 mod push;
 mod question;
 mod sent;
@@ -21,6 +22,7 @@ pub(crate) fn trials() -> Vec<Test> {
         backup_code::trials(),
         hotp::trials(),
         me::trials(),
+        not_offered::trials(),
         push::trials(),
         question::trials(),
         sent::trials(),

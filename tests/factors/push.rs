@@ -1,7 +1,10 @@
 //! `push`: a device is enrolled and asked through the Factors API and in a sign-in, in Okta's form.
 
 use serde_json::{Value, json};
-use stepgate::model::policy_set::MfaEnrollSettings;
+use stepgate::{
+    factor::{push::TYPE, service},
+    model::policy_set::MfaEnrollSettings,
+};
 
 use crate::support::{
     Test, TestApp,
@@ -13,7 +16,10 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
-        storage: a_device_is_enrolled_and_approves_in_okta_s_form, a_device_waits_until_it_is_asked;
+        storage:
+            a_device_is_enrolled_and_approves_in_okta_s_form,
+            a_device_waits_until_it_is_asked,
+            a_device_that_waits_at_another_node_is_told;
         sqlite:
             an_enrolment_times_out_and_begins_anew,
             the_address_is_mailed_and_texted,
@@ -23,6 +29,7 @@ pub(crate) fn trials() -> Vec<Test> {
             a_sign_in_polls_until_the_device_approved,
             a_sign_in_is_denied_and_asks_again,
             a_browser_asks_by_itself_where_it_was_told_to,
+            a_device_is_remembered_by_one_word_before_the_polls,
             an_approval_is_enough_where_policy_says_so,
             who_is_asked_elsewhere_is_found_by_one_look,
             a_device_that_was_removed_is_told_so;
@@ -276,6 +283,41 @@ async fn a_browser_asks_by_itself_where_it_was_told_to(app: TestApp) {
     assert_eq!(told(&request.json(&body).send().await.json()), json!(true));
 }
 
+/// Okta Authentication API: `rememberDevice` of the call that asks the device stands while its answer is polled for, until
+/// another call says otherwise.
+async fn a_device_is_remembered_by_one_word_before_the_polls(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let device = alice.device(&app).await;
+    let prompt = stepgate::model::policy::FactorPrompt::Device;
+    let action = stepgate::model::policy_set::SignOnAction {
+        require_factor: true,
+        factor_prompt_mode: prompt,
+        ..Default::default()
+    };
+    app.sign_on(action).await;
+    let origin = app.issuer.clone();
+    let signed_in = async |said: [&str; 2]| {
+        let body = json!({ "username": ALICE, "password": crate::support::fixtures::PASSWORD });
+        let asked = app.authn_from(&origin, "", &body).await.json();
+        let state = json!({ "stateToken": asked["stateToken"] });
+        let verify = path_of(&factor_of(&asked, "push")["_links"]["verify"]);
+        let begun = app.authn_from(&origin, &format!("{verify}{}", said[0]), &state).await;
+        // The browser is told its name when it asks to be remembered.
+        let cookie =
+            begun.header("set-cookie").unwrap_or_default().split(';').next().unwrap_or_default().to_owned();
+        device.approve(&app, correct(&begun.json()["_embedded"]["factor"])).await;
+        let path = format!("/api/v1/authn{verify}{}", said[1]);
+        let poll = app.client().request(http::Method::POST, &path).header("origin", &origin);
+        let done = poll.header("cookie", &cookie).json(&state).send().await;
+        assert_eq!(done.json()["status"], "SUCCESS", "{}", done.text());
+        let again = app.client().request(http::Method::POST, "/api/v1/authn").header("origin", &origin);
+        again.header("cookie", &cookie).json(&body).send().await.json()["status"].clone()
+    };
+    assert_eq!(signed_in(["?rememberDevice=true", "?rememberDevice=false"]).await, "MFA_REQUIRED");
+    assert_eq!(signed_in(["", ""]).await, "MFA_REQUIRED");
+    assert_eq!(signed_in(["?rememberDevice=true", ""]).await, "SUCCESS");
+}
+
 async fn an_approval_is_enough_where_policy_says_so(app: TestApp) {
     let alice = app.factors_of(ALICE).await;
     let device = alice.device(&app).await;
@@ -302,8 +344,34 @@ async fn who_is_asked_elsewhere_is_found_by_one_look(app: TestApp) {
     let since = app.app.now();
     let find = |since| stepgate::store::push_transaction::asked_since(&app.app.db, since);
     assert!(find(since).await.unwrap().is_empty());
-    alice.ask(&device).await;
-    assert_eq!(find(since).await.unwrap(), [stepgate::id::FactorId::new(device.factor.clone())]);
+    let asked = transaction_of(&alice.ask(&device).await);
+    let found = find(since).await.unwrap();
+    let found: Vec<(&str, &str)> = found.iter().map(|(id, factor)| (id.as_str(), factor.as_str())).collect();
+    assert_eq!(found, [(asked.as_str(), device.factor.as_str())]);
+}
+
+/// The same, as it happens: a device waits at one node and is asked at another.
+async fn a_device_that_waits_at_another_node_is_told(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let device = alice.device(&app).await;
+    let node = app.second_node().await;
+    node.app.ready.store(true, std::sync::atomic::Ordering::SeqCst);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let jobs = stepgate::jobs::spawn_all(&node.app, &stop);
+    let mut claims = device.claims(&app, "wait");
+    claims["hold"] = json!(25);
+    let waits = service::device::wait(&node.app, device.sign(TYPE, &claims));
+    let asks = async {
+        while node.app.push_waiters.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        (std::time::Instant::now(), transaction_of(&alice.ask(&device).await))
+    };
+    let (told, (asked_at, asked)) = futures_util::future::join(waits, asks).await;
+    assert_eq!(told.unwrap().unwrap().asked.id.as_str(), asked);
+    assert!(asked_at.elapsed().as_secs() < 10, "{:?}", asked_at.elapsed());
+    stop.cancel();
+    jobs.wait().await;
 }
 
 async fn a_device_that_was_removed_is_told_so(app: TestApp) {

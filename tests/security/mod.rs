@@ -29,6 +29,7 @@ mod logout_token;
 mod management;
 mod no_way_round;
 mod otp;
+mod passkey_alone;
 mod pkce;
 mod push;
 mod pushed;
@@ -36,6 +37,7 @@ mod recovery;
 mod redirect_uri;
 mod refresh;
 mod registration;
+mod removed_factor;
 mod request_object;
 mod restart;
 mod sign_in;
@@ -45,6 +47,7 @@ mod throttling;
 mod token_exchange;
 mod traps;
 mod webauthn;
+mod webauthn_input;
 mod wildcard_redirect;
 mod yubikey;
 
@@ -80,10 +83,12 @@ pub(crate) fn trials() -> Vec<Test> {
         management::trials(),
         no_way_round::trials(),
         otp::trials(),
+        passkey_alone::trials(),
         pkce::trials(),
         push::trials(),
         pushed::trials(),
         recovery::trials(),
+        removed_factor::trials(),
         redirect_uri::trials(),
         refresh::trials(),
         request_object::trials(),
@@ -96,6 +101,7 @@ pub(crate) fn trials() -> Vec<Test> {
         token_exchange::trials(),
         traps::trials(),
         webauthn::trials(),
+        webauthn_input::trials(),
         wildcard_redirect::trials(),
         yubikey::trials(),
     ]

@@ -29,6 +29,11 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_p02_a_wrong_number_rejects_and_is_counted,
             sec_p03_an_approval_is_signed_by_the_device_for_this_question,
             sec_p03_a_question_is_told_to_whoever_asked,
+            sec_p03_a_device_with_a_wrong_clock_is_told_the_time,
+            sec_s01_who_may_not_add_a_factor_is_not_shown_how_to_activate_one,
+            sec_s01_a_factor_that_came_first_ends_the_enrolment_of_a_device,
+            sec_p04_an_approval_is_nothing_once_its_device_is_suspended,
+            sec_p04_who_leaves_a_question_takes_it_from_the_device,
             sec_p04_what_was_denied_taken_back_or_late_is_never_approved,
             sec_p04_an_approval_counts_once_and_for_one_sign_in;
     ]
@@ -166,6 +171,7 @@ async fn sec_p02_a_wrong_number_rejects_and_is_counted(app: TestApp) {
     }
     let factor = alice.get(&format!("/factors/{}", device.factor)).await.json();
     assert_eq!(factor["status"], "INACTIVE", "50 wrong answers");
+    assert!(app.logged("user.mfa.factor.suspend", Some("too_many_failures")).await);
     assert_eq!(refusal(&ask(&alice, &device).await), (403, "E0000069".to_owned()));
 }
 
@@ -195,7 +201,6 @@ async fn sec_p03_an_approval_is_signed_by_the_device_for_this_question(app: Test
         (TYPE, said(|claims| claims["user"] = "00u00000000000000000".into())),
         (TYPE, said(|claims| claims["aud"] = "https://id.example.com".into())),
         (TYPE, said(|claims| claims["act"] = "wait".into())),
-        (TYPE, said(|claims| claims["iat"] = 1.into())),
         ("JWT", said(|_| ())),
     ] {
         let answer = app.device("answer", &device.sign(typ, &claims)).await;
@@ -327,4 +332,101 @@ async fn sec_p04_an_approval_counts_once_and_for_one_sign_in(app: TestApp) {
     app.clock.advance(71);
     let late = app.step(&verify, state).await;
     assert_eq!(late["factorResult"], "TIMEOUT", "{late}");
+}
+
+/// Security checklist P3: a statement counts for five minutes; only the device itself is told that its clock is off.
+async fn sec_p03_a_device_with_a_wrong_clock_is_told_the_time(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let device = alice.device(&app).await;
+    let asked = alice.ask(&device).await;
+    let answer = json!({ "challenge": transaction_of(&asked), "user": device.user, "answer": "approve",
+        "number": correct(&asked) });
+    for off in [-301, 301] {
+        let mut late = answer.clone();
+        late["iat"] = (app.app.now().unix_timestamp() + off).into();
+        let refused = device.send(&app, "answer", &late).await;
+        assert_eq!(refusal(&refused), (400, "E0000001".to_owned()));
+        assert!(refused.text().contains("iat: "), "{}", refused.text());
+        let told = stepgate::protocol::timestamp::http_date(app.app.now());
+        assert_eq!(refused.header("date"), Some(told.as_str()));
+        let thief = Device::pretending(&app, &device.factor, &device.user);
+        assert_eq!(refusal(&thief.send(&app, "answer", &late).await), unauthorized());
+    }
+    assert_eq!(device.send(&app, "answer", &answer).await.status, 200, "nothing has changed");
+}
+
+/// Security checklist S1: the picture of an enrolment that was begun elsewhere makes a factor, so the password alone is not
+/// shown it.
+async fn sec_s01_who_may_not_add_a_factor_is_not_shown_how_to_activate_one(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    alice.authenticator().await;
+    let begun = alice.enroll(&json!({ "factorType": "push", "provider": "OKTA" })).await;
+    let mut thief = Browser::new();
+    app.code_in(&mut thief, "default", WEB, &[], ALICE).await;
+    thief.open(&app.url("/")).await;
+    let name = format!("sid_{}", app.app.settings.port());
+    let cookie = format!("{name}={}", thief.cookie(&name).unwrap().value);
+    let id = begun["id"].as_str().unwrap();
+    for step in ["activate", "activate/poll", "activate/email"] {
+        let path = format!("/api/v1/users/me/factors/{id}/lifecycle/{step}");
+        let request = app.client().request(http::Method::POST, &path).header("cookie", &cookie);
+        let answer = request.header("origin", &app.issuer).json(&json!({})).send().await;
+        assert_eq!(refusal(&answer), (403, "E0000006".to_owned()), "{step}");
+    }
+    let own = alice.post(&format!("/factors/{id}/lifecycle/activate/poll"), &json!({})).await;
+    assert_eq!((own.status, &own.json()["factorResult"]), (200, &json!("WAITING")));
+}
+
+/// Security checklist S1: whoever began an enrolment before the account had anything to lose does not end it afterwards.
+async fn sec_s01_a_factor_that_came_first_ends_the_enrolment_of_a_device(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let begun = alice.enroll(&json!({ "factorType": "push", "provider": "OKTA" })).await;
+    let id = begun["id"].as_str().unwrap();
+    let address = alice.address(&app, id).await;
+    app.clock.advance(1);
+    alice.authenticator().await;
+    assert_eq!(refusal(&Device::enroll(&app, &address).await.1), unauthorized());
+    let pending = alice.get(&format!("/factors/{id}")).await.json();
+    assert_eq!(pending["status"], "PENDING_ACTIVATION");
+    // Begun anew by whoever may.
+    app.clock.advance(600);
+    assert_eq!(alice.post(&format!("/factors/{id}/lifecycle/activate"), &json!({})).await.status, 200);
+    let (_, enrolled) = Device::enroll(&app, &alice.address(&app, id).await).await;
+    assert_eq!(enrolled.status, 201, "{}", enrolled.text());
+}
+
+/// Security checklist P4: what was approved counts while the factor does.
+async fn sec_p04_an_approval_is_nothing_once_its_device_is_suspended(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let device = alice.device(&app).await;
+    let asked = alice.ask(&device).await;
+    device.approve(&app, correct(&asked)).await;
+    let factor = stepgate::id::FactorId::new(device.factor.clone());
+    let suspend = stepgate::store::factor::claim_suspend_cloned(&factor, app.app.now());
+    app.app.db.writer().commit(stepgate::store::unit::Unit::new().claim(suspend)).await.unwrap();
+    let told = alice.poll(&device, &transaction_of(&asked)).await;
+    assert_eq!(refusal(&told), (403, "E0000069".to_owned()));
+}
+
+/// Security checklist P4: going back, giving up, or proving something else takes the question back, and the device is told at
+/// once.
+async fn sec_p04_who_leaves_a_question_takes_it_from_the_device(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    alice.authenticator().await;
+    let device = alice.device(&app).await;
+    let codes = alice.post("/recovery_codes", &json!({})).await.json();
+    app.require_factor().await;
+    for way in ["/previous", "/cancel", "/factors/recovery_code/verify"] {
+        let asked = app.password_of(ALICE).await;
+        let verify = path_of(&factor_of(&asked, "push")["_links"]["verify"]);
+        app.step(&verify, json!({ "stateToken": asked["stateToken"] })).await;
+        let shown = device.wait(&app, (None, 0)).await;
+        let begun = std::time::Instant::now();
+        let body = json!({ "stateToken": asked["stateToken"], "passCode": codes["codes"][0] });
+        let waits = device.wait(&app, (Some(shown["id"].as_str().unwrap()), 25));
+        let (after, _) = futures_util::future::join(waits, app.step(way, body)).await;
+        assert_eq!(after, Value::Null, "{way}");
+        assert!(begun.elapsed().as_secs() < 20, "{way}: {:?}", begun.elapsed());
+        app.clock.advance(3600);
+    }
 }

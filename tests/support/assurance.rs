@@ -10,7 +10,7 @@ use stepgate::{
     },
     session::sso::{self, FactorPromptMet, Opening},
     store::{
-        factor::{Displaces, Stored, claim_insert},
+        factor::{Displaces, FoundBy, Stored, claim_insert},
         unit::Unit,
     },
     syslog::Caller,
@@ -54,12 +54,15 @@ impl TestApp {
     /// Signs in in this browser by these methods, without the pages.
     pub(crate) async fn sign_in_by(&self, browser: &mut Browser, login: &str, methods: &[&str]) {
         let user = user_id(self, login).await;
-        let factors = methods.iter().map(|method| proof(self, method)).collect();
-        let token = issue(&self.app, &user, factors, BoundTo::Origin(self.issuer.clone())).await.unwrap();
+        let password = vec![proof(self, "pwd")];
+        let token = issue(&self.app, &user, password, BoundTo::Origin(self.issuer.clone())).await.unwrap();
         let target = self.url("/");
         let link = format!("/login/sessionCookieRedirect?token={}&redirectUrl={target}", token.expose());
         browser.open(&self.url(&link)).await;
         assert!(self.session(browser).await.is_some(), "no session for {login}");
+        if methods != ["pwd"] {
+            self.shows(browser, methods.iter().map(|method| proof(self, method)).collect()).await;
+        }
     }
 
     fn session_cookie(&self) -> String {
@@ -89,16 +92,22 @@ impl TestApp {
             last_verified_at: None,
         };
         let stored = Stored { factor, secret: None, counter: None };
-        let claim = claim_insert(&stored, None, Displaces::Any).unwrap();
+        let claim = claim_insert(&stored, FoundBy::Id, Displaces::Any).unwrap();
         self.app.db.writer().commit(Unit::new().claim(claim)).await.unwrap();
     }
 
     /// Proves one more factor in the session of a browser, as the page for it does.
     pub(crate) async fn step_up_by(&self, browser: &mut Browser, method: &str) {
         let session = self.session(browser).await.expect("a session");
+        self.shows(browser, with_proofs(&session.factors, &[proof(self, method)])).await;
+    }
+
+    /// Has the session of a browser show just this.
+    async fn shows(&self, browser: &mut Browser, factors: Vec<VerifiedFactor>) {
+        let session = self.session(browser).await.expect("a session");
         let opening = Opening {
             user: &session.user_id,
-            factors: with_proofs(&session.factors, &[proof(self, method)]),
+            factors,
             policy: &GlobalSession::default(),
             prompt: FactorPromptMet::ByFactors,
             previous: Some(&session),

@@ -31,6 +31,7 @@ pub(crate) fn trials() -> Vec<Test> {
             who_is_invited_ends_on_a_page_of_ours,
             the_last_pages_of_a_recovery_lead_on,
             a_box_keeps_its_tick_after_a_wrong_code,
+            a_browser_is_remembered_whichever_factor_is_chosen,
             only_what_helps_is_offered_to_be_set_up,
             a_transaction_of_one_browser_is_nobody_s_in_another;
     ]
@@ -339,6 +340,53 @@ async fn a_box_keeps_its_tick_after_a_wrong_code(app: TestApp) {
     let page = browser.submit(&form.press("verify")).await;
     assert_eq!(page.status, 400);
     assert_eq!(page.form("step-form").field("rememberDevice"), Some("true"), "{}", page.text());
+}
+
+/// S9: the box stands where a factor is chosen, since a device is asked at once; where more is asked for it keeps its tick.
+async fn a_browser_is_remembered_whichever_factor_is_chosen(app: TestApp) {
+    let seed = app.enrol_totp().await;
+    let device = app.factors_of(ALICE).await.device(&app).await;
+    app.sign_on(a_factor_per_device()).await;
+    let code_of = |page: &Response| page.form("step-form").fill("passCode", &app.totp(&seed)).press("verify");
+    let choose = async |browser: &mut Browser, button: &str, tick: bool| {
+        let page = begin(&app, browser, &[("prompt", "login")]).await;
+        assert!(page.body_contains("factor-choice-page"), "{}", page.words());
+        let form = page.form("step-form");
+        assert_eq!(form.field("rememberDevice"), None);
+        let form = if tick { form.choose("rememberDevice", "true") } else { form };
+        let title =
+            if button == "push" { device.factor.clone() } else { other_than(&app, &device.factor).await };
+        browser.submit(&form.press(&title)).await
+    };
+    // A code: its page has the box as it was left.
+    let mut browser = Browser::new();
+    let page = choose(&mut browser, "code", false).await;
+    assert_eq!(page.form("step-form").field("rememberDevice"), None);
+    browser.submit(&code_of(&page)).await;
+    let page = choose(&mut browser, "code", true).await;
+    assert_eq!(page.form("step-form").field("rememberDevice"), Some("true"), "{}", page.text());
+    // A device.
+    let mut browser = Browser::new();
+    for (tick, then) in [(false, "factor-choice-page"), (true, "code=")] {
+        let page = choose(&mut browser, "push", tick).await;
+        let number = page.text().split("id=\"push-number\">").nth(1).and_then(|rest| rest.split('<').next());
+        device.approve(&app, number.unwrap().parse().unwrap()).await;
+        browser.open(page.url.as_str()).await;
+        assert!(browser.url().as_str().contains("code="), "{}", browser.url());
+        let page = begin(&app, &mut browser, &[("prompt", "login")]).await;
+        assert!(
+            page.body_contains(then) || browser.url().as_str().contains(then),
+            "{tick}: {}",
+            browser.url()
+        );
+    }
+}
+
+/// The factor of ALICE that is not this one.
+async fn other_than(app: &TestApp, id: &str) -> String {
+    let alice = app.user(ALICE).await;
+    let factors = stepgate::store::factor::list(&app.app.db, &alice.id).await.unwrap();
+    factors.into_iter().map(|factor| factor.id.to_string()).find(|other| other != id).unwrap()
 }
 
 /// Who must prove two classes of factors is not sent through setting up a second thing to know.

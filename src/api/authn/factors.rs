@@ -132,7 +132,9 @@ impl Factors {
                 (None, None, Some(assertion)) => Given::Assertion(assertion),
                 (None, None, None) => Given::Nothing,
             };
-            let remember = if asked.flag("rememberDevice") { Remember::Yes } else { Remember::No };
+            // Programs that poll say it once.
+            let remember = asked.query.one("rememberDevice");
+            let remember = remember.map(|said| if said == "true" { Remember::Yes } else { Remember::No });
             let factor = FactorId::new(factor_id.0);
             let token = asked.state_token()?;
             let visitor = asked.visitor();

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response, web::Data};
 use poem_openapi::{Object, OpenApi, types::Any};
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use crate::{
     api::{
@@ -18,7 +19,9 @@ use crate::{
         json_body::JsonBody,
         payload::{Answer, documented},
     },
+    app::App,
     factor::service::device::{self, DeviceError},
+    protocol::timestamp::http_date,
     syslog::Caller,
 };
 
@@ -86,11 +89,12 @@ fn statement(body: &JsonBody<DeviceStatement>) -> Result<String, Response> {
     body.document()?.get("statement").and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(missing)
 }
 
-fn refused(error: DeviceError) -> Response {
+fn refused(app: &App, error: DeviceError) -> Response {
     match error {
         DeviceError::Malformed => {
             Envelope::validation("statement", ["statement: cannot be read".to_owned()]).respond()
         }
+        DeviceError::Clock => clock(app.now()),
         DeviceError::Unauthorized => Envelope::invalid_token().respond(),
         DeviceError::Over => {
             let over = "The challenge was answered, taken back, or is over";
@@ -101,6 +105,14 @@ fn refused(error: DeviceError) -> Response {
     }
 }
 
+/// What is wrong is the clock of the device, which is told the time.
+fn clock(now: OffsetDateTime) -> Response {
+    let problem = "iat: must be the time, which is in the header Date".to_owned();
+    let mut response = Envelope::validation("statement", [problem]).respond();
+    response.headers_mut().extend(HeaderValue::from_str(&http_date(now)).map(|date| (header::DATE, date)));
+    response
+}
+
 impl Authenticator {
     async fn enrolled(
         &self,
@@ -108,7 +120,8 @@ impl Authenticator {
         body: &JsonBody<DeviceStatement>,
     ) -> Result<Response, Response> {
         let app = self.0.app()?;
-        let (factor, user) = device::enroll(app, &statement(body)?, caller).await.map_err(refused)?;
+        let (factor, user) =
+            device::enroll(app, &statement(body)?, caller).await.map_err(|error| refused(app, error))?;
         let told = json!({
             "factor": factor.id,
             "user": user.id,
@@ -120,7 +133,8 @@ impl Authenticator {
 
     async fn waited(&self, body: &JsonBody<DeviceStatement>) -> Result<Response, Response> {
         let app = self.0.app()?;
-        let challenge = device::wait(app, &statement(body)?).await.map_err(refused)?;
+        let challenge =
+            Box::pin(device::wait(app, statement(body)?)).await.map_err(|error| refused(app, error))?;
         let told = challenge.as_ref().map(device::told);
         Ok(json_response(StatusCode::OK, &json!({ "challenge": told })))
     }
@@ -131,7 +145,8 @@ impl Authenticator {
         body: &JsonBody<DeviceStatement>,
     ) -> Result<Response, Response> {
         let app = self.0.app()?;
-        let result = device::answer(app, &statement(body)?, caller).await.map_err(refused)?;
+        let result =
+            device::answer(app, &statement(body)?, caller).await.map_err(|error| refused(app, error))?;
         Ok(json_response(StatusCode::OK, &json!({ "result": result.as_str() })))
     }
 }

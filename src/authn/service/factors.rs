@@ -1,6 +1,6 @@
 //! Factors in a sign-in: choosing, proving, enrolling, activating, sending again.
 
-use super::{AuthnError, Effect, Pending, Reply, Shown, Step, Visitor, load, push, settle};
+use super::{AuthnError, Effect, Pending, Reply, Shown, Step, Visitor, load, navigation, push, settle};
 use crate::{
     app::App,
     authn::{
@@ -54,7 +54,8 @@ impl Given {
     }
 }
 
-/// Chooses a factor, or proves it. Where a link was mailed, asking without a code tells whether it was followed.
+/// Chooses a factor, or proves it. Where a link was mailed, asking without a code tells whether it was followed. Whether the
+/// device is to be remembered may have been said before: absent, that stands.
 ///
 /// # Errors
 /// The factor is not asked for, or what was given is wrong.
@@ -63,11 +64,11 @@ pub async fn verify(
     visitor: &Visitor<'_>,
     state_token: &str,
     (factor, given): (&FactorId, Given),
-    remember: Remember,
+    remember: Option<Remember>,
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
     step.check(&Action::Verify(factor.clone()))?;
-    step.transaction.context.remember = remember;
+    step.remember(remember);
     Box::pin(answer(app, visitor, step, (factor, given))).await
 }
 
@@ -97,10 +98,10 @@ pub async fn verify_kind(
     visitor: &Visitor<'_>,
     state_token: &str,
     (kind, given): (FactorKind, Given),
-    remember: Remember,
+    remember: Option<Remember>,
 ) -> Result<Reply, AuthnError> {
     let mut step = load(app, visitor, state_token).await?;
-    step.transaction.context.remember = remember;
+    step.remember(remember);
     let offered = allowed(step.position(), &step.facts.rules);
     let is_asked =
         |factor: &&Factor| factor.kind == kind && offered.contains(&Action::Verify(factor.id.clone()));
@@ -135,7 +136,7 @@ async fn choose(
         match service::verify_link(app, step.user()?, &factor, purpose).await? {
             Some(proof) => return proved(app, visitor, step, proof).await,
             None => {
-                super::navigation::touch(app, &mut step).await?;
+                navigation::touch(app, &mut step).await?;
                 return Ok(step.pending());
             }
         }
@@ -161,7 +162,11 @@ pub async fn use_backup_code(
     let purpose = (Purpose::Transaction(&step.transaction.id), visitor.caller);
     let Proof { verified, unit } = service::verify_backup_code(app, step.user()?, code, purpose).await?;
     let fact = Fact::BackupCodeAccepted { proof: verified };
-    settle(app, visitor, step, Effect { fact, unit, lost: FactorError::Wrong.into() }).await
+    let (device, left) = navigation::left(&step);
+    let effect = Effect { fact, unit: unit.and(left), lost: FactorError::Wrong.into() };
+    let reply = Box::pin(settle(app, visitor, step, effect)).await;
+    device.iter().for_each(|device| app.push_waiters.wake(device));
+    reply
 }
 
 /// Sends the code of the chosen factor again.

@@ -11,26 +11,29 @@ pub mod primary;
 pub mod push;
 pub mod recovery;
 
+mod finish;
 mod standing;
 
 use time::OffsetDateTime;
 
-use self::standing::{Standing, may_sign_in, standing};
+use self::{
+    finish::finish,
+    standing::{Standing, may_sign_in, standing},
+};
 use super::{
     action::{Action, allowed},
     event::Event as Fact,
     facts::Facts,
-    remember,
     rules::Options,
-    session_token::{self, BoundTo},
+    session_token::BoundTo,
     state::{Position, Purpose, RecoveryKind, State},
     transaction::{Browser, Context, Remember, Transaction},
-    transition::{StepError, next},
+    transition::{StepError, next, revised},
 };
 use crate::{
     app::App,
     cache::Count,
-    factor::{self, Activation, FactorError, service::Scope},
+    factor::{Activation, FactorError, service::Scope},
     fault::Fault,
     id::{ClientId, FactorId, SessionId, TransactionId, UserId},
     model::{
@@ -40,13 +43,13 @@ use crate::{
         user::User,
     },
     secret::{Secret, TokenHash, opaque_token},
-    session::sso::{self, FactorPromptMet, Opened, Opening},
+    session::sso::Opened,
     store::{
         self,
         unit::{Outcome, Unit},
     },
     syslog::{Caller, Event, EventType},
-    user::{password::PasswordError, policies::PolicyFacts, recovery::RecoveryError, unlock},
+    user::{password::PasswordError, policies::PolicyFacts, recovery::RecoveryError},
 };
 
 pub use primary::{Proof, SignInError, SignedIn, password_alone};
@@ -259,6 +262,13 @@ impl Step {
         self.facts.user.as_ref().ok_or(AuthnError::NotAllowed)
     }
 
+    /// Notes whether the device is to be remembered, where that is said.
+    fn remember(&mut self, said: Option<Remember>) {
+        if let Some(said) = said {
+            self.transaction.context.remember = said;
+        }
+    }
+
     /// What is not offered is refused.
     fn check(&self, action: &Action) -> Result<(), AuthnError> {
         let offered = allowed(self.position(), &self.facts.rules).contains(action);
@@ -338,9 +348,17 @@ async fn load(app: &App, visitor: &Visitor<'_>, token: &str) -> Result<Step, Aut
         Standing::Locked => return Err(ended(app, &transaction, AuthnError::Locked).await?),
         Standing::Cut => return Err(ended(app, &transaction, AuthnError::Token).await?),
     }
-    let step = step_of(app, visitor, transaction, user.ok_or(AuthnError::Token)?).await?;
+    let mut step = step_of(app, visitor, transaction, user.ok_or(AuthnError::Token)?).await?;
     if step.position().purpose == Purpose::SignIn && step.facts.policies.session.access == Access::Deny {
         return Err(AuthnError::Refused);
+    }
+    // S7: what was won by a factor goes with it, in the middle of a sign-in as well.
+    match revised(std::mem::take(&mut step.transaction.position), &step.facts.rules) {
+        Ok(position) => step.transaction.position = position,
+        Err(error) => {
+            unreachable(app, visitor, step.facts.user_id()).await?;
+            return Err(ended(app, &step.transaction, error.into()).await?);
+        }
     }
     Ok(step)
 }
@@ -362,6 +380,7 @@ async fn settle(
     let now = app.now();
     let before = std::mem::take(&mut step.transaction.position);
     let changes_user = effect.fact.changes_user();
+    let proves = effect.fact.proves().cloned();
     let position = match next(before, effect.fact, &step.facts.rules, now) {
         Ok(position) => position,
         Err(error) => {
@@ -373,14 +392,16 @@ async fn settle(
     };
     step.transaction.position = position;
     if step.position().state.is_over() {
-        let mut success = finish(app, visitor, step, (effect.unit, effect.lost)).await?;
+        let consumed = (effect.unit, effect.lost);
+        let mut success = finish(app, visitor, step, consumed, proves.as_ref()).await?;
         if changes_user {
             success.user = anew(app, &success.user.id).await?;
         }
         return Ok(Reply::Success(Box::new(success)));
     }
     let unit = step.transaction.save(effect.unit, now)?;
-    commit(app, &step.transaction, unit, effect.lost).await?;
+    let others = usize::from(step.transaction.is_saved());
+    commit(app, unit, others, effect.lost).await?;
     step.transaction.saved();
     if changes_user && let Some(user) = step.facts.user_id() {
         let user = anew(app, user).await?;
@@ -406,110 +427,12 @@ async fn unreachable(app: &App, visitor: &Visitor<'_>, user: Option<&UserId>) ->
     Ok(())
 }
 
-/// Commits the unit of a step. The transaction itself is claimed first, if it was saved before.
-async fn commit(
-    app: &App,
-    transaction: &Transaction,
-    unit: Unit,
-    lost: AuthnError,
-) -> Result<(), AuthnError> {
+/// Commits the unit of a step, whose own claims come after so many others: that the transaction stands where it stood, if it
+/// was saved before, and that what was proved earlier still counts.
+async fn commit(app: &App, unit: Unit, others: usize, lost: AuthnError) -> Result<(), AuthnError> {
     match app.db.writer().commit(unit).await? {
         Outcome::Won => Ok(()),
-        Outcome::Lost(0) if transaction.is_saved() => Err(AuthnError::NotAllowed),
+        Outcome::Lost(index) if index < others => Err(AuthnError::NotAllowed),
         Outcome::Lost(_) => Err(lost),
-    }
-}
-
-/// Ends a transaction and hands out what it was good for, in one unit with what its last step consumes.
-async fn finish(
-    app: &App,
-    visitor: &Visitor<'_>,
-    step: Step,
-    (unit, lost): (Unit, AuthnError),
-) -> Result<Success, AuthnError> {
-    let now = app.now();
-    let Step { transaction, facts, .. } = step;
-    let position = &transaction.position;
-    let user = facts.user.ok_or(AuthnError::NotAllowed)?;
-    let (unit, gain) = match position.purpose {
-        Purpose::Recovery(kind) => {
-            let unit = match kind {
-                RecoveryKind::Unlock => {
-                    let unit = unit.and(unlock::by_user(app, &user, visitor.caller));
-                    factor::service::lift_locks(unit, &user.id)
-                }
-                // The new password is in the unit already.
-                RecoveryKind::Password | RecoveryKind::AccountActivation => unit,
-            };
-            (unit, Gain::Recovered(kind))
-        }
-        Purpose::SignIn => {
-            let unit = known(unit, &user, &transaction.context, (visitor.device, now));
-            let proved = position.proven.iter().any(VerifiedFactor::is_beside_password);
-            let wish = transaction.context.remember == Remember::Yes && proved;
-            let device = visitor.device.filter(|_| wish);
-            let remembered =
-                device.and_then(|device| remember::remember(&user, &facts.policies.session, device, now));
-            let unit = remembered.into_iter().fold(unit, Unit::change);
-            let prompt = if proved { FactorPromptMet::ByFactors } else { facts.prompt };
-            match visitor.face {
-                Face::Page(previous) => {
-                    let opening = Opening {
-                        user: &user.id,
-                        factors: position.proven.clone(),
-                        policy: &facts.policies.session,
-                        prompt,
-                        previous,
-                        caller: visitor.caller,
-                    };
-                    // Of a session that is raised this claims that it has not ended meanwhile.
-                    let (unit, opened) = sso::open(app, unit, opening).await?;
-                    let event =
-                        Event::new(EventType::SessionStart).user(&user.id).session(&opened.session.id);
-                    let row = event.row(visitor.caller, app.random.as_ref(), now);
-                    (unit.row(row), Gain::Session(Box::new(opened)))
-                }
-                Face::Api(bound_to) => {
-                    let remembered = (prompt == FactorPromptMet::ByRememberedDevice)
-                        .then(|| facts.policies.session.version.clone());
-                    let token = session_token::Issue {
-                        user: &user.id,
-                        factors: position.proven.clone(),
-                        bound_to: bound_to.clone(),
-                        remembered,
-                    };
-                    let (token, unit) = session_token::add(app, unit, token)?;
-                    let event = Event::new(EventType::Authenticated).user(&user.id);
-                    let row = event.row(visitor.caller, app.random.as_ref(), now);
-                    (unit.row(row), Gain::SessionToken(token))
-                }
-            }
-        }
-    };
-    commit(app, &transaction, transaction.complete(unit), lost).await?;
-    if position.purpose == Purpose::SignIn {
-        metrics::counter!("logins_total", "outcome" => "success").increment(1);
-    }
-    let Transaction { position, context, .. } = transaction;
-    Ok(Success {
-        user,
-        proven: position.proven,
-        gain,
-        raised: context.session,
-        relay_state: context.relay_state,
-    })
-}
-
-/// Adds that the user signed in here: only whoever proved everything makes a browser known.
-fn known(unit: Unit, user: &User, context: &Context, (device, now): (Option<&str>, OffsetDateTime)) -> Unit {
-    let unit = unit.precede(store::user::claim_login(user, now));
-    match (device, context.browser) {
-        (Some(device), Browser::Known) => {
-            unit.change(store::known_device::refresh(&user.id, &TokenHash::of(device), now))
-        }
-        (Some(device), Browser::Unknown) => {
-            unit.change(store::known_device::remember(&user.id, &TokenHash::of(device), now))
-        }
-        (None, Browser::Known | Browser::Unknown) => unit,
     }
 }

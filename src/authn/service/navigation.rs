@@ -5,6 +5,7 @@ use crate::{
     app::App,
     authn::{action::Action, event::Event as Fact, state::State},
     factor::Purpose,
+    id::FactorId,
     model::factor::FactorKind,
     store::{authn_transaction, push_transaction, unit::Unit},
 };
@@ -34,18 +35,21 @@ pub(super) async fn touch(app: &App, step: &mut Step) -> Result<(), AuthnError> 
 pub async fn previous(app: &App, visitor: &Visitor<'_>, state_token: &str) -> Result<Reply, AuthnError> {
     let step = load(app, visitor, state_token).await?;
     step.check(&Action::Previous)?;
-    let unit = left(&step);
-    settle(app, visitor, step, Effect { unit, ..Effect::of(Fact::WentBack) }).await
+    let (device, unit) = left(&step);
+    let reply = settle(app, visitor, step, Effect { unit, ..Effect::of(Fact::WentBack) }).await;
+    device.iter().for_each(|device| app.push_waiters.wake(device));
+    reply
 }
 
-/// What goes with a step that is left: a device that was asked is asked no longer.
-fn left(step: &Step) -> Unit {
+/// What goes with a step that is left: a device that was asked, which is to be woken then, is asked no longer.
+pub(super) fn left(step: &Step) -> (Option<FactorId>, Unit) {
     match &step.position().state {
         State::MfaChallenge { factor, kind: FactorKind::Push } => {
             let purpose = Purpose::Transaction(&step.transaction.id);
-            Unit::new().change(push_transaction::cancel_of(factor, purpose.key()))
+            let unit = Unit::new().change(push_transaction::cancel_of(factor, purpose.key()));
+            (Some(factor.clone()), unit)
         }
-        _ => Unit::new(),
+        _ => (None, Unit::new()),
     }
 }
 
@@ -69,7 +73,8 @@ pub async fn cancel(
     state_token: &str,
 ) -> Result<Option<String>, AuthnError> {
     let step = load(app, visitor, state_token).await?;
-    let unit = left(&step).change(authn_transaction::remove(&step.transaction.id));
-    app.db.writer().commit(unit).await?;
+    let (device, unit) = left(&step);
+    app.db.writer().commit(unit.change(authn_transaction::remove(&step.transaction.id))).await?;
+    device.iter().for_each(|device| app.push_waiters.wake(device));
     Ok(step.transaction.context.relay_state)
 }

@@ -5,7 +5,7 @@ use std::time::Duration as Span;
 
 use serde_json::{Map, Value, json};
 
-use super::{announced, described};
+use super::{announced, described, verify::suspend_exhausted};
 use crate::{
     app::App,
     factor::{
@@ -16,7 +16,7 @@ use crate::{
         push_waiters::Place,
     },
     fault::Fault,
-    id::PushTransactionId,
+    id::{FactorId, PushTransactionId},
     model::{
         factor::{Factor, FactorKind},
         push::{PushResult, PushState, PushTransaction},
@@ -41,6 +41,9 @@ pub enum DeviceError {
     /// It is not enrolled, or no longer, or somebody else speaks.
     #[error("the statement is not that of an enrolled device")]
     Unauthorized,
+    /// Its clock is too far off.
+    #[error("the clock of the device is wrong")]
+    Clock,
     /// What it answers was answered, taken back, or is over.
     #[error("the challenge is over")]
     Over,
@@ -56,6 +59,7 @@ impl From<StatementError> for DeviceError {
     fn from(error: StatementError) -> Self {
         match error {
             StatementError::Malformed => Self::Malformed,
+            StatementError::Clock => Self::Clock,
             StatementError::Refused(reason) => {
                 tracing::debug!(reason, "a statement of a device was refused");
                 Self::Unauthorized
@@ -118,18 +122,17 @@ pub async fn enroll(app: &App, statement: &str, caller: &Caller) -> Result<(Fact
 ///
 /// # Errors
 /// It is not an enrolled device, or too many wait.
-pub async fn wait(app: &App, statement: &str) -> Result<Option<Challenge>, DeviceError> {
-    let statement = Statement::read(statement)?;
-    let id = statement.factor().clone();
-    let said: WaitClaims = push::said(verified(app, &statement, Act::Wait).await?)?;
-    let factor = store::factor::find_by_id(&app.db, &id).await?.ok_or(DeviceError::Unauthorized)?.factor;
+pub async fn wait(app: &App, statement: String) -> Result<Option<Challenge>, DeviceError> {
+    // Thousands wait: nothing is kept meanwhile but what is needed.
+    let (id, said) = Box::pin(waiter(app, &statement)).await?;
+    drop(statement);
     let place = app.push_waiters.enter(&id).ok_or(DeviceError::Busy)?;
     let begun = tokio::time::Instant::now();
     let asked = loop {
         let mut woken = std::pin::pin!(place.woken());
         // From here on no wake is missed; so the look comes after it.
         woken.as_mut().enable();
-        let asked = push_transaction::find_waiting(&app.db, &id, app.now()).await?;
+        let asked = Box::pin(push_transaction::find_waiting(&app.db, &id, app.now())).await?;
         let news = asked.as_ref().map(|asked| asked.id.as_str()) != said.seen.as_deref();
         let left = hold(app, &said, asked.as_ref()).saturating_sub(begun.elapsed());
         if news || left.is_zero() || !Place::wait(woken, left).await && asked.is_none() {
@@ -137,8 +140,21 @@ pub async fn wait(app: &App, statement: &str) -> Result<Option<Challenge>, Devic
         }
     };
     let Some(asked) = asked else { return Ok(None) };
-    let user = store::user::find(&app.db, &factor.user_id).await?;
+    let user = Box::pin(user_of(app, &id)).await?;
     Ok(user.map(|user| Challenge { asked, user }))
+}
+
+/// Which device waits, and how.
+async fn waiter(app: &App, statement: &str) -> Result<(FactorId, WaitClaims), DeviceError> {
+    let statement = Statement::read(statement)?;
+    let said = push::said(verified(app, &statement, Act::Wait).await?)?;
+    Ok((statement.factor().clone(), said))
+}
+
+/// The user of a factor, while there is one.
+async fn user_of(app: &App, id: &FactorId) -> Result<Option<User>, Fault> {
+    let Some(stored) = store::factor::find_by_id(&app.db, id).await? else { return Ok(None) };
+    store::user::find(&app.db, &stored.factor.user_id).await
 }
 
 /// How long a request waits: as long as it wants, but not longer than what it shows lives.
@@ -187,10 +203,12 @@ pub async fn answer(app: &App, statement: &str, caller: &Caller) -> Result<PushR
         // P2: counted like any other wrong answer.
         Judged::WrongNumber => unit
             .change(store::factor::claim_attempt(id, &attempt::LIMITS, now))
-            .change(store::factor::claim_suspend(id, &attempt::LIMITS, now))
             .row(logged(Event::failure(EventType::AuthenticateViaMfa, "wrong_number"))),
     };
     let outcome = app.db.writer().commit(unit).await?;
+    if judged == Judged::WrongNumber && outcome == Outcome::Won {
+        suspend_exhausted(app, &factor, caller).await?;
+    }
     // It may be shown in another window.
     app.push_waiters.wake(id);
     match outcome {

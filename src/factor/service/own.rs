@@ -57,8 +57,8 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
 }
 
 /// Removes a factor by the hand of its user, with what was won by it: sessions no longer show the proof, one that has
-/// nothing else to show ends, what was on its way to a session gets none, devices that were remembered are forgotten, and
-/// recovery codes go with the last factor that they stand in for. The unit's own claim is its first; lost: the factor is gone,
+/// nothing else to show ends, devices that were remembered are forgotten, and recovery codes go with the last factor that they
+/// stand in for. What is on its way to a session looks for the factor itself ([`store::factor::claim_held`]). The unit's own claim is its first; lost: the factor is gone,
 /// or was proved a moment ago, and the unit must be made anew.
 ///
 /// # Errors
@@ -66,11 +66,9 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
 pub async fn forget(app: &App, user: &User, factor: &Factor, caller: &Caller) -> Result<Unit, Fault> {
     let now = app.now();
     let unit = Unit::new().claim(store::factor::claim_remove_as_seen(factor));
-    let mut unit = gone(app, unit, user, factor, caller)?
-        .change(store::session_token::void_with_factor(&user.id, &factor.id, now))
-        .change(store::authn_transaction::remove_with_factor(&user.id, &factor.id));
+    let mut unit = gone(app, unit, user, factor, caller)?;
     // Read after the factor was: whatever is proved by it since then makes the claim above lost.
-    for session in store::session::open_with_factor(&app.db, &user.id, &factor.id).await? {
+    for session in store::session::showing(&app.db, (&user.id, &factor.id), now).await? {
         let mut left = session.factors.clone();
         left.retain(|proof| proof.factor_id.as_ref() != Some(&factor.id));
         unit = if left.is_empty() {
@@ -81,8 +79,6 @@ pub async fn forget(app: &App, user: &User, factor: &Factor, caller: &Caller) ->
             unit.change(store::session::keep_factors(&session.id, &left)?)
         };
     }
-    // One that began meanwhile, with a proof of before.
-    unit = unit.change(store::session::end_with_factor(&user.id, &factor.id, now));
     let mut others = list(app, &user.id).await?;
     others.retain(|other| other.id != factor.id);
     let was_last = factor.status != FactorStatus::PendingActivation && !has_possession(&others);

@@ -242,12 +242,19 @@ async fn refused(
         let row = failure.row(caller, app.random.as_ref(), now);
         app.db.writer().commit(Unit::new().row(row)).await?;
     }
+    suspend_exhausted(app, factor, caller).await?;
+    Ok(error)
+}
+
+/// Suspends a factor that was answered wrongly too often.
+pub(super) async fn suspend_exhausted(app: &App, factor: &Factor, caller: &Caller) -> Result<(), Fault> {
+    let now = app.now();
     let suspended = described(Event::failure(EventType::MfaFactorSuspend, "too_many_failures"), factor);
     let unit = Unit::new()
         .claim(store::factor::claim_suspend(&factor.id, &attempt::LIMITS, now))
         .row(suspended.row(caller, app.random.as_ref(), now));
     app.db.writer().commit(unit).await?;
-    Ok(error)
+    Ok(())
 }
 
 /// Verifies a recovery or bypass code in place of a factor.

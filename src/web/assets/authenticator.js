@@ -8,7 +8,6 @@ const root = document.getElementById("authenticator");
 const issuer = root.dataset.issuer;
 const at = (name) => document.getElementById(`authenticator-${name}`);
 const show = (name, shown = true) => (at(name).hidden = !shown);
-const sleep = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 function problem(text) {
   show("problem", Boolean(text));
@@ -45,14 +44,17 @@ const base64url = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 const part = (value) => base64url(new TextEncoder().encode(JSON.stringify(value)));
 
+// How far the clock here is behind the server's, in milliseconds: found out when a statement is refused for its time.
+let behind = 0;
+
 async function statement(key, factor, claims) {
-  const now = Math.floor(Date.now() / 1000);
+  const now = Math.floor((Date.now() + behind) / 1000);
   const signed = `${part({ alg: "ES256", typ: TYPE })}.${part({ aud: issuer, factor, iat: now, ...claims })}`;
   const signature = await crypto.subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new TextEncoder().encode(signed));
   return `${signed}.${base64url(signature)}`;
 }
 
-async function send(act, text, signal) {
+async function post(text, act, signal) {
   const response = await fetch(`/api/v1/authenticator/${act}`, {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/json" },
@@ -63,7 +65,16 @@ async function send(act, text, signal) {
     signal,
   });
   const body = await response.json().catch(() => ({}));
-  return { status: response.status, body };
+  return { status: response.status, body, date: Date.parse(response.headers.get("date")) };
+}
+
+// Says something as the device of an account.
+async function say({ key, factor }, claims, signal) {
+  const told = await post(await statement(key, factor, claims), claims.act, signal);
+  const off = told.date - Date.now();
+  if (told.status !== 400 || !(Math.abs(off - behind) > 60_000)) return told;
+  behind = off;
+  return post(await statement(key, factor, claims), claims.act, signal);
 }
 
 // ---- Enrolment: the token is behind the #, where only this page sees it.
@@ -85,8 +96,9 @@ async function enroll({ factor, token }, name) {
   const pair = await crypto.subtle.generateKey(ALGORITHM, false, ["sign"]);
   const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
   const claims = { act: "enroll", token, name, platform: "WEB", jwk: { kty, crv, x, y } };
-  const text = await statement(pair.privateKey, factor, claims);
-  const { status, body } = await send("enroll", text);
+  // Browsers that are short of space forget what they were not asked to keep.
+  navigator.storage?.persist?.().catch(() => {});
+  const { status, body } = await say({ key: pair.privateKey, factor }, claims);
   if (status !== 201) {
     problem("This picture or link was used, or is too old. Begin again where you sign in.");
     return;
@@ -99,19 +111,37 @@ async function enroll({ factor, token }, name) {
   follow(account);
 }
 
-// ---- Questions.
+// ---- Questions: one is shown at a time, in the order that they came; those to other accounts wait behind it.
 
-let asking = null;
+const questions = new Map(); // By the factor.
+let shown;
+// So long, in milliseconds, a question takes no answer: it may just have taken the place of the one that was to be answered.
+const READ = 700;
 
 function done(text) {
   show("done", Boolean(text));
   at("done").textContent = text ?? "";
 }
 
-function ask(account, challenge) {
-  asking = { account, challenge };
+function take(ready) {
+  for (const button of root.querySelectorAll("#authenticator-question button")) button.disabled = !ready;
+}
+
+function turn() {
+  const [next] = questions.values();
+  if (next === shown) return;
+  shown = next;
+  show("question", Boolean(next));
+  show("waiting", !next);
+  if (!next) return;
   done(null);
   problem(null);
+  ask(next.challenge);
+  take(false);
+  setTimeout(() => next === shown && take(true), READ);
+}
+
+function ask(challenge) {
   at("login").textContent = challenge.login;
   at("application").textContent = challenge.application ?? new URL(issuer).host;
   at("address").textContent = challenge.address ?? "unknown";
@@ -131,62 +161,86 @@ function ask(account, challenge) {
     }),
   );
   show("approve", !numbers);
-  show("question");
-  show("waiting", false);
 }
 
-function unask(account) {
-  if (asking && asking.account.factor === account.factor) {
-    asking = null;
-    show("question", false);
-    show("waiting");
-  }
+// Browsers let few requests to one server wait. The account's own ends, so that the answer need not stand in line; the next
+// begins after it.
+const waits = new Map();
+let answering = Promise.resolve();
+
+function answer(decision, number) {
+  if (!shown) return;
+  const { account, challenge } = shown;
+  questions.delete(account.factor);
+  turn();
+  answering = reply(account, challenge, decision, number);
+  waits.get(account.factor)?.abort();
 }
 
-async function answer(decision, number) {
-  if (!asking) return;
-  const { account, challenge } = asking;
-  unask(account);
+async function reply(account, challenge, decision, number) {
   const claims = { act: "answer", challenge: challenge.id, user: challenge.user, answer: decision };
   if (number !== undefined) claims.number = number;
   try {
-    const { status, body } = await send("answer", await statement(account.key, account.factor, claims));
+    const { status, body } = await say(account, claims);
     if (status === 409) return done("Too late: that question is over.");
     if (status !== 200) return problem("The answer did not count. Try again where you sign in.");
     if (body.result === "SUCCESS") return done("Approved.");
     done(decision === "deny" ? "Denied. If that was not you, change your password." : "That was another number: denied.");
   } catch {
-    problem("The server cannot be reached.");
+    questions.set(account.factor, { account, challenge });
+    turn();
+    problem("The server cannot be reached. Try again.");
   }
 }
+
+// So long, in seconds, or until somebody looks at the page again.
+const pause = (seconds) =>
+  new Promise((over) => {
+    setTimeout(over, seconds * 1000);
+    document.addEventListener("visibilitychange", over, { once: true });
+  });
+
+let followed = 0;
 
 // One request waits for each account; whatever happens, the next begins a moment later.
 async function follow(account) {
   let seen;
-  let pause = 1;
+  let patience = 1;
+  followed += 1;
   for (;;) {
+    await answering;
+    const begun = Date.now();
+    const wait = new AbortController();
+    waits.set(account.factor, wait);
     try {
-      const claims = { act: "wait", hold: HOLD, ...(seen && { seen }) };
-      const { status, body } = await send("wait", await statement(account.key, account.factor, claims));
-      if (status === 401) {
-        await forget(account);
-        unask(account);
-        await list();
-        return;
-      }
+      // Many accounts take turns.
+      const hold = Math.ceil((4 * HOLD) / Math.max(4, followed));
+      const { status, body } = await say(account, { act: "wait", hold, ...(seen && { seen }) }, wait.signal);
+      if (status === 401) break;
       if (status !== 200) throw new Error(String(status));
-      pause = 1;
+      patience = 1;
       const { challenge } = body;
       if (challenge?.id !== seen) {
-        unask(account);
-        if (challenge) ask(account, challenge);
+        questions.delete(account.factor);
+        if (challenge) questions.set(account.factor, { account, challenge });
+        turn();
+      } else if (Date.now() - begun < 1000) {
+        // A server that is about to stop has nobody wait.
+        await pause(1);
       }
       seen = challenge?.id;
     } catch {
-      await sleep(pause);
-      pause = Math.min(pause * 2, 30);
+      if (wait.signal.aborted) continue;
+      await pause(patience);
+      patience = Math.min(patience * 2, 30);
     }
   }
+  followed -= 1;
+  await forget(account);
+  questions.delete(account.factor);
+  turn();
+  await list();
+  done(`This device no longer approves for ${account.login}.`);
 }
 
 // ---- The page.
@@ -202,7 +256,7 @@ async function list() {
     }),
   );
   show("empty", accounts.length === 0 && at("enroll").hidden);
-  show("waiting", accounts.length > 0 && !asking);
+  show("waiting", accounts.length > 0 && !shown);
   return accounts;
 }
 
@@ -221,7 +275,8 @@ async function begin() {
       try {
         await enroll(invited, at("name").value);
       } catch {
-        problem("The key could not be made or kept, or the server cannot be reached.");
+        problem("The key could not be made or kept, or the server cannot be reached. Try again.");
+        show("enroll");
       }
     });
   }

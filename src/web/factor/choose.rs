@@ -2,7 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{name, picture};
+use super::{
+    name, picture,
+    verify::{Remember, remember},
+};
 use crate::{
     id::FactorId,
     model::factor::FactorKind,
@@ -35,8 +38,8 @@ pub enum BackupCodes {
     None,
 }
 
-/// Renders the page; the first choice is the best.
-pub fn choose(stage: &Stage, choices: &[Choice], backup: BackupCodes) -> Markup {
+/// Renders the page; the first choice is the best. Some ways are taken at once, so the box is here.
+pub fn choose(stage: &Stage, choices: &[Choice], (backup, box_of): (BackupCodes, Remember)) -> Markup {
     let frame = Page {
         id: id::FACTOR_CHOICE_PAGE,
         title: "Confirm it’s you",
@@ -47,7 +50,7 @@ pub fn choose(stage: &Stage, choices: &[Choice], backup: BackupCodes) -> Markup 
         stage,
         &frame,
         html! {
-            // The enter key chooses nothing.
+            // The enter key chooses nothing, but in the box: there it takes the first.
             ul.choices aria-label="Ways to confirm it’s you" {
                 @for choice in choices {
                     li {
@@ -69,6 +72,7 @@ pub fn choose(stage: &Stage, choices: &[Choice], backup: BackupCodes) -> Markup 
                     }
                 }
             }
+            (remember(box_of))
         },
     )
 }

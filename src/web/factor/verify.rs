@@ -133,7 +133,7 @@ pub(super) fn remember(remember: Remember) -> Markup {
 }
 
 /// The page that asks before a code is sent.
-pub fn send(stage: &Stage, kind: FactorKind, destination: Option<&str>) -> Markup {
+pub fn send(stage: &Stage, (kind, destination): (FactorKind, Option<&str>), box_of: Remember) -> Markup {
     let frame = Page {
         id: id::FACTOR_PAGE,
         title: "Confirm it’s you",
@@ -147,7 +147,7 @@ pub fn send(stage: &Stage, kind: FactorKind, destination: Option<&str>) -> Marku
         FactorKind::Call => "Call me",
         _ => "Send me a code",
     };
-    page(stage, &frame, main_button(ACTION_SEND, label))
+    page(stage, &frame, html! { (remember(box_of)) (main_button(ACTION_SEND, label)) })
 }
 
 /// The page that takes a recovery code.

@@ -32,7 +32,7 @@ use crate::{
     },
     id::PushTransactionId,
     model::{
-        factor::{Factor, FactorKind},
+        factor::{Factor, FactorKind, FactorStatus},
         push::{PushResult, PushTransaction},
     },
     protocol::timestamp::timestamp,
@@ -140,8 +140,12 @@ pub(super) async fn activate(app: &App, asked: &Asked, factor: Factor) -> Result
 
 fn activation_told(app: &App, asked: &Asked, factor: &Factor) -> Response {
     let place = place(app, asked);
-    if factor.is_active() {
-        return json_response(StatusCode::OK, &view::factor(&place, factor, None));
+    match factor.status {
+        FactorStatus::PendingActivation => {}
+        FactorStatus::Active => {
+            return json_response(StatusCode::OK, &view::factor(&place, factor, None));
+        }
+        FactorStatus::Inactive => return refused(FactorError::WrongStatus),
     }
     let Activation::Push(activation) = service::push::activation(app, factor) else {
         return refused(FactorError::WrongStatus);
@@ -247,6 +251,10 @@ impl PushFactors {
         let app = self.0.app()?;
         let asked = asked(app, request, user_id, Right::UsersManage).await?;
         let factor = device(load(app, &asked, id).await?)?;
+        if !factor.is_active() {
+            // S1: the picture that is told makes whoever sees it the owner of a factor.
+            may_change_factors(app, &asked).await?;
+        }
         Ok(activation_told(app, &asked, &factor))
     }
 
@@ -280,7 +288,11 @@ impl PushFactors {
         let (factor, found) = found(app, &asked, (id, transaction_id)).await?;
         let told = transaction(app, &place(app, &asked), &factor, &found);
         let how = (asked.purpose(), &asked.caller);
-        // What an approval buys here is that it is told; who asks again after a lost answer is told again.
+        // What an approval buys here is that it is told, while the factor counts; who asks again after a lost answer is told
+        // again.
+        if found.result(app.now()) == PushResult::Success && !factor.is_active() {
+            return Err(refused(FactorError::Locked));
+        }
         if let Polled::Approved(proof) =
             service::push::poll(app, &factor, Some(found), how).await.map_err(failed)?
         {

@@ -234,7 +234,7 @@ async fn registration(
     let nonce = visit.nonce.clone();
     let (ceremony, action) = (Ceremony::Create, ACTION_ACTIVATE);
     let ceremonial = Ceremonial { ceremony, options, action, begins, nonce };
-    Ok(webauthn::ceremony(stage, &ceremonial, Remember::Unavailable))
+    Ok(webauthn::ceremony(stage, (factor.kind, &ceremonial), Remember::Unavailable))
 }
 
 /// Activates it by a first proof, or has its code sent again.

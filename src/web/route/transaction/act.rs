@@ -36,6 +36,7 @@ pub(super) async fn act(
     let state = &pending.transaction.position.state;
     let text = |name: &str| Secret::new(params.one(name).unwrap_or_default().to_owned());
     let remember = if params.one("rememberDevice").is_some() { Remember::Yes } else { Remember::No };
+    let remember = Some(remember);
     if let Some(kind) = signing(pending, params) {
         let given = assertion(params).map_or(Given::Nothing, Given::Assertion);
         return factors::verify_kind(app, visitor, token, (kind, given), remember).await;

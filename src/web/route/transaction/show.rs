@@ -12,6 +12,7 @@ use crate::{
         rules::{self, Standing},
         service::{AuthnError, Pending},
         state::{PhoneChannel, RecoveryKind, State},
+        transaction,
     },
     factor::{Activation, TokenActivation, question::QUESTIONS, service},
     id::FactorId,
@@ -163,7 +164,7 @@ fn page(
                 push::begin(&stage, only.name.as_deref(), remember(pending, ticked))
             }
             (Some(only), _) if only.kind.is_sent() => {
-                verifying::send(&stage, only.kind, detail(only).as_deref())
+                verifying::send(&stage, (only.kind, detail(only).as_deref()), remember(pending, ticked))
             }
             (Some(only), _) => verifying::verify(&stage, &prove(pending, only, ticked)),
             (None, offered) => {
@@ -177,7 +178,7 @@ fn page(
                     rules::BackupCodes::Available => BackupCodes::Offered,
                     rules::BackupCodes::None => BackupCodes::None,
                 };
-                choose(&stage, &choices, backup)
+                choose(&stage, &choices, (backup, remember(pending, ticked)))
             }
         },
         State::MfaChallenge { kind: FactorKind::Webauthn, .. } => passkey(&visit, &stage, (pending, ticked)),
@@ -198,7 +199,8 @@ fn page(
                 Some(Activation::Token(_) | Activation::Push(_)) | None => None,
             };
             let ceremony = (Ceremony::Create, activating::ACTION_ACTIVATE);
-            signing(&visit, &stage, (ceremony, Way::Previous.action()), (options, Remember::Unavailable))
+            let begin = Way::Previous.action();
+            signing(&visit, &stage, (FactorKind::Webauthn, ceremony, begin), (options, Remember::Unavailable))
         }
         State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
             return device::enrolment(visit, place, (pending, factor), stage);
@@ -229,8 +231,8 @@ pub(super) fn qr_href(factor: &Factor, token: &Secret<String>) -> String {
 /// The page that asks for a passkey.
 fn passkey(visit: &Visit<'_>, stage: &Stage, (pending, ticked): (&Pending, Option<Remember>)) -> Markup {
     let options = pending.challenge.as_ref().map(|shown| shown.options.clone());
-    let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
-    signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
+    let how = (FactorKind::Webauthn, (Ceremony::Get, verifying::ACTION_VERIFY), verifying::ACTION_SEND);
+    signing(visit, stage, how, (options, remember(pending, ticked)))
 }
 
 /// The page that asks for a security key of U2F, which browsers know by Web Authentication.
@@ -241,23 +243,23 @@ fn security_key(
 ) -> Markup {
     let shown = pending.challenge.as_ref();
     let options = shown.and_then(|shown| service::browser_options(visit.app, factor, &shown.options).ok());
-    let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
-    signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
+    let how = (FactorKind::U2f, (Ceremony::Get, verifying::ACTION_VERIFY), verifying::ACTION_SEND);
+    signing(visit, stage, how, (options, remember(pending, ticked)))
 }
 
 /// The page of a ceremony; without options, one with a button that asks for some.
 fn signing(
     visit: &Visit<'_>,
     stage: &Stage,
-    ((ceremony, action), begin): ((Ceremony, &'static str), &str),
+    (kind, (ceremony, action), begin): (FactorKind, (Ceremony, &'static str), &str),
     (options, remember): (Option<Value>, Remember),
 ) -> Markup {
-    let Some(options) = options else { return webauthn::begin(stage, begin) };
+    let Some(options) = options else { return webauthn::begin(stage, kind, begin) };
     // Somebody who has something to read or to tick first is not interrupted.
     let quiet = stage.error.is_none() && remember == Remember::Unavailable;
     let begins = if quiet { Begins::AtOnce } else { Begins::ByButton };
     let ceremonial = Ceremonial { ceremony, options, action, begins, nonce: visit.nonce.clone() };
-    webauthn::ceremony(stage, &ceremonial, remember)
+    webauthn::ceremony(stage, (kind, &ceremonial), remember)
 }
 
 /// The page that takes a recovery code.
@@ -335,11 +337,17 @@ pub(in crate::web::route) fn detail(factor: &Factor) -> Option<String> {
     }
 }
 
-/// The box that has this browser remembered: as it was in the form before, else as policy has it.
+/// The box that has this browser remembered: as it was in the form before, or when the factor was chosen, else as policy has it.
 fn remember(pending: &Pending, ticked: Option<Remember>) -> Remember {
     let session = &pending.facts.policies.session;
-    let by_default = if session.remember_device_by_default { Remember::Ticked } else { Remember::Unticked };
-    if session.allows_remembering() { ticked.unwrap_or(by_default) } else { Remember::Unavailable }
+    if !session.allows_remembering() {
+        return Remember::Unavailable;
+    }
+    let said = match &pending.transaction.position.state {
+        State::MfaChallenge { .. } => pending.transaction.context.remember == transaction::Remember::Yes,
+        _ => session.remember_device_by_default,
+    };
+    ticked.unwrap_or(if said { Remember::Ticked } else { Remember::Unticked })
 }
 
 fn prove(pending: &Pending, factor: &Factor, ticked: Option<Remember>) -> Prove {
