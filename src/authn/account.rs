@@ -3,7 +3,7 @@
 
 use time::{Duration, OffsetDateTime};
 
-use super::rules::FIRST_FACTOR_AFTER_PASSWORD;
+use super::rules::{FIRST_FACTOR_AFTER_PASSWORD, is_password};
 use crate::{
     app::App,
     factor::service,
@@ -57,10 +57,13 @@ pub fn missing(
             wanted(Acr::TwoFactorAny, STEP_UP_LASTS)
         };
     }
+    // What else was shown since is no password: somebody may know an answer as well as find the browser open.
+    let is_fresh_password =
+        |proof: &VerifiedFactor| is_password(proof) && now - proof.at <= FIRST_FACTOR_AFTER_PASSWORD;
     match protection {
         // The present password is as much as there is to show.
         Protection::Password => None,
-        Protection::Factors if now - session.auth_time <= FIRST_FACTOR_AFTER_PASSWORD => None,
+        Protection::Factors if session.factors.iter().any(is_fresh_password) => None,
         Protection::Factors => wanted(Acr::OneFactorPassword, FIRST_FACTOR_AFTER_PASSWORD),
     }
 }
@@ -207,6 +210,8 @@ mod tests {
             };
             assert!(may(5, Protection::Factors) && !may(6, Protection::Factors));
             assert!(may(600, Protection::Password));
+            let answered = session(&[("pwd", 6), ("kba", 0)]);
+            assert!(missing(&answered, factors, Protection::Factors, NOW).is_some());
         }
     }
 

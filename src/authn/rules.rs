@@ -367,7 +367,8 @@ pub enum Guard {
     Password,
 }
 
-fn is_password(proof: &VerifiedFactor) -> bool {
+/// Whether a password was given.
+pub(super) fn is_password(proof: &VerifiedFactor) -> bool {
     proof.amr.iter().any(|method| method == Amr::Pwd.as_str())
 }
 

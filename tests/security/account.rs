@@ -1,4 +1,4 @@
-//! S1, S8, S9, L1, C6, D8 over the account page: what protects an account is its owner's to change, who has shown a factor
+//! S1, S8, S9, L1 and L3 over the account page: what protects an account is its owner's to change, who has shown a factor
 //! lately, in the browser and session that the form was given to.
 
 use futures_util::future::join_all;
@@ -14,28 +14,26 @@ use stepgate::{
 use crate::{
     support::{
         Test, TestApp,
-        fixtures::{ALICE, ASKING, BOB, PASSWORD, WEB},
+        fixtures::{ALICE, BOB, PASSWORD, WEB},
         html::Form,
         http::{Browser, Response},
-        op::{answer, error_code, sign_in_on},
+        op::{error_code, sign_in_on},
     },
     web::account::{add_app, open},
 };
-
-use super::assert_refused;
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage:
             sec_s01_of_two_removals_at_once_one_counts,
-            sec_s09_what_was_won_by_a_factor_goes_with_it,
-            sec_c06_a_consent_that_is_withdrawn_ends_the_code;
+            sec_s09_what_was_won_by_a_factor_goes_with_it;
         sqlite:
             sec_s01_one_factor_changes_nothing_on_the_account_page,
             sec_s01_a_factor_that_was_shown_long_ago_is_asked_for_again,
             sec_s01_a_first_factor_is_added_right_after_a_sign_in,
             sec_s01_other_users_factors_are_not_found,
             sec_s01_a_suspended_factor_guards_the_account,
+            sec_s01_an_answer_does_not_freshen_the_password,
             sec_s01_a_form_about_what_is_no_longer_ones_own_does_nothing,
             sec_s09_signing_out_elsewhere_forgets_remembered_browsers,
             sec_s08_a_new_password_takes_the_factor_and_the_old_one,
@@ -43,9 +41,6 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_l03_a_new_password_leaves_no_copy_of_the_session,
             sec_l01_forms_of_the_account_are_of_their_session_only,
             sec_l01_forms_of_the_account_are_ours_only,
-            sec_d08_a_consent_that_is_withdrawn_ends_refresh_tokens,
-            sec_c06_signing_out_elsewhere_ends_the_code,
-            sec_d08_a_new_password_ends_refresh_tokens,
             sec_x01_what_sessions_and_applications_say_is_shown_as_text,
     ]
 }
@@ -151,6 +146,19 @@ async fn sec_s01_a_first_factor_is_added_right_after_a_sign_in(app: TestApp) {
     let page = sign_in_on(&mut browser, &page, BOB, PASSWORD).await;
     assert!(page.body_contains("enroll-page"), "{}", page.words());
     assert_eq!(app.session(&mut browser).await.unwrap().user_id, app.user(BOB).await.id);
+}
+
+/// An answer, however fresh, is no password: it makes nobody the owner who found the browser open.
+async fn sec_s01_an_answer_does_not_freshen_the_password(app: TestApp) {
+    app.has_factor(ALICE, FactorKind::Question, FactorStatus::Active).await;
+    let mut browser = Browser::new();
+    app.sign_in_by(&mut browser, ALICE, &["pwd"]).await;
+    app.clock.advance(5 * 60 + 1);
+    app.step_up_by(&mut browser, "kba").await;
+    let page = browser.open(&app.url("/account/methods/add")).await;
+    assert!(page.body_contains("login-page"), "{}", page.words());
+    let page = sign_in_on(&mut browser, &page, ALICE, PASSWORD).await;
+    assert!(page.body_contains("enroll-page"), "{}", page.words());
 }
 
 /// An id is no right: pages and forms about somebody else's factor are about none.
@@ -397,83 +405,6 @@ async fn sec_l01_forms_of_the_account_are_ours_only(app: TestApp) {
         browser.send_always(name, &good);
     }
     assert_eq!(state(&app).await, before);
-}
-
-async fn consented(app: &TestApp, browser: &mut Browser) -> String {
-    let asks = app.authorize_url(ASKING, &[("scope", "openid offline_access car:drive")]);
-    let page = browser.open(&asks).await;
-    let page = sign_in_on(browser, &page, ALICE, PASSWORD).await;
-    browser.submit(&page.form("consent-form").press("accept")).await;
-    answer(browser).remove("code").unwrap_or_else(|| panic!("no code: {}", browser.url()))
-}
-
-async fn withdraw(app: &TestApp, browser: &mut Browser) {
-    let page = browser.open(&app.url("/account")).await;
-    let page = browser.submit(&page.form("apps-form").press(ASKING)).await;
-    assert!(page.body_contains("can no longer use your account"), "{}", page.words());
-}
-
-/// A code is a promise that stands only while the consent does.
-async fn sec_c06_a_consent_that_is_withdrawn_ends_the_code(app: TestApp) {
-    let mut browser = Browser::new();
-    let code = consented(&app, &mut browser).await;
-    let bystander = app.code(WEB, "openid", ALICE).await;
-    withdraw(&app, &mut browser).await;
-    assert_refused(&app.redeem(ASKING, &code).await, 400, "invalid_grant");
-    assert_eq!(app.redeem(WEB, &bystander).await.status, 200, "another client's code is left alone");
-}
-
-/// D8: the family of refresh tokens ends with the consent, and what it made is not alive anywhere.
-async fn sec_d08_a_consent_that_is_withdrawn_ends_refresh_tokens(app: TestApp) {
-    let mut browser = Browser::new();
-    let code = consented(&app, &mut browser).await;
-    let tokens = app.redeem(ASKING, &code).await.json();
-    let refreshed = app.refresh(ASKING, tokens["refresh_token"].as_str().unwrap()).await.json();
-    withdraw(&app, &mut browser).await;
-    for tokens in [&tokens, &refreshed] {
-        let refresh_token = tokens["refresh_token"].as_str().unwrap();
-        assert_refused(&app.refresh(ASKING, refresh_token).await, 400, "invalid_grant");
-        let access_token = tokens["access_token"].as_str().unwrap();
-        assert_eq!(app.introspect(access_token).await["active"], false);
-        assert_eq!(app.userinfo(access_token).await.status, 401);
-    }
-}
-
-/// A code that was won on another device dies with its session, also one that promises offline access.
-async fn sec_c06_signing_out_elsewhere_ends_the_code(app: TestApp) {
-    let (mut here, mut there) = (Browser::new(), Browser::new());
-    open(&app, &mut here, "/account").await;
-    for button in ["one", "others"] {
-        let more = [("scope", "openid offline_access")];
-        let code = app.code_in(&mut there, "default", WEB, &more, ALICE).await;
-        let own = app.code_in(&mut here, "default", WEB, &more, ALICE).await;
-        let form = here.open(&app.url("/account")).await.form("devices-form");
-        let session = app.session(&mut there).await.unwrap().id;
-        here.open(&app.url("/account")).await;
-        here.submit(&form.press(if button == "one" { session.as_str() } else { "others" })).await;
-        assert_refused(&app.redeem(WEB, &code).await, 400, "invalid_grant");
-        assert_eq!(app.redeem(WEB, &own).await.status, 200, "{button}");
-        there = Browser::new();
-    }
-}
-
-/// D8, S8: what was granted under the old password ends with it, unless its user says otherwise.
-async fn sec_d08_a_new_password_ends_refresh_tokens(app: TestApp) {
-    let mut tokens = app.tokens(WEB, "openid offline_access", ALICE).await;
-    let mut browser = Browser::new();
-    for (old, new, ends) in [(PASSWORD, NEW, false), (NEW, "Another-New-Horse-8", true)] {
-        let page = open(&app, &mut browser, "/account/password").await;
-        let mut form = page.form("step-form").fill("oldPassword", old).fill("newPassword", new);
-        assert_eq!(form.field("revokeSessions"), Some("true"), "the default");
-        if !ends {
-            form.fields.retain(|(name, _)| name != "revokeSessions");
-        }
-        let done = browser.submit(&form.fill("repeatPassword", new).press("change_password")).await;
-        assert!(done.body_contains("Your password was changed"), "{}", done.words());
-        let refreshed = app.refresh(WEB, tokens["refresh_token"].as_str().unwrap()).await;
-        assert_eq!(refreshed.status, if ends { 400 } else { 200 }, "{}", refreshed.text());
-        tokens = refreshed.json();
-    }
 }
 
 /// X1: user agents, names of clients and of people are text.

@@ -5,6 +5,7 @@
 //! [`PARTLY_LATER`]: an id moves out of there with its first test.
 
 mod account;
+mod account_end;
 mod assurance;
 mod browser_surface;
 mod certificate;
@@ -58,6 +59,7 @@ pub(crate) fn trials() -> Vec<Test> {
     [
         own_trials(),
         account::trials(),
+        account_end::trials(),
         assurance::trials(),
         browser_surface::trials(),
         certificate::trials(),

@@ -178,7 +178,8 @@ impl Play<'_> {
             let shown = |proof: &VerifiedFactor| proof.is_of(FactorClass::Possession) && proof.at >= lately;
             return Some(self.owner.has_proved_possession() && session.factors.iter().any(shown));
         }
-        Some(self.app.app.now() - session.auth_time <= time::Duration::minutes(5))
+        let lately = self.app.app.now() - time::Duration::minutes(5);
+        Some(session.factors.iter().any(|proof| proof.amr == ["pwd"] && proof.at >= lately))
     }
 
     pub(super) async fn owner_removes_factor(&mut self, nth: Index) {
