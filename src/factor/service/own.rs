@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{event, reset::gone};
 use crate::{
     app::App,
-    factor::FactorError,
+    factor::{FactorError, is_unseen},
     fault::Fault,
     model::{factor::Factor, user::User},
     session::farewell,
@@ -39,12 +39,7 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
     if name.chars().count() > MAX_NAME {
         return Err(invalid("must be 64 characters at most"));
     }
-    // What turns text round would have another factor's name shown.
-    let unseen = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    if name.chars().any(unseen) {
+    if name.chars().any(is_unseen) {
         return Err(invalid("must not hold control characters"));
     }
     Ok((!name.is_empty()).then_some(name))
