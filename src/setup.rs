@@ -1,7 +1,7 @@
 //! Making a database ready: the proof of the master key, the two built-in authorization servers, signing keys. Running
 //! it again changes nothing.
 
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use keys::{Aad, KeyError};
 use time::OffsetDateTime;
 
@@ -107,26 +107,33 @@ pub async fn prepare(app: &App, purpose: Purpose) -> Result<Installation, SetupE
     Ok(installation)
 }
 
-/// Carries out what is due for the keys of every authorization server; new keys are made side by side. Returns whether
-/// anything changed.
+/// Rings of keys that are looked after side by side: making an RSA key keeps a core busy, and each needs a connection.
+const RINGS_AT_ONCE: usize = 2;
+
+/// Carries out what is due for the keys of every authorization server. Returns whether anything changed.
 ///
 /// # Errors
 /// The database or a key operation failed.
 pub async fn maintain_keys(app: &App) -> Result<bool, Fault> {
     let servers = store::server::list(&app.db).await?;
-    let rings = servers.iter().flat_map(|server| {
-        server
-            .settings
-            .signing_algorithms
-            .iter()
-            .map(|algorithm| signing_key::maintain(app, &server.id, std::slice::from_ref(algorithm)))
-    });
-    let unused = servers
+    let rings: Vec<_> = servers
         .iter()
-        .map(|server| signing_key::phase_out(app, &server.id, &server.settings.signing_algorithms));
+        .flat_map(|server| {
+            server
+                .settings
+                .signing_algorithms
+                .iter()
+                .map(|algorithm| signing_key::maintain(app, &server.id, std::slice::from_ref(algorithm)))
+        })
+        .collect();
+    let unused: Vec<_> = servers
+        .iter()
+        .map(|server| signing_key::phase_out(app, &server.id, &server.settings.signing_algorithms))
+        .collect();
+    let any = async |sum, changed| Ok(sum | changed);
     // First the keys that are needed: whoever signed with another one goes over to them.
-    let mut changed = try_join_all(rings).await?.contains(&true);
-    changed |= try_join_all(unused).await?.contains(&true);
+    let made = stream::iter(rings).buffer_unordered(RINGS_AT_ONCE).try_fold(false, any).await?;
+    let changed = stream::iter(unused).buffer_unordered(RINGS_AT_ONCE).try_fold(made, any).await?;
     if changed {
         app.forget_configuration();
     }

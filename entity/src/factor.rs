@@ -19,7 +19,7 @@ pub struct Model {
     pub slot: String,
     /// What the user calls it.
     pub name: Option<String>,
-    /// SHA-256 of the id of its WebAuthn credential.
+    /// SHA-256 of the id of its WebAuthn credential, or of the public key of U2F: nobody else's.
     pub credential_hash: Option<String>,
     /// The public profile, as JSON.
     pub profile: String,

@@ -5,13 +5,19 @@ use time::{Duration, OffsetDateTime};
 
 use super::rules::FIRST_FACTOR_AFTER_PASSWORD;
 use crate::{
+    app::App,
+    factor::service,
+    fault::Fault,
     model::{
         assurance::{Assurance, AuthenticationRequirement, Freshness},
-        factor::{Factor, FactorClass, FactorStatus},
+        factor::{Factor, FactorClass, FactorKind, FactorStatus, has_possession},
         policy::{Requirement, UserPolicies},
         session::{Session, VerifiedFactor},
+        user::User,
     },
     protocol::acr::Acr,
+    store::{self, backup_code, unit::Unit},
+    syslog::Caller,
 };
 
 /// How long a proof of a factor lets its user change what protects the account.
@@ -59,13 +65,6 @@ pub fn missing(
     }
 }
 
-/// Whether somebody has a factor beside what they know. One that was suspended is still what a thief would like to replace.
-pub fn has_possession(factors: &[Factor]) -> bool {
-    factors.iter().any(|factor| {
-        factor.status != FactorStatus::PendingActivation && factor.kind.class() == FactorClass::Possession
-    })
-}
-
 /// Why a factor is not its user's to remove.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kept {
@@ -77,15 +76,54 @@ pub enum Kept {
 
 /// Whether a factor must stay: the last one that a policy requires does.
 pub fn kept(factor: &Factor, all: &[Factor], policies: &UserPolicies) -> Option<Kept> {
-    if factor.status == FactorStatus::PendingActivation {
-        return None;
+    let is_left = |kind: Option<FactorKind>| {
+        let fits = |other: &Factor| other.is_active() && kind.is_none_or(|kind| other.kind == kind);
+        all.iter().any(|other| other.id != factor.id && fits(other))
+    };
+    needs(factor, policies).find(|(_, kind)| !is_left(*kind)).map(|(kept, _)| kept)
+}
+
+/// Why something must be left where a factor goes, and of which kind; where none is named, any will do.
+fn needs(factor: &Factor, policies: &UserPolicies) -> impl Iterator<Item = (Kept, Option<FactorKind>)> {
+    // What was never activated protects nothing.
+    let counts = factor.status != FactorStatus::PendingActivation;
+    let of_kind = counts && policies.enroll.requirement(factor.kind) == Requirement::Required;
+    let any = counts && policies.session.require_factor;
+    let of_kind = of_kind.then_some((Kept::Required, Some(factor.kind)));
+    of_kind.into_iter().chain(any.then_some((Kept::LastForSignIn, None)))
+}
+
+/// Why a factor was not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RemovalError {
+    /// A policy requires it.
+    #[error("a policy requires the factor")]
+    Kept(Kept),
+    /// No verdict was reached.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Removes a factor by the hand of its user, with what was won by it (see [`service::forget`]). The unit's own claim is its
+/// first; lost: the factor is gone, or was proved a moment ago. A later one that is lost: what must be left is gone.
+///
+/// # Errors
+/// It must stay, or a fault.
+pub async fn remove(
+    app: &App,
+    (user, policies): (&User, &UserPolicies),
+    factor: &Factor,
+    caller: &Caller,
+) -> Result<Unit, RemovalError> {
+    let all = service::list(app, &user.id).await?;
+    if let Some(kept) = kept(factor, &all, policies) {
+        return Err(RemovalError::Kept(kept));
     }
-    let mut others = all.iter().filter(|other| other.id != factor.id && other.is_active());
-    let of_kind = others.clone().any(|other| other.kind == factor.kind);
-    if policies.enroll.requirement(factor.kind) == Requirement::Required && !of_kind {
-        return Some(Kept::Required);
-    }
-    (policies.session.require_factor && others.next().is_none()).then_some(Kept::LastForSignIn)
+    let unit = service::forget(app, user, factor, caller).await?;
+    // Of two that are removed at once, each may see the other left: the user is held, then it is looked again.
+    Ok(needs(factor, policies).fold(unit, |unit, (_, kind)| {
+        unit.claim(backup_code::claim_user(&user.id)).claim(store::factor::claim_left(&user.id, kind))
+    }))
 }
 
 #[cfg(test)]
@@ -96,7 +134,7 @@ mod tests {
     use super::*;
     use crate::{
         id::{FactorId, SessionId, UserId},
-        model::{factor::FactorKind, session::CookieLifetime},
+        model::session::CookieLifetime,
     };
 
     const NOW: OffsetDateTime = datetime!(2026-01-01 12:00 UTC);

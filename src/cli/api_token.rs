@@ -2,13 +2,16 @@
 
 use clap::Subcommand;
 
-use super::{CliError, connect::Target, output};
+use super::{
+    CliError,
+    connect::{Target, caller},
+    output,
+};
 use crate::{
     app::App,
     id::ApiTokenId,
     model::api_token::Access,
     store,
-    syslog::Caller,
     user::{
         api_token::{self, NewApiTokenError, Revoked},
         login::LoginKey,
@@ -58,18 +61,15 @@ fn access(text: &str) -> Result<Access, &'static str> {
 }
 
 pub(super) async fn run(command: ApiTokenCommand) -> Result<(), CliError> {
-    let app = command.target.open().await?;
-    let outcome = match command.action {
-        Action::Create(action) => create(&app, action).await,
-        Action::List => list(&app).await,
-        Action::Revoke(action) => revoke(&app, &action.id).await,
-    };
-    app.db.close().await;
-    outcome
-}
-
-fn caller() -> Caller {
-    Caller::system("command line")
+    let action = command.action;
+    command
+        .target
+        .run(async |app| match action {
+            Action::Create(action) => create(app, action).await,
+            Action::List => list(app).await,
+            Action::Revoke(action) => revoke(app, &action.id).await,
+        })
+        .await
 }
 
 async fn create(app: &App, action: Create) -> Result<(), CliError> {

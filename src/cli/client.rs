@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::{
     CliError,
-    connect::Target,
+    connect::{Target, caller},
     output,
     secret_input::{self, Pointer, PointerParser},
 };
@@ -26,7 +26,7 @@ use crate::{
     },
     secret::Secret,
     store::{self, db::Tx},
-    syslog::{Caller, Event, EventType},
+    syslog::{Event, EventType},
 };
 
 /// Manage OAuth clients.
@@ -126,16 +126,17 @@ struct SecretSource {
 }
 
 pub(super) async fn run(command: ClientCommand) -> Result<(), CliError> {
-    let app = command.target.open().await?;
-    let outcome = match command.action {
-        Action::Add(action) => add(&app, *action).await,
-        Action::List => list(&app).await,
-        Action::Enable(Id { client_id }) => set_status(&app, &client_id, Status::Active).await,
-        Action::Disable(Id { client_id }) => set_status(&app, &client_id, Status::Inactive).await,
-        Action::RotateSecret(action) => rotate_secret(&app, action).await,
-    };
-    app.db.close().await;
-    outcome
+    let action = command.action;
+    command
+        .target
+        .run(async |app| match action {
+            Action::Add(action) => add(app, *action).await,
+            Action::List => list(app).await,
+            Action::Enable(Id { client_id }) => set_status(app, &client_id, Status::Active).await,
+            Action::Disable(Id { client_id }) => set_status(app, &client_id, Status::Inactive).await,
+            Action::RotateSecret(action) => rotate_secret(app, action).await,
+        })
+        .await
 }
 
 async fn add(app: &App, action: Add) -> Result<(), CliError> {
@@ -318,5 +319,5 @@ async fn log(
     now: OffsetDateTime,
 ) -> Result<(), CliError> {
     let event = Event::new(event).client(client);
-    Ok(event.insert(tx, &Caller::system("command line"), app.random.as_ref(), now).await?)
+    Ok(event.insert(tx, &caller(), app.random.as_ref(), now).await?)
 }

@@ -29,6 +29,7 @@ use crate::{
     setup::{self, Purpose},
     signing_key,
     store::{self, Database, db::DatabaseSettings},
+    syslog::Caller,
     user::credentials::{PasswordHasher, PasswordHashing},
 };
 
@@ -44,6 +45,17 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Opens the installation for one command, and closes it whatever becomes of that.
+    pub(super) async fn run(
+        &self,
+        command: impl AsyncFnOnce(&App) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let app = self.open().await?;
+        let outcome = command(&app).await;
+        app.db.close().await;
+        outcome
+    }
+
     /// Connects to the installation, with the right master key and an up-to-date schema.
     pub(super) async fn open(&self) -> Result<App, CliError> {
         if let Some(data) = &self.data {
@@ -64,6 +76,11 @@ impl Target {
             error => error,
         })
     }
+}
+
+/// Who did it, in the system log.
+pub(super) fn caller() -> Caller {
+    Caller::system("command line")
 }
 
 /// Loads the settings of `serve`.

@@ -2,13 +2,16 @@
 
 use clap::Subcommand;
 
-use super::{CliError, connect::Target, output};
+use super::{
+    CliError,
+    connect::{Target, caller},
+    output,
+};
 use crate::{
     app::App,
     factor::profiles::{self, FactorProfileError},
     model::factor_profile::{FactorProfile, HmacAlgorithm, Moving, SecretEncoding, TokenSettings},
     store,
-    syslog::Caller,
 };
 
 /// Manage profiles of custom one-time password tokens.
@@ -69,18 +72,15 @@ fn encoding(text: &str) -> Result<SecretEncoding, &'static str> {
 }
 
 pub(super) async fn run(command: FactorProfileCommand) -> Result<(), CliError> {
-    let app = command.target.open().await?;
-    let outcome = match command.action {
-        Action::Add(action) => add(&app, &action).await,
-        Action::List => list(&app).await,
-        Action::Remove(action) => remove(&app, &action.name).await,
-    };
-    app.db.close().await;
-    outcome
-}
-
-fn caller() -> Caller {
-    Caller::system("command line")
+    let action = command.action;
+    command
+        .target
+        .run(async |app| match action {
+            Action::Add(action) => add(app, &action).await,
+            Action::List => list(app).await,
+            Action::Remove(action) => remove(app, &action.name).await,
+        })
+        .await
 }
 
 fn failed(error: FactorProfileError) -> CliError {

@@ -58,14 +58,15 @@ struct Revoke {
 }
 
 pub(super) async fn run(command: KeysCommand) -> Result<(), CliError> {
-    let app = command.target.open().await?;
-    let outcome = match command.action {
-        Action::List(server) => list(&app, &server).await,
-        Action::Rotate(action) => rotate(&app, action).await,
-        Action::Revoke(action) => revoke(&app, &action.kid).await,
-    };
-    app.db.close().await;
-    outcome
+    let action = command.action;
+    command
+        .target
+        .run(async |app| match action {
+            Action::List(server) => list(app, &server).await,
+            Action::Rotate(action) => rotate(app, action).await,
+            Action::Revoke(action) => revoke(app, &action.kid).await,
+        })
+        .await
 }
 
 async fn servers(app: &App, wanted: &Server) -> Result<Vec<AuthorizationServer>, CliError> {

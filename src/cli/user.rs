@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     CliError,
-    connect::Target,
+    connect::{Target, caller},
     output,
     secret_input::{self, Pointer, PointerParser},
 };
@@ -150,22 +150,23 @@ fn attribute(text: &str) -> Result<(String, String), &'static str> {
 }
 
 pub(super) async fn run(command: UserCommand) -> Result<(), CliError> {
-    let app = command.target.open().await?;
-    let outcome = match command.action {
-        Action::Add(action) => add(&app, action).await,
-        Action::List => list(&app).await,
-        Action::SetPassword(action) => set_password(&app, action).await,
-        Action::ExpirePassword(action) => expire_password(&app, action).await,
-        Action::ResetPassword(action) => reset_password(&app, action).await,
-        Action::Invite(action) => invite(&app, action).await,
-        Action::Suspend(Login { login }) => suspend(&app, &login).await,
-        Action::Unsuspend(Login { login }) => unsuspend(&app, &login).await,
-        Action::Unlock(Login { login }) => unlock(&app, &login).await,
-        Action::Delete(Login { login }) => delete(&app, &login).await,
-        Action::RevokeSessions(Login { login }) => revoke_sessions(&app, &login).await,
-    };
-    app.db.close().await;
-    outcome
+    let action = command.action;
+    command
+        .target
+        .run(async |app| match action {
+            Action::Add(action) => add(app, action).await,
+            Action::List => list(app).await,
+            Action::SetPassword(action) => set_password(app, action).await,
+            Action::ExpirePassword(action) => expire_password(app, action).await,
+            Action::ResetPassword(action) => reset_password(app, action).await,
+            Action::Invite(action) => invite(app, action).await,
+            Action::Suspend(Login { login }) => suspend(app, &login).await,
+            Action::Unsuspend(Login { login }) => unsuspend(app, &login).await,
+            Action::Unlock(Login { login }) => unlock(app, &login).await,
+            Action::Delete(Login { login }) => delete(app, &login).await,
+            Action::RevokeSessions(Login { login }) => revoke_sessions(app, &login).await,
+        })
+        .await
 }
 
 fn key(login: &str) -> Result<LoginKey, CliError> {
@@ -262,11 +263,6 @@ async fn list(app: &App) -> Result<(), CliError> {
     }
     output::table(&["LOGIN", "STATUS", "ADMIN", "LAST LOGIN", "ID"], &rows);
     Ok(())
-}
-
-/// What the command line did, in the system log.
-fn caller() -> Caller {
-    Caller::system("command line")
 }
 
 /// Begins to change a user.

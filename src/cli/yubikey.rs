@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{CliError, connect::Target, output};
+use super::{
+    CliError,
+    connect::{Target, caller},
+    output,
+};
 use crate::{
     app::App,
     factor::yubikey_tokens::{self as tokens, Listed, NewToken, YubikeyTokenError},
-    syslog::Caller,
     user::directory_order::{Place, Sort, SortOrder},
 };
 
@@ -47,18 +50,22 @@ struct Remove {
 }
 
 pub(super) async fn run(command: YubikeyCommand) -> Result<(), CliError> {
-    let app = command.target.open().await?;
-    let outcome = match command.action {
-        Action::Import(action) => import(&app, &action).await,
-        Action::List => list(&app).await,
-        Action::Remove(action) => remove(&app, &action.serial).await,
-    };
-    app.db.close().await;
-    outcome
+    let action = command.action;
+    command
+        .target
+        .run(async |app| match action {
+            Action::Import(action) => import(app, &action).await,
+            Action::List => list(app).await,
+            Action::Remove(action) => remove(app, &action.serial).await,
+        })
+        .await
 }
 
-fn caller() -> Caller {
-    Caller::system("command line")
+fn failed(error: YubikeyTokenError, refused: impl FnOnce(String) -> CliError) -> CliError {
+    match error {
+        YubikeyTokenError::Fault(fault) => fault.into(),
+        YubikeyTokenError::InUse | YubikeyTokenError::Taken => refused(error.to_string()),
+    }
 }
 
 async fn import(app: &App, action: &Import) -> Result<(), CliError> {
@@ -76,13 +83,9 @@ async fn import(app: &App, action: &Import) -> Result<(), CliError> {
             continue;
         }
         let new = NewToken::of_line(line).map_err(|error| refused(number, error.to_string()))?;
-        match tokens::import(app, &tx, &new, &caller()).await {
-            Ok(_) => imported = imported.saturating_add(1),
-            Err(YubikeyTokenError::Fault(fault)) => return Err(fault.into()),
-            Err(error @ (YubikeyTokenError::InUse | YubikeyTokenError::Taken)) => {
-                return Err(refused(number, error.to_string()));
-            }
-        }
+        let done = tokens::import(app, &tx, &new, &caller()).await;
+        done.map_err(|error| failed(error, |problem| refused(number, problem)))?;
+        imported = imported.saturating_add(1);
     }
     tx.commit().await?;
     output::print(&format!("{imported} YubiKeys imported"));
@@ -120,13 +123,8 @@ async fn remove(app: &App, serial: &str) -> Result<(), CliError> {
     let unknown = || CliError::NotFound { what: "YubiKey", name: serial.to_owned() };
     let token = tokens::find_by_serial(app, serial).await?.ok_or_else(unknown)?;
     let tx = app.db.begin_write().await?;
-    match tokens::remove(app, &tx, &token, &caller()).await {
-        Ok(()) => {}
-        Err(YubikeyTokenError::Fault(fault)) => return Err(fault.into()),
-        Err(error @ (YubikeyTokenError::InUse | YubikeyTokenError::Taken)) => {
-            return Err(CliError::Usage(error.to_string()));
-        }
-    }
+    let removed = tokens::remove(app, &tx, &token, &caller()).await;
+    removed.map_err(|error| failed(error, CliError::Usage))?;
     tx.commit().await?;
     output::print(&format!("{}  removed  {}", token.id, token.serial));
     Ok(())

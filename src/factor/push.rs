@@ -21,7 +21,8 @@
 //! **Waiting.** `act: wait`, with `seen`, the challenge that the device shows, if it shows one, and `hold`, how many seconds
 //! the answer may take (0 to 25). The answer comes as soon as there is another challenge than `seen`, or none any more:
 //! 200 `{"challenge": {id, user, login, created, expiresAt, application, address, userAgent, numbers}}` or
-//! `{"challenge": null}`. `numbers` is null where policy asks for an approval only.
+//! `{"challenge": null}`. `numbers` is null where policy asks for an approval only; `userAgent` says
+//! browser and system in words.
 //!
 //! **Answering.** `act: answer` with `challenge`, `user`, `answer` (`approve` or `deny`) and, where there are numbers, the
 //! `number` that was picked: the signature is over (challenge, user, relying party, number). A wrong number rejects. Answer:

@@ -11,6 +11,7 @@ use super::{
     Assertion, FactorError,
     webauthn::{self, Answered, Ceremony, CeremonyError, RelyingParty},
 };
+use crate::secret::TokenHash;
 
 /// The version that a registration must be of.
 const VERSION: &str = "U2F_V2";
@@ -38,6 +39,13 @@ pub struct Imported {
     pub public_key: Vec<u8>,
     /// The counter that its last signature had, if that is known.
     pub counter: Option<u64>,
+}
+
+impl Imported {
+    /// Under which name it is kept that the registration is somebody's: whoever holds its key signs for one user only.
+    pub fn key(&self) -> TokenHash {
+        TokenHash::of(&format!("u2f:{}", webauthn::encoded(&self.public_key)))
+    }
 }
 
 /// What is told of an enrolment that brings no registration.

@@ -25,6 +25,8 @@ pub const PASS_CODE: usize = PUBLIC_ID + 2 * KEY;
 const SERIAL: usize = 12;
 /// The letters for the digits 0 to 15.
 const MODHEX: &[u8; 16] = b"cbdefghijklnrtuv";
+/// The bits of the counter of sessions; the one above them says that the key was triggered by caps lock.
+const SESSIONS: u16 = 0x7fff;
 /// What CRC-16 leaves of a block with its own checksum at the end (ISO/IEC 13239, X-25).
 const CRC_RESIDUE: u16 = 0xf0b8;
 
@@ -71,7 +73,7 @@ impl PassCode {
         if !(whole && ours) {
             return Err(FactorError::Wrong);
         }
-        Ok(Use { session: u16::from_le_bytes([low, high]), in_session })
+        Ok(Use { session: u16::from_le_bytes([low, high]) & SESSIONS, in_session })
     }
 }
 
@@ -225,6 +227,24 @@ mod tests {
                 assert!(matches!(code.open(&other), Err(FactorError::Wrong)), "{typed}");
             }
         }
+    }
+
+    /// Counted as a session, the bit would have every later password lie behind this one.
+    #[test]
+    fn that_caps_lock_triggered_the_key_is_no_part_of_its_counter() {
+        let [(_, private_id, aes_key, _), _] = VECTORS;
+        let secrets = Secrets::read(private_id, aes_key).unwrap();
+        let made = |session: u16| {
+            let mut block = [0; KEY];
+            block[..PRIVATE_ID].copy_from_slice(secrets.private_id().unwrap());
+            block[6..8].copy_from_slice(&session.to_le_bytes());
+            let checksum = !crc(&block[..14]);
+            block[14..].copy_from_slice(&checksum.to_le_bytes());
+            let block = *keys::encrypt_block(secrets.key().unwrap(), &block).unwrap();
+            PassCode { public_id: String::new(), block }.open(&secrets).unwrap()
+        };
+        assert_eq!(made(0x8013), made(0x13));
+        assert_eq!(made(0xffff), Use { session: 0x7fff, in_session: 0 });
     }
 
     #[test]

@@ -304,6 +304,13 @@ impl Factor {
     }
 }
 
+/// Whether somebody has a factor beside what they know. One that was suspended is still what a thief would like to replace.
+pub fn has_possession(factors: &[Factor]) -> bool {
+    factors.iter().any(|factor| {
+        factor.status != FactorStatus::PendingActivation && factor.kind.class() == FactorClass::Possession
+    })
+}
+
 /// The member of a profile that says where the key is.
 pub const KEY_PROTECTION: &str = "keyProtection";
 

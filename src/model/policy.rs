@@ -210,7 +210,8 @@ pub struct WebauthnRules {
     pub user_verification: UserVerification,
     /// Whether somebody must vouch for it.
     pub attestation: AttestationConveyance,
-    /// The models that may be enrolled, as UUIDs; empty: all.
+    /// The models that may be enrolled, as UUIDs; empty: all. Without [`Self::attestation_roots`] an authenticator's word is all
+    /// there is.
     pub allowed_aaguids: Vec<String>,
     /// The certificates of those who vouch, DER in base64url; empty: what is said is not checked, and earns nothing.
     pub attestation_roots: Vec<String>,

@@ -95,7 +95,7 @@ pub async fn find_by_qr_token(db: &Database, token: &TokenHash) -> Result<Option
         .transpose()
 }
 
-/// Finds the factor of a WebAuthn credential.
+/// Finds the factor of a WebAuthn credential, or of a registration of U2F.
 ///
 /// # Errors
 /// The database failed.
@@ -117,16 +117,28 @@ pub enum Displaces {
     Any,
 }
 
-/// Inserts a factor; lost when the user has one of its kind that it does not displace.
+/// By what a new factor is found beside its id.
+#[derive(Clone, Copy, Debug)]
+pub enum FoundBy<'a> {
+    /// By nothing.
+    Id,
+    /// By the token that shows its QR code.
+    QrToken(&'a TokenHash),
+    /// By the credential that it is, which is nobody else's.
+    Credential(&'a TokenHash),
+}
+
+/// Inserts a factor; lost when the user has one of its kind that it does not displace, or the credential is somebody's.
 ///
 /// # Errors
 /// The profile cannot be written as JSON.
-pub fn claim_insert(
-    stored: &Stored,
-    qr_token: Option<&TokenHash>,
-    displaces: Displaces,
-) -> Result<Change, Fault> {
+pub fn claim_insert(stored: &Stored, found_by: FoundBy<'_>, displaces: Displaces) -> Result<Change, Fault> {
     let factor = &stored.factor;
+    let (qr_token, credential) = match found_by {
+        FoundBy::Id => (None, None),
+        FoundBy::QrToken(token) => (Some(token), None),
+        FoundBy::Credential(credential) => (None, Some(credential)),
+    };
     Ok(Change::new(
         match displaces {
             Displaces::Pending => INSERT_OVER_PENDING,
@@ -145,6 +157,7 @@ pub fn claim_insert(
             millis(factor.created_at).into(),
             millis(factor.updated_at).into(),
             if factor.kind.limit() == 1 { ONLY } else { PENDING }.into(),
+            credential.map(TokenHash::encoded).into(),
         ],
     ))
 }
@@ -158,11 +171,12 @@ macro_rules! insert {
     ($condition:literal) => {
         concat!(
             r#"INSERT INTO "factor" ("id", "user_id", "kind", "status", "profile", "secret", "counter",
-                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at", "slot")
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                 "qr_token_hash", "factor_profile_id", "created_at", "updated_at", "slot", "credential_hash")
+               SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+               WHERE NOT EXISTS (SELECT 1 FROM "factor" AS "other" WHERE "other"."credential_hash" = $13)
                ON CONFLICT ("user_id", "kind", "slot") DO UPDATE SET "id" = excluded."id", "status" = excluded."status",
                  "profile" = excluded."profile", "secret" = excluded."secret", "counter" = excluded."counter",
-                 "qr_token_hash" = excluded."qr_token_hash",
+                 "qr_token_hash" = excluded."qr_token_hash", "credential_hash" = excluded."credential_hash",
                  "factor_profile_id" = excluded."factor_profile_id", "created_at" = excluded."created_at",
                  "updated_at" = excluded."updated_at", "failures" = 0, "failures_this_hour" = 0,
                  "hour_began_at" = NULL, "last_verified_at" = NULL, "name" = NULL"#,
@@ -394,6 +408,16 @@ pub fn claim_remove_as_seen(seen: &Factor) -> Change {
     Change::new(
         r#"DELETE FROM "factor" WHERE "id" = $1 AND "user_id" = $2 AND "last_verified_at" IS NOT DISTINCT FROM $3"#,
         vec![seen.id.as_str().into(), seen.user_id.as_str().into(), seen.last_verified_at.map(millis).into()],
+    )
+}
+
+/// Claims that a user has an active factor, of this kind where one is named; lost: there is none. Whoever removes factors holds
+/// the user before ([`claim_user`](super::backup_code::claim_user)), or two who do see each other's as left.
+pub fn claim_left(user: &UserId, kind: Option<FactorKind>) -> Change {
+    Change::new(
+        r#"UPDATE "user" SET "id" = "id" WHERE "id" = $1 AND EXISTS (
+             SELECT 1 FROM "factor" WHERE "user_id" = $1 AND "status" = 'ACTIVE' AND ($2 = '' OR "kind" = $2))"#,
+        vec![user.as_str().into(), kind.map_or("", FactorKind::key).into()],
     )
 }
 

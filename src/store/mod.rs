@@ -84,7 +84,8 @@ impl From<sea_orm::DbErr> for Fault {
 }
 
 /// Whether PostgreSQL took a transaction back because of another one (SQLSTATE `serialization_failure`,
-/// `deadlock_detected`).
+/// `deadlock_detected`; `unique_violation`: of two that write the same the other one was first, and whoever tries again
+/// sees what it wrote).
 fn is_conflict(error: &sea_orm::DbErr) -> bool {
     let (sea_orm::DbErr::Exec(sea_orm::RuntimeErr::SqlxError(error))
     | sea_orm::DbErr::Query(sea_orm::RuntimeErr::SqlxError(error))
@@ -93,5 +94,5 @@ fn is_conflict(error: &sea_orm::DbErr) -> bool {
         return false;
     };
     let refused = error.as_database_error();
-    refused.is_some_and(|refused| matches!(refused.code().as_deref(), Some("40001" | "40P01")))
+    refused.is_some_and(|refused| matches!(refused.code().as_deref(), Some("40001" | "40P01" | "23505")))
 }

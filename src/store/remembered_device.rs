@@ -61,3 +61,11 @@ pub fn upsert(user: &UserId, device: &TokenHash, remembered: &RememberedDevice) 
 pub fn forget_all(user: &UserId) -> Change {
     Change::new(r#"DELETE FROM "remembered_device" WHERE "user_id" = $1"#, vec![user.as_str().into()])
 }
+
+/// Forgets all devices of a user but one.
+pub fn forget_others(user: &UserId, kept: &TokenHash) -> Change {
+    Change::new(
+        r#"DELETE FROM "remembered_device" WHERE "user_id" = $1 AND "device_hash" <> $2"#,
+        vec![user.as_str().into(), kept.encoded().into()],
+    )
+}

@@ -106,6 +106,10 @@ deeds! {
     FactorChanged: "user.mfa.factor.update";
     /// A factor was suspended after too many wrong answers.
     FactorSuspended: "user.mfa.factor.suspend";
+    /// A suspended factor can be used again.
+    FactorRestored: "user.mfa.factor.unsuspend";
+    /// A device denied.
+    Denied: "user.mfa.okta_verify.deny_push";
     /// An application was let in.
     Consent: "app.oauth2.consent.grant", "app.oauth2.as.consent.grant";
     /// An application was shut out.

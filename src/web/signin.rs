@@ -67,6 +67,8 @@ pub enum SignInError {
     Incomplete,
     /// Unknown user, wrong password, or an account that may not sign in: one text for all.
     Credentials,
+    /// The same of a passkey.
+    Passkey,
     /// The account is locked; used only where the password policy lets it be told.
     Locked,
     /// Too many attempts from here.
@@ -84,6 +86,10 @@ impl SignInError {
             Self::Credentials => {
                 ("Unable to sign in", "The username or password is not correct. Check both and try again.")
             }
+            Self::Passkey => (
+                "Unable to sign in",
+                "That passkey cannot be used here. Sign in with your password, or use another passkey.",
+            ),
             Self::Locked => (
                 "Account locked",
                 "Too many attempts failed. Wait a while, or ask your administrator to unlock the account.",

@@ -96,6 +96,8 @@ pub enum StepError {
     Wrong,
     /// The code was used before.
     Replayed,
+    /// What an authenticator answered does not count.
+    Authenticator,
     /// Too many wrong answers: this factor takes none for now.
     Locked,
     /// The link of the mail waits to be opened.
@@ -126,6 +128,7 @@ impl StepError {
             Self::Incomplete => "Something is missing",
             Self::Wrong => "That is not right",
             Self::Replayed => "This code was used before",
+            Self::Authenticator => "That did not work",
             Self::Locked => "Too many wrong answers",
             Self::NotOpened => "The link was not opened yet",
             Self::SentRecently => "A message is on its way",
@@ -147,6 +150,9 @@ impl StepError {
                 "Check the entry and try again. A code counts for a few minutes only, and only the newest one."
             }
             Self::Replayed => "Wait for the next code, then enter it.",
+            Self::Authenticator => {
+                "What your passkey or security key answered does not count here. Try again, or choose another way."
+            }
             Self::Locked => "Choose another way to confirm it’s you, or ask your administrator.",
             Self::NotOpened => {
                 "Open the link in the newest mail and confirm there, or enter the code below it."
@@ -164,6 +170,17 @@ impl StepError {
             Self::Busy => "Nothing was checked. Please try again in a moment.",
         };
         html! { p { (text) } }
+    }
+}
+
+impl Stage {
+    /// The same of a page without a field: nothing was entered that could be checked.
+    pub(super) fn of_ceremony(&self) -> Self {
+        let error = self.error.clone().map(|error| match error {
+            StepError::Incomplete | StepError::Wrong | StepError::Replayed => StepError::Authenticator,
+            other => other,
+        });
+        Self { error, ..self.clone() }
     }
 }
 
@@ -286,6 +303,7 @@ pub(super) fn described(stage: &Stage) -> (Option<&'static str>, Option<&'static
         ) => (Some("true"), Some("step-error")),
         Some(
             StepError::Locked
+            | StepError::Authenticator
             | StepError::NotOpened
             | StepError::SentRecently
             | StepError::TooMany
@@ -313,6 +331,8 @@ mod tests {
                 enroll::{self, Done, Offer},
                 push,
                 verify::{Prove, Remember, backup_code, send, verify},
+                webauthn::{self, Begins, Ceremony},
+                yubikey,
             },
             password::{PasswordReason, password},
             recovery::{Channel, Recovered, Recovering, code, confirm_link, done, question, sent, start},
@@ -361,6 +381,13 @@ mod tests {
             Activate { kind: FactorKind::Sms, destination: Some(text.to_owned()), digits: 6, seed: None };
         let rules = [text.to_owned()];
         let approval = |result| push::Approval { device: Some(text.to_owned()), result, number: Some(42) };
+        let ceremonial = |ceremony| Ceremonial {
+            ceremony,
+            options: serde_json::json!({ "rpId": text }),
+            action: "verify",
+            begins: Begins::ByButton,
+            nonce: "n0nce".to_owned(),
+        };
         let follow = Follow {
             page: format!("/signin/step?flow={text}"),
             look: format!("/signin/push?flow={text}"),
@@ -386,6 +413,25 @@ mod tests {
             ("push-enroll", push::enrol(&stage(None), Some((&enrolling, &follow)))),
             ("push-late", push::enrol(&stage(None), None)),
             ("enroll", enroll::choose(&stage(None), &offers)),
+            ("enroll-yubikey", yubikey::enroll(&stage(Some(StepError::Wrong)))),
+            ("verify-yubikey", verify(&stage(None), &prove(text, FactorKind::Yubikey))),
+            ("webauthn", webauthn::begin(&stage(None), FactorKind::Webauthn, "send")),
+            (
+                "webauthn-create",
+                webauthn::ceremony(
+                    &stage(Some(StepError::Wrong)),
+                    (FactorKind::Webauthn, &ceremonial(Ceremony::Create)),
+                    Remember::Unavailable,
+                ),
+            ),
+            (
+                "webauthn-get",
+                webauthn::ceremony(
+                    &stage(None),
+                    (FactorKind::U2f, &ceremonial(Ceremony::Get)),
+                    Remember::Unticked,
+                ),
+            ),
             (
                 "enroll-phone",
                 enroll::phone(&stage(Some(StepError::PhoneNumber)), FactorKind::Call, Some(text)),
@@ -460,6 +506,8 @@ mod tests {
                 "choose" | "enroll" => "class=\"choice\"",
                 // What is to be done is done elsewhere.
                 "push-waiting" | "push-enroll" => "class=\"button quiet\"",
+                // There is nothing to send before the authenticator has answered.
+                "webauthn-create" | "webauthn-get" => "id=\"webauthn-start\"",
                 _ => "id=\"step-submit\"",
             };
             assert!(first.as_deref().is_some_and(|tag| tag.contains(expected)), "{name}: {first:?}");

@@ -19,7 +19,7 @@ use stepgate::{
     store::{
         self, Database,
         db::{DatabaseSettings, Tx},
-        factor::{Displaces, Stored},
+        factor::{Displaces, FoundBy, Stored},
         unit::{self, Outcome, Unit},
     },
 };
@@ -69,7 +69,7 @@ pub(crate) async fn enrol(app: &App, tx: &Tx, number: usize) {
         id,
     };
     let stored = Stored { factor, secret: Some(secret), counter: None };
-    let claim = store::factor::claim_insert(&stored, None, Displaces::Pending).expect("a statement");
+    let claim = store::factor::claim_insert(&stored, FoundBy::Id, Displaces::Pending).expect("a statement");
     assert_eq!(unit::run_in(tx, Unit::new().claim(claim)).await.expect("a factor"), Outcome::Won);
 }
 

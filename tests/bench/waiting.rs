@@ -13,7 +13,7 @@ use stepgate::{
     store::{
         self, Database,
         db::DatabaseSettings,
-        factor::{Displaces, Stored},
+        factor::{Displaces, FoundBy, Stored},
         push_device,
         unit::{self, Outcome, Unit},
     },
@@ -66,7 +66,8 @@ async fn enrol(url: &str, key: &SigningKey) {
         };
         let device = push_device::claim_insert(&factor.id, (&jwk, factor.id.as_str()), now);
         let stored = Stored { factor, secret: None, counter: None };
-        let claim = store::factor::claim_insert(&stored, None, Displaces::Pending).expect("a statement");
+        let claim =
+            store::factor::claim_insert(&stored, FoundBy::Id, Displaces::Pending).expect("a statement");
         let unit = Unit::new().claim(claim).claim(device);
         assert_eq!(unit::run_in(&tx, unit).await.expect("a device"), Outcome::Won);
     }

@@ -64,23 +64,39 @@ async fn seed_of(driver: &WebDriver) -> String {
     shown.as_str().unwrap().replace(' ', "")
 }
 
-/// Signs in, adds a factor, proves it again when that was long ago, makes codes, ends a session, shuts an application out,
-/// changes the password, removes the factor.
+/// Signs in, adds a factor, begins another and gives it up, proves the first again when that was long ago, makes codes, ends a
+/// session, shuts an application out, changes the password, removes the factor.
 pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) {
     let mut elsewhere = life(&app).await;
     driver.goto(app.url("/account")).await.unwrap();
     sign_in(&driver).await;
     shows(&driver, "account-page").await;
     click(&driver, "#method-add").await;
+    shows(&driver, "enroll-page").await;
+    shot(&driver, "account-add").await;
     choose(&driver, "Google Authenticator").await;
     let seed = seed_of(&driver).await;
+    shot(&driver, "account-activate").await;
     give_code(&driver, &wrong(&app.totp(&seed))).await;
     told(&driver, "That is not right").await;
     let seed = seed_of(&driver).await;
     give_code(&driver, &app.totp(&seed)).await;
     done(&driver, "was added").await;
     assert!(app.mailbox().next(ALICE).await.text.contains(&app.url("/account")));
+
+    // One is begun, left, and given up.
+    click(&driver, "#method-add").await;
+    choose(&driver, "Stepgate Authenticator").await;
+    shows(&driver, "activate-page").await;
+    shot(&driver, "account-device").await;
+    click(&driver, "#login-cancel").await;
+    shows(&driver, "account-page").await;
     shot(&driver, "account-overview").await;
+    click(&driver, "a[aria-label='Manage Stepgate Authenticator']").await;
+    shows(&driver, "method-page").await;
+    shot(&driver, "account-method-pending").await;
+    click(&driver, "#method-remove").await;
+    done(&driver, "was removed").await;
 
     // Later: whoever finds the browser open goes no further.
     app.clock.advance(16 * 60);
@@ -91,6 +107,7 @@ pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) 
     shows(&driver, "factor-page").await;
     give_code(&driver, &app.totp(&seed)).await;
     shows(&driver, "recovery-codes-page").await;
+    shot(&driver, "account-codes-before").await;
     click(&driver, "#codes-make").await;
     until(&driver, "document.querySelectorAll('#recovery-codes-list code').length === 10").await;
     shot(&driver, "account-codes").await;
@@ -121,6 +138,7 @@ pub(super) async fn an_account_is_looked_after(app: TestApp, driver: WebDriver) 
     fill(&driver, "#repeat-password", NEW).await;
     go_on(&driver).await;
     told(&driver, "current password is not correct").await;
+    shot(&driver, "account-password-refused").await;
     fill(&driver, "#old-password", PASSWORD).await;
     fill(&driver, "#new-password", NEW).await;
     fill(&driver, "#repeat-password", NEW).await;
@@ -234,5 +252,6 @@ async fn the_account_can_be_read_aloud_and_walked_by_tab(app: TestApp, driver: W
     shows(&driver, "account-page").await;
     click(&driver, "a[aria-label='Manage Google Authenticator']").await;
     until(&driver, "document.getElementById('kept')").await;
+    shot(&driver, "account-method-kept").await;
     assert_accessible(&driver, "method-page").await;
 }

@@ -13,11 +13,13 @@ mod post_message;
 mod push;
 mod recovery;
 mod remember;
+mod security_key;
 mod sign_in;
 mod single_page;
 mod step_pages;
 mod step_up;
 mod without_script;
+mod yubikey;
 
 use std::time::Duration;
 
@@ -46,11 +48,13 @@ pub(crate) fn trials() -> Vec<Test> {
         push::trials(),
         recovery::trials(),
         remember::trials(),
+        security_key::trials(),
         sign_in::trials(),
         single_page::trials(),
         step_pages::trials(),
         step_up::trials(),
         without_script::trials(),
+        yubikey::trials(),
     ]
     .into_iter()
     .flatten()

@@ -11,14 +11,14 @@ use url::Url;
 
 use super::{
     RP, at, click, complaints, fill,
-    journey::{Client, choose, quiet, shows},
+    journey::{Client, choose, quiet, shows, told},
     param,
     playground::development,
     register, relying_party, sign_in, until, value,
 };
 use crate::support::{
     Test, TestApp,
-    browser::{plug_in_authenticator, plug_in_security_key},
+    browser::{meddle, plug_in_authenticator, plug_in_security_key, touches},
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -28,7 +28,9 @@ pub(crate) fn trials() -> Vec<Test> {
         a_passkey_is_set_up_and_proved_after_the_password,
         a_client_that_asks_for_phr_has_a_passkey_set_up_and_proved,
         a_passkey_signs_in_alone_from_what_the_browser_fills_in,
+        a_page_that_was_open_for_long_still_takes_a_passkey,
         a_security_key_that_verifies_nobody_is_refused_where_policy_wants_it,
+        a_security_key_that_verified_nobody_is_refused_whatever_its_browser_asked_of_it,
         a_browser_is_remembered_beside_a_passkey,
         the_playground_asks_a_new_user_for_a_passkey,
     ]
@@ -98,6 +100,72 @@ async fn a_passkey_signs_in_alone_from_what_the_browser_fills_in(app: TestApp, d
     assert_eq!(complaints(&driver).await, [""; 0]);
 }
 
+/// A challenge lives for five minutes, a page for as long as somebody likes.
+async fn a_page_that_was_open_for_long_still_takes_a_passkey(app: TestApp, driver: WebDriver) {
+    let peer = relying_party().await;
+    let callback = peer.url("/callback");
+    register(&app, &[&callback], json!({})).await;
+    let primary_factor = PrimaryFactor::PasswordIdpAnyFactor;
+    app.sign_on(SignOnAction { require_factor: true, primary_factor, ..SignOnAction::default() }).await;
+    let authenticator = plug_in_authenticator(&driver).await;
+    set_up(&app, &driver, &callback, &[]).await;
+    touches(&driver, &authenticator, false).await;
+    // Minutes are seconds.
+    meddle(
+        &driver,
+        "const later = window.setTimeout;
+         window.setTimeout = (work, wait, ...more) => later(work, wait > 60000 ? 1000 : wait, ...more);",
+    )
+    .await;
+    open(&app, &driver, &callback, &[]).await;
+    until(&driver, "document.getElementById('login-page')").await;
+    let options = "document.querySelector('form').dataset.webauthn";
+    let first = value(&driver, options).await;
+    app.clock.advance(301);
+    until(&driver, &format!("{options} !== {first}")).await;
+    touches(&driver, &authenticator, true).await;
+    at(&driver, &callback).await;
+    assert!(param(&driver, "code").await.is_some());
+    assert_eq!(complaints(&driver).await, [""; 0]);
+}
+
+/// Security checklist R5: a key that was good enough when it was set up is refused by the browser once policy wants more, and
+/// by the server where a browser asks for less than it was told to.
+async fn a_security_key_that_verified_nobody_is_refused_whatever_its_browser_asked_of_it(
+    app: TestApp,
+    driver: WebDriver,
+) {
+    let peer = relying_party().await;
+    let callback = peer.url("/callback");
+    register(&app, &[&callback], json!({})).await;
+    app.require_factor().await;
+    plug_in_security_key(&driver).await;
+    set_up(&app, &driver, &callback, &[]).await;
+    open(&app, &driver, &callback, &[]).await;
+    sign_in(&driver).await;
+    at(&driver, &callback).await;
+    app.seed(WANTS_VERIFICATION).await;
+    let login = [("prompt", "login")];
+    open(&app, &driver, &callback, &login).await;
+    sign_in(&driver).await;
+    until(&driver, "document.getElementById('webauthn-failed')?.hidden === false").await;
+    meddle(
+        &driver,
+        "const get = CredentialsContainer.prototype.get;
+         CredentialsContainer.prototype.get = function (asked) {
+             asked.publicKey.userVerification = 'discouraged';
+             return get.call(this, asked);
+         };",
+    )
+    .await;
+    open(&app, &driver, &callback, &login).await;
+    sign_in(&driver).await;
+    told(&driver, "That did not work").await;
+    assert!(app.logged("user.authentication.auth_via_mfa", Some("invalid_passcode")).await);
+}
+
+const WANTS_VERIFICATION: &str = "mfa_enroll_policies: [{name: All, factors: {fido_webauthn: OPTIONAL}, webauthn: {user_verification: required}, rules: [{name: All}]}]\n";
+
 async fn a_security_key_that_verifies_nobody_is_refused_where_policy_wants_it(
     app: TestApp,
     driver: WebDriver,
@@ -105,10 +173,7 @@ async fn a_security_key_that_verifies_nobody_is_refused_where_policy_wants_it(
     let peer = relying_party().await;
     let callback = peer.url("/callback");
     register(&app, &[&callback], json!({})).await;
-    app.seed(
-        "mfa_enroll_policies: [{name: All, factors: {fido_webauthn: OPTIONAL}, webauthn: {user_verification: required}, rules: [{name: All}]}]\n",
-    )
-    .await;
+    app.seed(WANTS_VERIFICATION).await;
     app.require_factor().await;
     plug_in_security_key(&driver).await;
     open(&app, &driver, &callback, &[]).await;

@@ -79,6 +79,9 @@ async fn ask(client: &Client<'_>, desk: &WebDriver, phone: &WebDriver) -> u64 {
     until(phone, "!document.getElementById('authenticator-question').hidden").await;
     fits(phone).await;
     shot(desk, "push-number").await;
+    // What it is asked by is told in the words of people.
+    let agent = value(phone, "document.getElementById('authenticator-agent').textContent").await;
+    assert_eq!(agent, "Chrome on Linux");
     shot(phone, "authenticator-question").await;
     narrow(phone).await;
     until(phone, READY).await;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 
 use super::{Place, block_on};
-use crate::support::{Test, http::Browser};
+use crate::support::{Test, authenticator::maker, http::Browser};
 
 pub(super) fn trials() -> Vec<Test> {
     trials![plain:
@@ -184,7 +184,16 @@ fn a_refused_file_names_file_line_and_key_and_changes_nothing() {
     let database = place.path("state/stepgate.db");
     let before = dump(&database);
     const EVE: &str = "users:\n  - login: eve@example.com\n    password: Correct-horse-7\n";
+    let policy = |webauthn: &str| {
+        format!(
+            "mfa_enroll_policies:\n  - name: P\n    factors: {{}}\n    webauthn: {webauthn}\n    rules: [{{name: All}}]\n"
+        )
+    };
+    let no_uuid = policy("{allowed_aaguids: [ee8828797-21c-4913-9775-3dfcce97072a]}");
+    let unasked = policy(&format!("{{attestation_roots: [\"{}\"]}}", maker().0.replace('\n', "\\n")));
     for (rest, place_of_error, about) in [
+        (no_uuid.as_str(), "bad.yaml:7: mfa_enroll_policies[0].webauthn.allowed_aaguids[0]: ", "UUID"),
+        (unasked.as_str(), "bad.yaml:7: mfa_enroll_policies[0].webauthn", "attestation: direct"),
         ("    pasword: x\n", "bad.yaml:4: users[0].pasword: ", "unknown key"),
         ("usres: []\n", "bad.yaml:4: usres: ", "unknown key"),
         ("    groups: [Engineering, Nowhere]\n", "bad.yaml:4: users[0].groups[1]: ", "\"Nowhere\""),

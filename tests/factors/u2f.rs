@@ -19,7 +19,8 @@ use crate::support::{
 
 pub(crate) fn trials() -> Vec<Test> {
     trials![
-        storage: an_imported_key_is_proved_in_okta_s_form, sec_r01_a_challenge_of_a_u2f_key_counts_once;
+        storage: an_imported_key_is_proved_in_okta_s_form, sec_r01_a_challenge_of_a_u2f_key_counts_once,
+            sec_r02_a_u2f_registration_is_one_user_s;
         sqlite:
             nobody_registers_a_u2f_key,
             a_registration_is_imported_with_the_signature_of_its_message,
@@ -242,6 +243,37 @@ async fn sec_r01_a_challenge_of_a_u2f_key_counts_once(app: TestApp) {
     app.clock.advance(5 * 60);
     assert_wrong(&bob.post(&bobs, &other.sign(&asked)).await);
     assert_wrong(&bob.post(&bobs, &other.sign(&json!({ "nonce": "AAAA" }))).await);
+}
+
+/// R2: whoever holds a key signs for one user; of two who are given it at the same moment one has it, until it is removed.
+async fn sec_r02_a_u2f_registration_is_one_user_s(app: TestApp) {
+    let (alice, bob) = (app.factors_of(ALICE).await, app.factors_of(BOB).await);
+    let body = |key: &Key| json!({ "factorType": "u2f", "provider": "FIDO", "profile": key.profile() });
+    let key = Key::at(&app.issuer);
+    let id = import(&alice, &key).await["id"].as_str().unwrap().to_owned();
+    let mut same = key.profile();
+    same["credentialId"] = STANDARD.encode([1; 32]).into();
+    for profile in [key.profile(), same] {
+        let refused = bob
+            .post("/factors", &json!({ "factorType": "u2f", "provider": "FIDO", "profile": profile }))
+            .await;
+        assert_eq!(refusal(&refused), (400, "E0000001".to_owned()));
+        assert!(refused.text().contains("set up already"), "{}", refused.text());
+    }
+    assert_eq!(ok(&bob.get("/factors").await), json!([]));
+    assert_eq!(alice.delete(&format!("/factors/{id}")).await.status, 204);
+    let id = import(&bob, &key).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(bob.delete(&format!("/factors/{id}")).await.status, 204);
+    for _ in 0..4 {
+        let contested = body(&Key::at(&app.issuer));
+        let (one, two) = tokio::join!(alice.post("/factors", &contested), bob.post("/factors", &contested));
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 400], "{} {}", one.text(), two.text());
+        let (owner, won) = if one.status == 200 { (&alice, one) } else { (&bob, two) };
+        let path = format!("/factors/{}", won.json()["id"].as_str().unwrap());
+        assert_eq!(owner.delete(&path).await.status, 204);
+    }
 }
 
 /// R3, R4: for this origin, this application and this ceremony.

@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage: an_authenticator_is_enrolled_and_proved_in_okta_s_form, a_user_has_several_and_no_more_than_ten;
         sqlite: any_of_several_answers_a_challenge_by_type, one_is_enrolled_in_a_sign_in,
+            half_of_what_an_authenticator_made_is_named_as_such,
             passkey_endpoints_lead_to_the_account_page, related_origins_are_published_and_count;
     ]
 }
@@ -61,6 +62,35 @@ async fn an_authenticator_is_enrolled_and_proved_in_okta_s_form(app: TestApp) {
     assert_eq!(done, json!({ "factorResult": "SUCCESS" }));
     assert!(asked.get("profile").is_none());
     assert_eq!(refusal(&alice.post(&verify, &json!({ "passCode": "123456" })).await).0, 403);
+}
+
+/// Okta's envelope names what is missing; half an answer is no request for another challenge, and no passcode.
+async fn half_of_what_an_authenticator_made_is_named_as_such(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let mut authenticator = Authenticator::at(&app.issuer);
+    let factor = enrol(&alice, &mut authenticator).await;
+    let verify = format!("/factors/{}/verify", factor["id"].as_str().unwrap());
+    let begun = alice.enroll(&json!({ "factorType": "webauthn", "provider": "FIDO" })).await;
+    let activate = format!("/factors/{}/lifecycle/activate", begun["id"].as_str().unwrap());
+    app.require_factor().await;
+    let asked = app.password_of(ALICE).await;
+    for (path, given, missing) in [
+        (&verify, "clientData", "signatureData"),
+        (&verify, "authenticatorData", "clientData"),
+        (&verify, "signatureData", "clientData"),
+        (&activate, "clientData", "attestation"),
+        (&activate, "attestation", "clientData"),
+    ] {
+        let told = [
+            alice.post(path, &json!({ given: "AAAA" })).await,
+            app.authn(path, &json!({ given: "AAAA", "stateToken": asked["stateToken"] })).await,
+        ];
+        for refused in &told {
+            assert_eq!(refusal(refused), (400, "E0000001".to_owned()), "{given}");
+            let named = format!("{missing}: is required");
+            assert!(refused.text().contains(&named), "{given}: {}", refused.text());
+        }
+    }
 }
 
 /// Password managers lead people to where passkeys are added and looked after.

@@ -35,11 +35,17 @@ pub(crate) fn trials() -> Vec<Test> {
             sec_s01_a_factor_that_was_shown_long_ago_is_asked_for_again,
             sec_s01_a_first_factor_is_added_right_after_a_sign_in,
             sec_s01_other_users_factors_are_not_found,
+            sec_s01_a_suspended_factor_guards_the_account,
+            sec_s01_a_form_about_what_is_no_longer_ones_own_does_nothing,
+            sec_s09_signing_out_elsewhere_forgets_remembered_browsers,
             sec_s08_a_new_password_takes_the_factor_and_the_old_one,
             sec_s08_wrong_old_passwords_lock_as_at_a_sign_in,
+            sec_l03_a_new_password_leaves_no_copy_of_the_session,
             sec_l01_forms_of_the_account_are_of_their_session_only,
             sec_l01_forms_of_the_account_are_ours_only,
             sec_d08_a_consent_that_is_withdrawn_ends_refresh_tokens,
+            sec_c06_signing_out_elsewhere_ends_the_code,
+            sec_d08_a_new_password_ends_refresh_tokens,
             sec_x01_what_sessions_and_applications_say_is_shown_as_text,
     ]
 }
@@ -119,6 +125,19 @@ async fn sec_s01_a_factor_that_was_shown_long_ago_is_asked_for_again(app: TestAp
     }
 }
 
+/// A factor that was answered wrongly too often is still there, and a thief would like to replace it.
+async fn sec_s01_a_suspended_factor_guards_the_account(app: TestApp) {
+    app.has_factor(ALICE, FactorKind::TotpGoogle, FactorStatus::Inactive).await;
+    let id = factors(&app, ALICE).await.remove(0).id;
+    let mut thief = Browser::new();
+    open(&app, &mut thief, "/account").await;
+    let own = format!("/account/methods/{id}");
+    for path in ["/account/methods/add", &own, "/account/recovery-codes", "/account/password"] {
+        let page = thief.open(&app.url(path)).await;
+        assert_eq!((page.status, error_code(&page)), (403, "unmet_authentication_requirements"), "{path}");
+    }
+}
+
 /// Whoever finds an open browser becomes no owner of the account.
 async fn sec_s01_a_first_factor_is_added_right_after_a_sign_in(app: TestApp) {
     let mut browser = Browser::new();
@@ -181,6 +200,26 @@ async fn sec_s08_a_new_password_takes_the_factor_and_the_old_one(app: TestApp) {
     assert!(app.logged("user.account.update_password", Some("invalid_credentials")).await);
     let done = browser.submit(&fill(PASSWORD)).await;
     assert!(done.body_contains("Your password was changed"), "{}", done.words());
+}
+
+/// L3, S8: whoever has a copy of the cookie is out as well, and its owner has just given the password.
+async fn sec_l03_a_new_password_leaves_no_copy_of_the_session(app: TestApp) {
+    let mut browser = Browser::new();
+    let page = open(&app, &mut browser, "/account/password").await;
+    let name = format!("sid_{}", app.app.settings.port());
+    let stolen = browser.cookie(&name).unwrap().value.clone();
+    let before = app.session(&mut browser).await.unwrap().auth_time;
+    browser.open(&app.url("/account/password")).await;
+    app.clock.advance(60);
+    let form = page.form("step-form").fill("oldPassword", PASSWORD).fill("newPassword", NEW);
+    let done = browser.submit(&form.fill("repeatPassword", NEW).press("change_password")).await;
+    assert!(done.body_contains("Your password was changed"), "{}", done.words());
+    let mut thief = Browser::new();
+    thief.open(&app.url("/")).await;
+    thief.plant(&name, &stolen);
+    assert!(app.session(&mut thief).await.is_none());
+    let session = app.session(&mut browser).await.unwrap();
+    assert!(session.auth_time - before >= time::Duration::MINUTE && session.amr() == ["pwd"], "{session:?}");
 }
 
 /// N1: the page is no other place to guess.
@@ -253,6 +292,53 @@ async fn sec_s09_what_was_won_by_a_factor_goes_with_it(app: TestApp) {
     app.require_factor().await;
     let page = open(&app, &mut remembered, "/account").await;
     assert!(page.body_contains("enroll-page") || page.body_contains("login-page"), "{}", page.words());
+}
+
+/// The handler asks whose a factor is, also where the form was given for that very address.
+async fn sec_s01_a_form_about_what_is_no_longer_ones_own_does_nothing(app: TestApp) {
+    let mut browser = Browser::new();
+    let mut sent = forms(&app, &mut browser).await;
+    sent.truncate(2);
+    let (factor, bob) = (factors(&app, ALICE).await.remove(0), app.user(BOB).await.id);
+    let database = sea_orm::Database::connect(app.database_url()).await.unwrap();
+    let sql = format!(r#"UPDATE "factor" SET "user_id" = '{bob}' WHERE "id" = '{}'"#, factor.id);
+    sea_orm::ConnectionTrait::execute_unprepared(&database, &sql).await.unwrap();
+    let before = factors(&app, BOB).await;
+    assert_eq!(before.len(), 1);
+    for form in &sent {
+        browser.open(&app.url("/account")).await;
+        let page = browser.submit(form).await;
+        assert_eq!((page.status, error_code(&page)), (404, "not_found"), "{}", page.words());
+    }
+    assert_eq!(factors(&app, BOB).await, before);
+}
+
+/// S9: a laptop that was lost is signed out, and asked for the factor again; the browser in which that is said is not.
+async fn sec_s09_signing_out_elsewhere_forgets_remembered_browsers(app: TestApp) {
+    let mut setup = Browser::new();
+    let (seed, _) = add_app(&app, &mut setup).await;
+    app.sign_on(SignOnAction {
+        require_factor: true,
+        factor_prompt_mode: FactorPrompt::Device,
+        ..SignOnAction::default()
+    })
+    .await;
+    let (mut here, mut lost) = (Browser::new(), Browser::new());
+    for browser in [&mut lost, &mut here] {
+        app.clock.advance(30);
+        let page = open(&app, browser, "/account").await;
+        let form = page.form("step-form").choose("rememberDevice", "true").fill("passCode", &app.totp(&seed));
+        let page = browser.submit(&form.press("verify")).await;
+        assert!(page.body_contains("account-page"), "{}", page.words());
+    }
+    let page = here.open(&app.url("/account")).await;
+    here.submit(&page.form("devices-form").press("others")).await;
+    let again = app.authorize_url(WEB, &[("prompt", "login")]);
+    for (browser, is_asked) in [(&mut lost, true), (&mut here, false)] {
+        let page = browser.open(&again).await;
+        let page = sign_in_on(browser, &page, ALICE, PASSWORD).await;
+        assert_eq!(page.body_contains("factor-page"), is_asked, "{} {}", browser.url(), page.words());
+    }
 }
 
 /// A form of one session does nothing in another, even of the same browser and user.
@@ -350,6 +436,43 @@ async fn sec_d08_a_consent_that_is_withdrawn_ends_refresh_tokens(app: TestApp) {
         let access_token = tokens["access_token"].as_str().unwrap();
         assert_eq!(app.introspect(access_token).await["active"], false);
         assert_eq!(app.userinfo(access_token).await.status, 401);
+    }
+}
+
+/// A code that was won on another device dies with its session, also one that promises offline access.
+async fn sec_c06_signing_out_elsewhere_ends_the_code(app: TestApp) {
+    let (mut here, mut there) = (Browser::new(), Browser::new());
+    open(&app, &mut here, "/account").await;
+    for button in ["one", "others"] {
+        let more = [("scope", "openid offline_access")];
+        let code = app.code_in(&mut there, "default", WEB, &more, ALICE).await;
+        let own = app.code_in(&mut here, "default", WEB, &more, ALICE).await;
+        let form = here.open(&app.url("/account")).await.form("devices-form");
+        let session = app.session(&mut there).await.unwrap().id;
+        here.open(&app.url("/account")).await;
+        here.submit(&form.press(if button == "one" { session.as_str() } else { "others" })).await;
+        assert_refused(&app.redeem(WEB, &code).await, 400, "invalid_grant");
+        assert_eq!(app.redeem(WEB, &own).await.status, 200, "{button}");
+        there = Browser::new();
+    }
+}
+
+/// D8, S8: what was granted under the old password ends with it, unless its user says otherwise.
+async fn sec_d08_a_new_password_ends_refresh_tokens(app: TestApp) {
+    let mut tokens = app.tokens(WEB, "openid offline_access", ALICE).await;
+    let mut browser = Browser::new();
+    for (old, new, ends) in [(PASSWORD, NEW, false), (NEW, "Another-New-Horse-8", true)] {
+        let page = open(&app, &mut browser, "/account/password").await;
+        let mut form = page.form("step-form").fill("oldPassword", old).fill("newPassword", new);
+        assert_eq!(form.field("revokeSessions"), Some("true"), "the default");
+        if !ends {
+            form.fields.retain(|(name, _)| name != "revokeSessions");
+        }
+        let done = browser.submit(&form.fill("repeatPassword", new).press("change_password")).await;
+        assert!(done.body_contains("Your password was changed"), "{}", done.words());
+        let refreshed = app.refresh(WEB, tokens["refresh_token"].as_str().unwrap()).await;
+        assert_eq!(refreshed.status, if ends { 400 } else { 200 }, "{}", refreshed.text());
+        tokens = refreshed.json();
     }
 }
 

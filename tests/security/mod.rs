@@ -17,6 +17,7 @@ mod dpop;
 mod enrolment;
 mod enumeration;
 mod factor_lifecycle;
+mod factor_removal;
 mod framing;
 mod imported_password;
 mod input;
@@ -27,6 +28,7 @@ mod logout_token;
 mod management;
 mod no_way_round;
 mod otp;
+mod passkey_alone;
 mod pkce;
 mod push;
 mod pushed;
@@ -44,6 +46,7 @@ mod throttling;
 mod token_exchange;
 mod traps;
 mod webauthn;
+mod webauthn_input;
 mod wildcard_redirect;
 mod yubikey;
 
@@ -68,6 +71,7 @@ pub(crate) fn trials() -> Vec<Test> {
         enrolment::trials(),
         enumeration::trials(),
         factor_lifecycle::trials(),
+        factor_removal::trials(),
         imported_password::trials(),
         input::trials(),
         issuer::trials(),
@@ -77,6 +81,7 @@ pub(crate) fn trials() -> Vec<Test> {
         management::trials(),
         no_way_round::trials(),
         otp::trials(),
+        passkey_alone::trials(),
         pkce::trials(),
         push::trials(),
         pushed::trials(),
@@ -94,6 +99,7 @@ pub(crate) fn trials() -> Vec<Test> {
         token_exchange::trials(),
         traps::trials(),
         webauthn::trials(),
+        webauthn_input::trials(),
         wildcard_redirect::trials(),
         yubikey::trials(),
     ]

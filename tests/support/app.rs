@@ -19,7 +19,12 @@ use stepgate::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    certificate::Authority, database::Database, fixtures, mailbox::Post, services::Services, trial::Backend,
+    certificate::{Authority, Issued},
+    database::Database,
+    fixtures,
+    mailbox::Post,
+    services::Services,
+    trial::Backend,
 };
 
 /// An application and what it stands on; all of it goes away with this value.
@@ -76,16 +81,16 @@ impl TestApp {
     async fn start(stores: Stores, change: &Change) -> Self {
         let address: Address = "127.0.0.1:0".parse().unwrap();
         let listener = server::Listener::plain(&address).unwrap();
-        Self::serve(listener, stores, <(_, _, _)>::default(), change).await
+        Self::serve((listener, "http"), stores, <(_, _, _)>::default(), change).await
     }
 
     async fn serve(
-        listener: server::Listener,
+        (listener, scheme): (server::Listener, &str),
         (backend, database, redis_url): Stores,
         (clock, fetch, post): Outside,
         change: &Change,
     ) -> Self {
-        let issuer = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let issuer = format!("{scheme}://localhost:{}", listener.local_addr().unwrap().port());
         let app = app(database.url(), &issuer, redis_url.as_deref(), (&clock, &fetch, &post), change).await;
         point_org_server_at(&app, &issuer).await;
         app.ready.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -106,13 +111,7 @@ impl TestApp {
     /// A second process that asks clients for certificates (RFC 8705): at `https://localhost:<port>`, which is also the
     /// address it offers.
     pub(crate) async fn mtls_node(&self, authority: &Authority) -> Node {
-        let own = authority.issue("localhost");
-        let folder = tempfile::tempdir().unwrap();
-        let files =
-            TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
-        std::fs::write(&files.certificate, &own.certificate).unwrap();
-        std::fs::write(&files.key, &own.key).unwrap();
-        let certificate = server::Certificate::load(files).unwrap();
+        let certificate = certificate(&authority.issue("localhost"));
         let listener = server::Listener::mtls(&"127.0.0.1:0".parse().unwrap(), certificate).unwrap();
         let base_url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
         let client_certificates = ClientCertificates {
@@ -184,7 +183,18 @@ impl TestApp {
             tokio::task::yield_now().await;
         };
         let stores = (backend, database, redis_url);
-        Self::serve(listener, stores, (clock, fetch, post), &Change::default()).await
+        Self::serve((listener, "http"), stores, (clock, fetch, post), &Change::default()).await
+    }
+
+    /// The same over TLS, by a certificate that nobody but the browser of a test takes.
+    pub(crate) async fn restart_with_tls(self) -> Self {
+        let Self { backend, redis_url, app, clock, fetch, post, _stop, database, .. } = self;
+        drop(_stop);
+        drop(app);
+        let certificate = certificate(&Issued::by_itself("localhost"));
+        let listener = server::Listener::tls(&"127.0.0.1:0".parse().unwrap(), certificate).unwrap();
+        let stores = (backend, database, redis_url);
+        Self::serve((listener, "https"), stores, (clock, fetch, post), &Change::default()).await
     }
 
     /// What may befall an application in the middle of anything: a restart, or that Redis loses everything.
@@ -219,6 +229,15 @@ pub(crate) struct Node {
     /// Where it listens.
     pub(crate) address: std::net::SocketAddr,
     _stop: DropGuard,
+}
+
+/// A certificate as a server takes it.
+fn certificate(own: &Issued) -> Arc<server::Certificate> {
+    let folder = tempfile::tempdir().unwrap();
+    let files = TlsFiles { certificate: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+    std::fs::write(&files.certificate, &own.certificate).unwrap();
+    std::fs::write(&files.key, &own.key).unwrap();
+    server::Certificate::load(files).unwrap()
 }
 
 fn server_settings() -> server::Settings {

@@ -10,7 +10,7 @@ use stepgate::{
     },
     session::sso::{self, FactorPromptMet, Opening},
     store::{
-        factor::{Displaces, Stored, claim_insert},
+        factor::{Displaces, FoundBy, Stored, claim_insert},
         unit::Unit,
     },
     syslog::Caller,
@@ -92,7 +92,7 @@ impl TestApp {
             last_verified_at: None,
         };
         let stored = Stored { factor, secret: None, counter: None };
-        let claim = claim_insert(&stored, None, Displaces::Any).unwrap();
+        let claim = claim_insert(&stored, FoundBy::Id, Displaces::Any).unwrap();
         self.app.db.writer().commit(Unit::new().claim(claim)).await.unwrap();
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{
@@ -106,6 +107,34 @@ pub(crate) async fn plug_in_security_key(driver: &WebDriver) -> String {
         "isUserVerified": false, "automaticPresenceSimulation": true,
     });
     plug_in(driver, &options).await
+}
+
+/// Plugs in a key of U2F that was registered for an application: `handle` and key (PKCS #8) are what it kept.
+pub(crate) async fn plug_in_u2f_key(driver: &WebDriver, app_id: &str, handle: &[u8], key: &[u8]) {
+    let options = json!({
+        "protocol": "u2f", "transport": "usb", "hasResidentKey": false, "hasUserVerification": false,
+        "automaticPresenceSimulation": true,
+    });
+    let id = plug_in(driver, &options).await;
+    let credential = json!({
+        "credentialId": STANDARD.encode(handle), "isResidentCredential": false, "rpId": app_id,
+        "privateKey": STANDARD.encode(key), "signCount": 0,
+    });
+    let added = json!({ "authenticatorId": id, "credential": credential });
+    driver.cdp().send_raw("WebAuthn.addCredential", added).await.expect("a credential");
+}
+
+/// Whether somebody touches an authenticator that asks for it.
+pub(crate) async fn touches(driver: &WebDriver, authenticator: &str, enabled: bool) {
+    let presence = json!({ "authenticatorId": authenticator, "enabled": enabled });
+    let cdp = driver.cdp();
+    cdp.send_raw("WebAuthn.setAutomaticPresenceSimulation", presence).await.expect("an authenticator");
+}
+
+/// Runs a script before those of every page from now on.
+pub(crate) async fn meddle(driver: &WebDriver, script: &str) {
+    let source = json!({ "source": script });
+    driver.cdp().send_raw("Page.addScriptToEvaluateOnNewDocument", source).await.expect("a script");
 }
 
 async fn plug_in(driver: &WebDriver, options: &Value) -> String {

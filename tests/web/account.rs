@@ -2,12 +2,14 @@
 
 use serde_json::json;
 use stepgate::{
+    factor::service,
     model::{
-        factor::FactorStatus,
+        factor::{FactorKind, FactorStatus},
         policy::{Access, PasswordRules},
         policy_set::PasswordAction,
     },
     store,
+    syslog::Caller,
 };
 
 use crate::support::{
@@ -16,7 +18,8 @@ use crate::support::{
     fixtures::{ALICE, ASKING, BOB, PASSWORD, WEB},
     http::{Browser, Response},
     op::{answer, error_code, sign_in_on},
-    push::Device,
+    push::{Device, transaction_of},
+    session_token::for_origin,
 };
 
 pub(crate) fn trials() -> Vec<Test> {
@@ -40,6 +43,7 @@ pub(crate) fn trials() -> Vec<Test> {
             a_password_that_is_not_the_user_s_to_change_has_no_page,
             one_device_is_signed_out,
             what_happened_is_told_page_by_page,
+            what_befell_the_factors_is_told,
             a_language_is_chosen,
             a_policy_that_lets_nobody_in_shows_nothing,
             a_policy_that_asks_for_a_factor_asks_here_too;
@@ -237,6 +241,16 @@ async fn a_phone_is_added_by_its_code(app: TestApp) {
     assert!(page.body_contains("activate-page") && !page.body_contains(PHONE), "{}", page.words());
     let page = browser.submit(&page.form("step-form").press("resend")).await;
     assert!(page.status == 429 && page.body_contains("on its way"), "{}", page.words());
+    // It can be given up again.
+    app.mailbox().code_for(PHONE).await;
+    let back = browser.submit(&page.form("step-form").press("cancel")).await;
+    let page = browser.follow(&back, "Manage").await;
+    let back = browser.submit(&page.form("remove-form").press("remove")).await;
+    assert!(back.body_contains("was removed") && !back.body_contains("Not finished"), "{}", back.words());
+    app.clock.advance(60);
+    let page = open(&app, &mut browser, "/account/methods/add").await;
+    let page = browser.submit(&page.form("step-form").press("okta_sms")).await;
+    let page = browser.submit(&page.form("step-form").fill("phoneNumber", PHONE).press("enroll")).await;
     // It can be left, and finished later.
     let back = browser.submit(&page.form("step-form").press("cancel")).await;
     assert!(back.body_contains("Not finished"), "{}", back.words());
@@ -455,6 +469,7 @@ async fn all_other_devices_are_signed_out(app: TestApp) {
     let code = app.code_in(&mut there, "default", WEB, &[], ALICE).await;
     let token = app.redeem(WEB, &code).await.json()["access_token"].as_str().unwrap().to_owned();
     app.sign_in(&mut bobs, &app.authorize_url(WEB, &[]), BOB).await;
+    let waits = for_origin(&app, ALICE, &app.issuer).await;
     let page = enter(&app, &mut here).await;
     assert_eq!(app.introspect(&token).await["active"], true);
     let done = here.submit(&page.form("devices-form").press("others")).await;
@@ -463,6 +478,11 @@ async fn all_other_devices_are_signed_out(app: TestApp) {
     assert_eq!(app.introspect(&token).await["active"], false);
     assert!(app.session(&mut here).await.is_some() && app.session(&mut bobs).await.is_some());
     assert!(app.logged("user.session.clear", None).await);
+    // What was won before, and not used yet, opens nothing.
+    let mut late = Browser::new();
+    let link = format!("/login/sessionCookieRedirect?token={waits}&redirectUrl={}", app.url("/"));
+    late.open(&app.url(&link)).await;
+    assert!(app.session(&mut late).await.is_none());
 }
 
 /// D8: what it was given is dead, it asks again, and others are left alone.
@@ -532,6 +552,21 @@ async fn what_happened_is_told_page_by_page(app: TestApp) {
     assert_eq!(odd.status, 200);
 }
 
+/// Somebody asked, and was denied; a factor was out of use, and an administrator ended that.
+async fn what_befell_the_factors_is_told(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    let device = alice.device(&app).await;
+    let asked = alice.ask(&device).await;
+    device.answer(&app, &transaction_of(&asked), ("deny", None)).await;
+    app.has_factor(ALICE, FactorKind::TotpGoogle, FactorStatus::Inactive).await;
+    let unit = service::unlock(&app.app, &alice.user.id, &Caller::system("test")).await.unwrap();
+    app.app.db.writer().commit(unit).await.unwrap();
+    let page = open(&app, &mut Browser::new(), "/account/activity").await;
+    let words = page.words();
+    assert!(words.contains("A sign-in was denied on a device"), "{words}");
+    assert!(words.contains("A sign-in method can be used again"), "{words}");
+}
+
 /// Messages are in the language that was chosen, whatever the profile says of the place.
 async fn a_language_is_chosen(app: TestApp) {
     let mut browser = Browser::new();
@@ -576,7 +611,7 @@ async fn a_policy_that_asks_for_a_factor_asks_here_too(app: TestApp) {
     // Its only factor is out of use.
     let mut bobs = Browser::new();
     app.sign_in_by(&mut bobs, BOB, &["pwd"]).await;
-    app.has_factor(BOB, stepgate::model::factor::FactorKind::TotpGoogle, FactorStatus::Inactive).await;
+    app.has_factor(BOB, FactorKind::TotpGoogle, FactorStatus::Inactive).await;
     let page = bobs.open(&app.url("/account")).await;
     assert_eq!((page.status, error_code(&page)), (403, "unmet_authentication_requirements"));
 }

@@ -53,6 +53,11 @@ impl Envelope {
         Self::new(StatusCode::BAD_REQUEST, "E0000029", format!("Invalid paging request: {problem}"))
     }
 
+    /// E0000031: a filter, or an order, that cannot be used.
+    pub fn search(problem: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.").because(problem)
+    }
+
     /// E0000007: a resource does not exist.
     pub fn not_found(id: &str, kind: &str) -> Self {
         let id: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{
     administrator::{Right, administrator},
-    query::Query,
+    query::{List, Query},
 };
 use crate::{
     api::{
@@ -18,7 +18,6 @@ use crate::{
             oauth::json_response,
             okta::{Envelope, failed},
         },
-        paging,
         payload::{Answer, Documentation},
     },
     app::App,
@@ -148,15 +147,9 @@ impl ApiTokens {
         tokens.truncate(limit);
         let documents: Vec<Value> = tokens.iter().map(|token| view(app, token)).collect();
         let mut response = json_response(StatusCode::OK, &documents);
-        let base = format!("{}/api/v1/api-tokens", app.settings.issuer);
-        let limit = limit.to_string();
-        let at = |after: Option<&str>| {
-            paging::address(&base, &[("after", after), ("limit", Some(&limit)), ("q", query.text("q"))])
-        };
-        paging::link(&mut response, &at(query.text("after")), "self");
-        if let (true, Some(last)) = (has_more, tokens.last()) {
-            paging::link(&mut response, &at(Some(&paging::cursor(app, LIST, last.id.as_str()))), "next");
-        }
+        let list = List { path: "/api/v1/api-tokens", name: LIST, limit, parameters: &["q"] };
+        let next = tokens.last().filter(|_| has_more).map(|last| last.id.as_str());
+        query.link(app, &mut response, &list, next);
         Ok(response)
     }
 

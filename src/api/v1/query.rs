@@ -8,7 +8,20 @@ use crate::{
     api::{error::okta::Envelope, paging},
     app::App,
     protocol::params::Params,
+    user::directory_order::SortOrder,
 };
+
+/// A list that is told in pages.
+pub(super) struct List<'a> {
+    /// Its path below the issuer.
+    pub(super) path: &'a str,
+    /// Its name in cursors.
+    pub(super) name: &'a str,
+    /// How many a page has.
+    pub(super) limit: usize,
+    /// The other parameters that make it the list that it is: further pages have them, too.
+    pub(super) parameters: &'a [&'static str],
+}
 
 /// The parameters.
 pub(super) struct Query(Params);
@@ -67,5 +80,32 @@ impl Query {
         paging::place(app, list, cursor)
             .map(Some)
             .ok_or_else(|| Envelope::paging("after: the cursor is not known").respond())
+    }
+
+    /// Up or down (Okta `sortOrder`), in whichever case.
+    ///
+    /// # Errors
+    /// The answer to something else.
+    pub(super) fn sort_order(&self) -> Result<SortOrder, Response> {
+        match self.text("sortOrder").map(str::to_ascii_uppercase).as_deref() {
+            None | Some("ASC") => Ok(SortOrder::Ascending),
+            Some("DESC") => Ok(SortOrder::Descending),
+            Some(_) => Err(Envelope::search("sortOrder: must be ASC or DESC").respond()),
+        }
+    }
+
+    /// Adds to a page where it is, and where the next one is, which begins at a place.
+    pub(super) fn link(&self, app: &App, response: &mut Response, list: &List<'_>, next: Option<&str>) {
+        let base = format!("{}{}", app.settings.issuer, list.path);
+        let limit = list.limit.to_string();
+        let at = |after: Option<&str>| {
+            let mut query = vec![("after", after), ("limit", Some(limit.as_str()))];
+            query.extend(list.parameters.iter().map(|name| (*name, self.text(name))));
+            paging::address(&base, &query)
+        };
+        paging::link(response, &at(self.text("after")), "self");
+        if let Some(next) = next {
+            paging::link(response, &at(Some(&paging::cursor(app, list.name, next))), "next");
+        }
     }
 }

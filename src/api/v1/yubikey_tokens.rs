@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     administrator::{Right, administrator},
-    query::Query,
+    query::{List, Query},
     user_view::{Omitted, View},
 };
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
             okta::{Envelope, failed},
         },
         json_body::JsonBody,
-        paging,
         payload::{Answer, documented},
     },
     app::App,
@@ -30,12 +29,16 @@ use crate::{
     protocol::{scim_filter::Filter, timestamp::timestamp},
     user::{
         directory,
-        directory_order::{Place, Sort, SortOrder},
+        directory_order::{Place, Sort},
     },
 };
 
 /// The list of YubiKeys, in cursors.
 const LIST: &str = "yubikey_tokens";
+/// Where it is.
+const PATH: &str = "/api/v1/org/factors/yubikey_token/tokens";
+/// What it is shaped by.
+const PARAMETERS: [&str; 5] = ["filter", "expand", "forDownload", "sortBy", "sortOrder"];
 /// How many a page has unless the request says otherwise (Okta).
 const LIMIT: usize = 20;
 /// How many a page has at most (Okta).
@@ -170,8 +173,8 @@ impl YubikeyTokens {
         let expand = expand(&query)?;
         let (default, most) = if download { (DOWNLOAD_LIMIT, DOWNLOAD_LIMIT) } else { (LIMIT, MAX_LIMIT) };
         let limit = query.limit(default, 1..=most)?;
-        let list = sort.as_ref().map_or_else(|| LIST.to_owned(), |sort| format!("{LIST} by {sort:?}"));
-        let after = query.after(app, &list)?;
+        let name = sort.as_ref().map_or_else(|| LIST.to_owned(), |sort| format!("{LIST} by {sort:?}"));
+        let after = query.after(app, &name)?;
         let after = after.as_deref().and_then(Place::read);
         let found = tokens::list(app, (filter.as_ref(), sort.as_ref()), after.as_ref(), limit).await;
         let found = found.map_err(failed)?;
@@ -182,25 +185,8 @@ impl YubikeyTokens {
             let views = found.tokens.iter().map(|listed| view(app, listed, (expand, &type_id)));
             json_response(StatusCode::OK, &views.collect::<Vec<Value>>())
         };
-        let base = format!("{}/api/v1/org/factors/yubikey_token/tokens", app.settings.issuer);
-        let limit = limit.to_string();
-        let at = |after: Option<&str>| {
-            let given = |name| query.text(name);
-            let query = [
-                ("after", after),
-                ("limit", Some(limit.as_str())),
-                ("filter", given("filter")),
-                ("expand", given("expand")),
-                ("forDownload", given("forDownload")),
-                ("sortBy", given("sortBy")),
-                ("sortOrder", given("sortOrder")),
-            ];
-            paging::address(&base, &query)
-        };
-        paging::link(&mut response, &at(query.text("after")), "self");
-        if let Some(next) = found.next {
-            paging::link(&mut response, &at(Some(&paging::cursor(app, &list, &next))), "next");
-        }
+        let list = List { path: PATH, name: &name, limit, parameters: &PARAMETERS };
+        query.link(app, &mut response, &list, found.next.as_deref());
         Ok(response)
     }
 
@@ -267,30 +253,22 @@ fn read(members: &Map<String, Value>) -> Result<NewToken, Response> {
     })
 }
 
-fn invalid(cause: &str) -> Response {
-    Envelope::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.").because(cause).respond()
-}
-
 fn filter(query: &Query) -> Result<Option<Filter>, Response> {
     let Some(text) = query.text("filter").filter(|text| !text.is_empty()) else { return Ok(None) };
-    let filter = Filter::parse(text).map_err(|error| invalid(&error.to_string()))?;
+    let filter = Filter::parse(text).map_err(|error| Envelope::search(error.to_string()).respond())?;
     if tokens::is_offered(&filter) {
         Ok(Some(filter))
     } else {
-        Err(invalid("filter: an attribute or operator is not supported"))
+        Err(Envelope::search("filter: an attribute or operator is not supported").respond())
     }
 }
 
 fn sort(query: &Query) -> Result<Option<Sort>, Response> {
-    let order = match query.text("sortOrder").map(str::to_ascii_uppercase).as_deref() {
-        None | Some("ASC") => SortOrder::Ascending,
-        Some("DESC") => SortOrder::Descending,
-        Some(_) => return Err(invalid("sortOrder: must be ASC or DESC")),
-    };
+    let order = query.sort_order()?;
     match query.text("sortBy").filter(|by| !by.is_empty()) {
         None => Ok(None),
         Some(by) if tokens::is_known(by) => Ok(Some(Sort { by: by.to_owned(), order })),
-        Some(_) => Err(invalid("sortBy: the attribute cannot be sorted by")),
+        Some(_) => Err(Envelope::search("sortBy: the attribute cannot be sorted by").respond()),
     }
 }
 
@@ -334,9 +312,9 @@ fn view(app: &App, listed: &Listed, (expand, type_id): (Expand, &str)) -> Value 
 
 /// One that somebody uses is not removed; it is taken from its user by the factor.
 fn links(app: &App, token: &YubikeyToken) -> Value {
-    let base = format!("{}/api/v1", app.settings.issuer);
-    let link = |path: String, allow: &[&str]| json!({ "href": format!("{base}{path}"), "hints": { "allow": allow } });
-    let own = format!("/org/factors/yubikey_token/tokens/{}", token.id);
+    let issuer = &app.settings.issuer;
+    let link = |path: String, allow: &[&str]| json!({ "href": format!("{issuer}{path}"), "hints": { "allow": allow } });
+    let own = format!("{PATH}/{}", token.id);
     let mut links = Map::new();
     let allow: &[&str] = match token.status() {
         YubikeyStatus::Active | YubikeyStatus::Inactive => &["GET"],
@@ -344,7 +322,7 @@ fn links(app: &App, token: &YubikeyToken) -> Value {
     };
     links.insert("self".to_owned(), link(own, allow));
     if let Some(assigned) = &token.assignment {
-        let user = format!("/users/{}", assigned.user_id);
+        let user = format!("/api/v1/users/{}", assigned.user_id);
         let factor = format!("{user}/factors/{}", assigned.factor_id);
         links.insert("user".to_owned(), link(user, &["GET"]));
         links.insert("deactivate".to_owned(), link(factor, &["DELETE"]));

@@ -106,6 +106,11 @@ pub async fn with_passkey(
     let Some(browser) = unlocked(app, user, device, began_at).await? else {
         return refused("locked_out").await;
     };
+    // Asked first: where no passkey counts alone, one that was picked by mistake costs its owner no attempt.
+    let session = policies::of_user(app, user, visitor.caller.ip).await?.session;
+    if session.primary_factor != PrimaryFactor::PasswordIdpAnyFactor {
+        return refused("passkey_not_primary").await;
+    }
     let purpose = (Purpose::Browser(device), visitor.caller);
     let factor::Proof { verified, unit } =
         match service::verify(app, user, factor, &Answer::Assertion(given), purpose).await {
@@ -118,9 +123,6 @@ pub async fn with_passkey(
     transaction.context.browser = browser;
     let step = step_of(app, visitor, transaction, user.clone()).await?;
     admitted(app, visitor, &step).await?;
-    if step.facts.policies.session.primary_factor != PrimaryFactor::PasswordIdpAnyFactor {
-        return refused("passkey_not_primary").await;
-    }
     let fact = Fact::PasskeyAccepted { user_id: user.id.clone(), proof: verified };
     settle(app, visitor, step, Effect { fact, unit, lost: AuthnError::Refused }).await
 }

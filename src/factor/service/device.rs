@@ -26,7 +26,7 @@ use crate::{
         self, push_device, push_transaction,
         unit::{Outcome, Unit},
     },
-    syslog::{Caller, Event, EventType},
+    syslog::{Caller, Event, EventType, user_agent},
 };
 
 /// The longest that a request of a device waits.
@@ -247,7 +247,7 @@ pub fn told(challenge: &Challenge) -> Value {
         "expiresAt": at(asked.expires_at),
         "application": asked.application,
         "address": asked.ip.map(|ip| ip.to_string()),
-        "userAgent": asked.user_agent,
+        "userAgent": asked.user_agent.as_deref().map(|agent| user_agent::in_words(Some(agent))),
         "numbers": asked.numbers.map(|numbers| numbers.shown),
     })
 }

@@ -23,7 +23,7 @@ use crate::{
     secret::{Secret, TokenHash, opaque_token},
     store::{
         self,
-        factor::{Displaces, Stored},
+        factor::{Displaces, FoundBy, Stored},
         unit::Unit,
     },
     syslog::Caller,
@@ -81,7 +81,12 @@ pub async fn enroll(
         Some(Activation::Token(token)) => Some(TokenHash::of(token.qr_token.expose())),
         Some(Activation::Options(_) | Activation::Push(_)) | None => None,
     };
-    let insert = store::factor::claim_insert(&row, qr_token.as_ref(), displaces)?;
+    let found_by = match (&qr_token, &made.credential) {
+        (Some(token), _) => FoundBy::QrToken(token),
+        (None, Some(credential)) => FoundBy::Credential(credential),
+        (None, None) => FoundBy::Id,
+    };
+    let insert = store::factor::claim_insert(&row, found_by, displaces)?;
     let mut unit = Unit::new().claim(insert).and(made.unit);
     if displaces == Displaces::Any {
         for same in &kept {
@@ -109,13 +114,15 @@ struct Made {
     activation: Option<Activation>,
     /// What has been counted before.
     counter: Option<u64>,
+    /// The credential that it is from the beginning.
+    credential: Option<TokenHash>,
     /// What is to be committed with it.
     unit: Unit,
 }
 
 impl Made {
     fn of(profile: Map<String, Value>) -> Self {
-        Self { profile, secret: None, activation: None, counter: None, unit: Unit::new() }
+        Self { profile, secret: None, activation: None, counter: None, credential: None, unit: Unit::new() }
     }
 }
 
@@ -168,8 +175,11 @@ async fn make(
         FactorKind::U2f if how.0 != Purpose::Api => Err(u2f::not_enrolled()),
         FactorKind::U2f => {
             let imported = u2f::imported(given)?;
+            let credential = imported.key();
+            passkey::unclaimed(app, &credential, "publicKey").await?;
             let secret = Some(seal(app, id, &imported.public_key)?);
-            Ok(Made { secret, counter: imported.counter, ..Made::of(imported.profile) })
+            let (counter, credential) = (imported.counter, Some(credential));
+            Ok(Made { secret, counter, credential, ..Made::of(imported.profile) })
         }
         // Its device says the rest; what it opens is made from the factor itself.
         FactorKind::Push => Ok(Made::of(Map::new())),

@@ -2,12 +2,19 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::{event, reset::gone};
+use super::{event, list, reset::gone};
 use crate::{
     app::App,
-    factor::{FactorError, is_unseen},
+    factor::{
+        FactorError,
+        backup_code::{self, BackupKind},
+        is_unseen,
+    },
     fault::Fault,
-    model::{factor::Factor, user::User},
+    model::{
+        factor::{Factor, FactorStatus, has_possession},
+        user::User,
+    },
     session::farewell,
     store::{self, unit::Unit},
     syslog::{Caller, EventType},
@@ -46,8 +53,9 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
 }
 
 /// Removes a factor by the hand of its user, with what was won by it: sessions no longer show the proof, one that has
-/// nothing else to show ends, and devices that were remembered are forgotten. The unit's own claim is its first; lost: the
-/// factor is gone, or was proved a moment ago, and the unit must be made anew.
+/// nothing else to show ends, devices that were remembered are forgotten, and recovery codes go with the last factor that they
+/// stand in for. What is on its way to a session looks for the factor itself ([`store::factor::claim_held`]). The unit's own
+/// claim is its first; lost: the factor is gone, or was proved a moment ago, and the unit must be made anew.
 ///
 /// # Errors
 /// The database failed, or a message could not be sealed.
@@ -67,7 +75,13 @@ pub async fn forget(app: &App, user: &User, factor: &Factor, caller: &Caller) ->
             unit.change(store::session::keep_factors(&session.id, &left)?)
         };
     }
-    Ok(unit)
+    let mut others = list(app, &user.id).await?;
+    others.retain(|other| other.id != factor.id);
+    let was_last = factor.status != FactorStatus::PendingActivation && !has_possession(&others);
+    if !was_last || backup_code::list(app, user, BackupKind::Recovery).await?.is_empty() {
+        return Ok(unit);
+    }
+    Ok(unit.and(backup_code::revoke(app, user, BackupKind::Recovery, (user.id.as_str(), caller))))
 }
 
 #[cfg(test)]

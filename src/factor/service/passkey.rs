@@ -132,10 +132,12 @@ pub async fn identify(
     factors: &[&Factor],
     given: &Assertion,
 ) -> Result<FactorId, FactorError> {
+    // What fits none is some factor's failure all the same: it is counted, logged, and spends its challenge.
+    let first = || factors.first().map(|factor| factor.id.clone()).ok_or(FactorError::Wrong);
     let named = given.credential_id.as_deref().and_then(|id| webauthn::credential_id(id).ok());
     if let Some(named) = named {
         let found = factors.iter().find(|factor| credential_of(factor) == Some(named.as_str()));
-        return found.map(|factor| factor.id.clone()).ok_or(FactorError::Wrong);
+        return found.map_or_else(first, |factor| Ok(factor.id.clone()));
     }
     let answered = webauthn::answered(&given.client_data).map_err(failed)?;
     let rp = relying_party(app)?;
@@ -148,8 +150,7 @@ pub async fn identify(
             return Ok(factor.id.clone());
         }
     }
-    // It is some factor's failure.
-    factors.first().map(|factor| factor.id.clone()).ok_or(FactorError::Wrong)
+    first()
 }
 
 pub(super) fn failed(error: CeremonyError) -> FactorError {
@@ -202,11 +203,24 @@ pub(super) async fn attested(
     let answered = spend(app, &given.client_data, &[bound]).await?;
     let rules = rules(app, user, caller).await?;
     let registered = webauthn::register(&rp, &rules, &answered, given).map_err(failed)?;
-    if store::factor::find_by_credential(&app.db, &hash(&registered.id)).await?.is_some() {
-        let problem = "This authenticator is set up already.".to_owned();
-        return Err(FactorError::Invalid { member: "attestation", problem });
-    }
+    unclaimed(app, &hash(&registered.id), "attestation").await?;
     Ok(registered)
+}
+
+/// Nobody registers a credential that somebody has (§7.1 step 26, security rule R2). Who is first when two register it at the
+/// same moment is decided where it is written.
+pub(super) async fn unclaimed(
+    app: &App,
+    credential: &TokenHash,
+    member: &'static str,
+) -> Result<(), FactorError> {
+    match store::factor::find_by_credential(&app.db, credential).await? {
+        None => Ok(()),
+        Some(_) => {
+            let problem = "This authenticator is set up already.".to_owned();
+            Err(FactorError::Invalid { member, problem })
+        }
+    }
 }
 
 pub(super) async fn asserted(
@@ -226,6 +240,10 @@ pub(super) async fn asserted(
         }
     };
     let answered = spend(app, &given.client_data, &bounds).await?;
+    if alone && given.user_handle.as_deref().is_none_or(str::is_empty) {
+        // §7.2 step 6: whom nobody has named yet, the authenticator must name.
+        return Err(FactorError::Wrong);
+    }
     let rules = rules(app, user, caller).await?;
     // A passkey alone signs in only whom it has verified.
     let verification = if alone { UserVerification::Required } else { rules.user_verification };

@@ -100,7 +100,7 @@ async fn refused(
         .user(&user.id)
         .with("factorType", FactorKind::Yubikey.factor_type())
         .with("provider", FactorKind::Yubikey.provider())
-        .with("purpose", purpose.key());
+        .with("purpose", purpose.logged());
     let row = failure.row(caller, app.random.as_ref(), app.now());
     app.db.writer().commit(Unit::new().row(row)).await?;
     Ok(())

@@ -10,7 +10,7 @@ use crate::{
     model::{
         Status,
         factor::FactorKind,
-        policy::{Access, PasswordRules, PushRules, Requirement, WebauthnRules},
+        policy::{Access, AttestationConveyance, PasswordRules, PushRules, Requirement, WebauthnRules},
         policy_set::{
             AppSignOnAction, Applications, AuthenticationSettings, EnrollAction, MfaEnrollSettings,
             NoSettings, PasswordAction, SignOnAction,
@@ -295,22 +295,33 @@ fn webauthn(place: &Place<'_>) -> Result<WebauthnRules, SeedError> {
     };
     let aaguids = texts("allowed_aaguids")?.into_iter().map(|place| {
         let text = place.text()?;
-        let is_hex = |character: char| character == '-' || character.is_ascii_hexdigit();
-        let is_uuid = text.len() == 36 && text.chars().all(is_hex);
-        if is_uuid { Ok(text) } else { Err(place.error("must be a UUID")) }
+        if is_uuid(&text) { Ok(text) } else { Err(place.error("must be a UUID")) }
     });
     let roots = texts("attestation_roots")?.into_iter().map(|place| {
         let der = CertificateDer::from_pem_slice(place.text()?.as_bytes());
         der.map(|der| URL_SAFE_NO_PAD.encode(der)).map_err(|_| place.error("must be a certificate as PEM"))
     });
+    let attestation: AttestationConveyance =
+        members.opt("attestation", |place| place.word("none, direct"))?.unwrap_or_default();
+    let attestation_roots: Vec<String> = roots.collect::<Result<_, _>>()?;
+    if attestation == AttestationConveyance::None && !attestation_roots.is_empty() {
+        return Err(place.error("attestation_roots count with attestation: direct only"));
+    }
     Ok(WebauthnRules {
         user_verification: members
             .opt("user_verification", |place| place.word("required, preferred, discouraged"))?
             .unwrap_or_default(),
-        attestation: members.opt("attestation", |place| place.word("none, direct"))?.unwrap_or_default(),
+        attestation,
         allowed_aaguids: aaguids.collect::<Result<_, _>>()?,
-        attestation_roots: roots.collect::<Result<_, _>>()?,
+        attestation_roots,
     })
+}
+
+/// Five groups of hexadecimal digits (RFC 9562 §4).
+fn is_uuid(text: &str) -> bool {
+    let groups: Vec<&str> = text.split('-').collect();
+    let is_hex = |group: &&str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(is_hex)
 }
 
 fn password(place: &Place<'_>, index: usize) -> Result<Policy<PasswordRules, PasswordAction>, SeedError> {

@@ -3,7 +3,8 @@
 use std::{
     collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
@@ -13,12 +14,25 @@ use super::{
     argon::{Answer, Settings, Task, perform},
 };
 
+/// How long a thread that has nothing to do keeps its memory: a burst pays for it once, a quiet server does not hold it.
+const MEMORY_KEPT: Duration = Duration::from_secs(10);
+
 /// A hash that waits, and who waits for it.
 pub(super) struct Job {
     pub(super) task: Task,
     pub(super) started: oneshot::Sender<()>,
     pub(super) answer: oneshot::Sender<Answer>,
     pub(super) queued_at: Instant,
+}
+
+/// What a thread is told.
+enum Next {
+    /// To compute this.
+    Job(Job),
+    /// That there was nothing for a while.
+    Nothing,
+    /// That there will be nothing any more.
+    Closed,
 }
 
 /// The hashes that wait; bounded.
@@ -55,18 +69,23 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for a job; absent: the queue was closed.
-    fn pop(&self) -> Option<Job> {
+    /// Waits for a job, no longer than a thread keeps its memory.
+    fn pop(&self) -> Next {
+        let until = Instant::now() + MEMORY_KEPT;
         let mut state = self.lock();
         loop {
             if state.closed {
-                return None;
+                return Next::Closed;
             }
             if let Some(job) = state.jobs.pop_front() {
                 report_depth(state.jobs.len());
-                return Some(job);
+                return Next::Job(job);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Nothing;
+            }
+            (state, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -91,7 +110,22 @@ fn report_depth(depth: usize) {
 pub(super) fn work(queue: &Queue, settings: &Settings) {
     lower_priority();
     let mut memory = Vec::new();
-    while let Some(job) = queue.pop() {
+    let mut quiet = 0_u32;
+    loop {
+        let job = match queue.pop() {
+            Next::Job(job) => job,
+            Next::Nothing => {
+                quiet = quiet.saturating_add(1);
+                match quiet {
+                    1 => memory = Vec::new(),
+                    2 => return_freed_memory(),
+                    _ => {}
+                }
+                continue;
+            }
+            Next::Closed => return,
+        };
+        quiet = 0;
         let waited = job.queued_at.elapsed();
         // The caller went away or gave up: nobody pays for the answer.
         if job.started.send(()).is_err() {
@@ -102,6 +136,13 @@ pub(super) fn work(queue: &Queue, settings: &Settings) {
             Ok(answer) => drop(job.answer.send(answer)),
             Err(error) => tracing::error!(%error, "a password could not be hashed"),
         }
+    }
+}
+
+/// The allocator gives what was freed a while ago back to the system when a thread ends; a quiet server ends none by itself.
+fn return_freed_memory() {
+    if let Ok(thread) = thread::Builder::new().name("argon2-rest".to_owned()).spawn(|| ()) {
+        drop(thread.join());
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn happenings(all: &[Happening]) -> Markup {
 }
 
 fn row(one: &Happening) -> Markup {
-    let refused = one.outcome == Outcome::Refused;
+    let refused = one.outcome == Outcome::Refused || one.deed == Deed::Denied;
     html! {
         div.row.quiet {
             span class=(if refused { "sign bad" } else { "sign" }) {
@@ -125,6 +125,8 @@ fn title(one: &Happening) -> &'static str {
         (Deed::FactorChanged, _) if one.factor.is_some() => "A sign-in method was renamed",
         (Deed::FactorChanged, _) => "Recovery codes were changed",
         (Deed::FactorSuspended, _) => "A sign-in method was suspended",
+        (Deed::FactorRestored, _) => "A sign-in method can be used again",
+        (Deed::Denied, _) => "A sign-in was denied on a device",
         (Deed::Consent, _) => "An application was let in",
         (Deed::Withdrawal, _) => "An application was shut out",
         (Deed::Device, _) => "A device was let in",

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::{Frame, Place, Problem, alert, overview::Method, page, when, why_kept};
 use crate::{
     authn::account::Kept,
+    model::factor::FactorStatus,
     web::{
         factor::name,
         id,
@@ -74,7 +75,7 @@ pub fn method(view: &MethodPage) -> Markup {
                     @if let Some(kept) = view.kept {
                         p id="kept" { (why_kept(kept)) }
                     } @else {
-                        p { "You can no longer sign in with it. Devices that were remembered are asked again." }
+                        p { (consequences(method.status)) }
                         form.stack id="remove-form" method="post" action=(view.form.action) {
                             (hidden(&view.form))
                             div.after {
@@ -88,4 +89,14 @@ pub fn method(view: &MethodPage) -> Markup {
             }
         },
     )
+}
+
+fn consequences(status: FactorStatus) -> &'static str {
+    match status {
+        FactorStatus::PendingActivation => "It was never finished: nothing else changes.",
+        FactorStatus::Active | FactorStatus::Inactive => {
+            "You can no longer sign in with it. Devices that were remembered are asked again, and with your last method \
+             your recovery codes go, too."
+        }
+    }
 }

@@ -78,13 +78,13 @@ impl Notice {
     fn text(self) -> &'static str {
         match self {
             Self::Added => "The sign-in method was added.",
-            Self::Removed => {
-                "The sign-in method was removed, and devices that were remembered are forgotten."
-            }
+            Self::Removed => "The sign-in method was removed.",
             Self::Renamed => "The new name was saved.",
             Self::Password => "Your password was changed.",
             Self::SessionEnded => "That device was signed out.",
-            Self::OthersEnded => "All other devices were signed out.",
+            Self::OthersEnded => {
+                "All other devices were signed out, and those that were remembered are asked again."
+            }
             Self::Withdrawn => "The application can no longer use your account. It has to ask again.",
             Self::Language => "The language was saved.",
             Self::Unconfirmed => "Nothing was changed.",

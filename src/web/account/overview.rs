@@ -236,9 +236,10 @@ fn method_row(method: &Method) -> Markup {
                     @else { "Added " (when(method.added)) }
                 }
             }
-            @if pending {
-                a.button.small href={ (here) "/activate" } aria-label={ "Finish " (method.title()) } { "Finish" }
-            } @else {
+            div.acts {
+                @if pending {
+                    a.button.small href={ (here) "/activate" } aria-label={ "Finish " (method.title()) } { "Finish" }
+                }
                 a.button.small href=(here) aria-label={ "Manage " (method.title()) } { "Manage" }
             }
         }
@@ -256,7 +257,8 @@ fn codes(codes: Codes) -> Markup {
                         p.what {
                             @if left == 0 { "You have none" } @else { (left) " left" }
                         }
-                        @if left < 3 { p { "Make new ones, and keep them where only you find them." } }
+                        @if left == 0 { p { "Make some, and keep them where only you find them." } }
+                        @else if left < 3 { p { "Make new ones before you run out." } }
                     }
                     a.button.small id=(id::CODES_MAKE) href={ (PATH) "/recovery-codes" } {
                         @if left == 0 { "Make codes" } @else { "Make new codes" }
@@ -298,6 +300,7 @@ fn devices(view: &Overview) -> Markup {
                 div.after {
                     button.button.small type="submit" id=(id::SESSIONS_END) name="others" value="1" { "Sign out all other devices" }
                 }
+                p.fine.hint { "Applications that can act while you are away go on, until you remove their access." }
             }
         }
     }

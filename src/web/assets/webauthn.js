@@ -33,67 +33,84 @@ function say(id) {
   for (const note of document.querySelectorAll("[data-webauthn-note]")) note.hidden = note.id !== id;
 }
 
-async function create(options) {
-  const { response } = await navigator.credentials.create({ publicKey: creation(options) });
+const options = () => JSON.parse(form.dataset.webauthn);
+
+async function create(more) {
+  const { response } = await navigator.credentials.create({ publicKey: creation(options()), ...more });
   fill({ clientData: text(response.clientDataJSON), attestation: text(response.attestationObject) });
 }
 
-async function get(options, more) {
-  const credential = await navigator.credentials.get({ publicKey: request(options), ...more });
-  const { response } = credential;
+async function get(more) {
+  const { rawId, response } = await navigator.credentials.get({ publicKey: request(options()), ...more });
   fill({
     clientData: text(response.clientDataJSON),
     authenticatorData: text(response.authenticatorData),
     signatureData: text(response.signature),
-    credentialId: text(credential.rawId),
+    credentialId: text(rawId),
     userHandle: response.userHandle ? text(response.userHandle) : "",
   });
 }
 
-function send(action) {
-  fill({ action });
-  for (const field of form.querySelectorAll("[required]")) field.required = false;
+function send() {
+  fill({ action: form.dataset.action });
   form.submit();
 }
 
 // One ceremony at a time: a browser refuses the second.
 let waiting = null;
 
-async function ceremony(work, action) {
+function alone() {
   waiting?.abort();
   waiting = new AbortController();
-  const { signal } = waiting;
+  return waiting.signal;
+}
+
+async function ceremony(work) {
+  const signal = alone();
   say("webauthn-waiting");
   try {
     await work({ signal });
   } catch (error) {
-    if (!signal.aborted) say(error.name === "InvalidStateError" ? "webauthn-known" : "webauthn-failed");
-    return;
+    if (signal.aborted) return;
+    say(error.name === "InvalidStateError" ? "webauthn-known" : "webauthn-failed");
+    return offer();
   }
-  send(action);
+  send();
 }
 
-async function begin() {
+// Passkeys among what the browser fills in (§5.1.4): it asks only when one is picked.
+async function offer() {
+  if (form.dataset.ceremony !== "conditional") return;
+  const signal = alone();
+  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.()) || signal.aborted) return;
+  const renewal = setTimeout(renew, 0.9 * options().timeout, signal);
+  try {
+    await get({ mediation: "conditional", signal });
+  } catch {
+    return clearTimeout(renewal);
+  }
+  send();
+}
+
+// A page may be open for longer than its challenge lives: it gets another one. Of what a form answered there is none to get.
+async function renew(signal) {
+  if (!location.search) return;
+  const page = await fetch(location.href).then((answer) => answer.text(), () => "");
+  const fresh = new DOMParser().parseFromString(page, "text/html").querySelector("form[data-webauthn]");
+  if (!fresh || signal.aborted) return;
+  form.dataset.webauthn = fresh.dataset.webauthn;
+  return offer();
+}
+
+function begin() {
   if (!form) return;
   if (!window.PublicKeyCredential) return say("webauthn-unsupported");
-  const { webauthn, ceremony: kind, action, start } = form.dataset;
-  const options = JSON.parse(webauthn);
-  const work = kind === "create" ? () => create(options) : (more) => get(options, more);
+  const work = form.dataset.ceremony === "create" ? create : get;
   for (const button of document.querySelectorAll("[data-webauthn-start]")) {
     button.hidden = false;
-    button.addEventListener("click", () => ceremony(work, action));
+    button.addEventListener("click", () => ceremony(work));
   }
-  if (start === "at-once") return ceremony(work, action);
-  if (kind !== "conditional") return;
-  // Passkeys among what the browser fills in (§5.1.4): it asks only when one is picked.
-  if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
-  waiting = new AbortController();
-  try {
-    await get(options, { mediation: "conditional", signal: waiting.signal });
-  } catch {
-    return;
-  }
-  send(action);
+  return form.dataset.start === "at-once" ? ceremony(work) : offer();
 }
 
 begin();

@@ -97,36 +97,36 @@ pub(in crate::web) fn notes() -> Markup {
     }
 }
 
+/// What somebody is to do with an authenticator of this kind.
+fn purpose(kind: FactorKind) -> Markup {
+    html! {
+        @if kind == FactorKind::U2f { "Insert your security key and touch it" }
+        @else { "Your fingerprint, face, PIN or a security key" }
+    }
+}
+
 /// The page that begins a ceremony: it sends this `action`.
-pub fn begin(stage: &Stage, action: &str) -> Markup {
-    let frame = Page {
-        id: id::FACTOR_PAGE,
-        title: "Confirm it’s you",
-        purpose: html! { "Your fingerprint, face, PIN or a security key" },
-        icon: picture(FactorKind::Webauthn),
-    };
-    page_of(
-        stage,
-        &frame,
-        html! { (notes()) (main_button(action, "Use your passkey or security key")) },
-        None,
-    )
+pub fn begin(stage: &Stage, kind: FactorKind, action: &str) -> Markup {
+    let frame =
+        Page {
+            id: id::FACTOR_PAGE, title: "Confirm it’s you", purpose: purpose(kind), icon: picture(kind)
+        };
+    let label =
+        if kind == FactorKind::U2f { "Use your security key" } else { "Use your passkey or security key" };
+    page_of(&stage.of_ceremony(), &frame, html! { (notes()) (main_button(action, label)) }, None)
 }
 
 /// The page that registers a passkey or security key, or asks for one.
-pub fn ceremony(stage: &Stage, ceremonial: &Ceremonial, box_of: Remember) -> Markup {
-    let (id, title, label) = match ceremonial.ceremony {
-        Ceremony::Create => (id::ACTIVATE_PAGE, name(FactorKind::Webauthn), "Set up"),
-        Ceremony::Get | Ceremony::Conditional => (id::FACTOR_PAGE, "Confirm it’s you", "Use your passkey"),
+pub fn ceremony(stage: &Stage, (kind, ceremonial): (FactorKind, &Ceremonial), box_of: Remember) -> Markup {
+    let confirm = (id::FACTOR_PAGE, "Confirm it’s you");
+    let ((id, title), label) = match (ceremonial.ceremony, kind) {
+        (Ceremony::Create, _) => ((id::ACTIVATE_PAGE, name(kind)), "Set up"),
+        (Ceremony::Get | Ceremony::Conditional, FactorKind::U2f) => (confirm, "Use your security key"),
+        (Ceremony::Get | Ceremony::Conditional, _) => (confirm, "Use your passkey"),
     };
-    let frame = Page {
-        id,
-        title,
-        purpose: html! { "Your fingerprint, face, PIN or a security key" },
-        icon: picture(FactorKind::Webauthn),
-    };
+    let frame = Page { id, title, purpose: purpose(kind), icon: picture(kind) };
     page_of(
-        stage,
+        &stage.of_ceremony(),
         &frame,
         html! {
             (notes())

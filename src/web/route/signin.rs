@@ -74,7 +74,12 @@ async fn page(
             .then(|| passkey(&visit))
             .flatten(),
     };
-    place.page(visit, status, sign_in(&view))
+    let markup = sign_in(&view);
+    // A page with passkeys asks for another challenge before its own dies.
+    if view.passkey.is_some() && status == StatusCode::OK {
+        return place.live_page(visit, markup);
+    }
+    place.page(visit, status, markup)
 }
 
 /// What a sign-in is for, as the page tells it.
@@ -172,21 +177,26 @@ pub(crate) async fn post(Form(visit, place, params): Form<'_, Place>) -> Respons
     let begun = primary::with_password(visit.app, &visitor(&visit), credentials, start(&visit, &place)).await;
     match begun {
         Ok(reply) => took(visit, place, reply).await,
-        Err(error) => refused(visit, &place, &identifier, error).await,
+        Err(error) => refused(visit, &place, (&identifier, SignInError::Credentials), error).await,
     }
 }
 
 async fn by_passkey(visit: Visit<'_>, place: Place, params: &Params) -> Response {
     let Some(given) = assertion(params) else {
-        return page(visit, &place, None, (StatusCode::BAD_REQUEST, Some(SignInError::Incomplete))).await;
+        return page(visit, &place, None, (StatusCode::BAD_REQUEST, Some(SignInError::Passkey))).await;
     };
     match primary::with_passkey(visit.app, &visitor(&visit), given, start(&visit, &place)).await {
         Ok(reply) => took(visit, place, reply).await,
-        Err(error) => refused(visit, &place, "", error).await,
+        Err(error) => refused(visit, &place, ("", SignInError::Passkey), error).await,
     }
 }
 
-async fn refused(visit: Visit<'_>, place: &Place, identifier: &str, error: AuthnError) -> Response {
+async fn refused(
+    visit: Visit<'_>,
+    place: &Place,
+    (identifier, wrong): (&str, SignInError),
+    error: AuthnError,
+) -> Response {
     let now = visit.app.now();
     let (status, error, wait) = match error {
         AuthnError::Throttled(count) => {
@@ -202,7 +212,7 @@ async fn refused(visit: Visit<'_>, place: &Place, identifier: &str, error: Authn
         | AuthnError::NotAllowed
         | AuthnError::Factor(_)
         | AuthnError::Password(_)
-        | AuthnError::Recovery(_) => (StatusCode::BAD_REQUEST, SignInError::Credentials, None),
+        | AuthnError::Recovery(_) => (StatusCode::BAD_REQUEST, wrong, None),
     };
     let mut response = page(visit, place, Some(identifier), (status, Some(error))).await;
     if let Some(seconds) = wait {

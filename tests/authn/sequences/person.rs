@@ -19,7 +19,7 @@ use stepgate::{
     secret::Secret,
     store::{
         self,
-        factor::{Displaces, Stored, claim_insert, claim_suspend_cloned},
+        factor::{Displaces, FoundBy, Stored, claim_insert, claim_suspend_cloned},
         unit::{Outcome, Unit},
     },
     user::recovery::{question, token},
@@ -442,7 +442,7 @@ async fn out_of_use(app: &TestApp, user: &User) {
         last_verified_at: None,
     };
     let stored = Stored { factor, secret: None, counter: None };
-    commit(app, Unit::new().claim(claim_insert(&stored, None, Displaces::Any).unwrap())).await;
+    commit(app, Unit::new().claim(claim_insert(&stored, FoundBy::Id, Displaces::Any).unwrap())).await;
 }
 
 async fn set_policies(app: &TestApp, world: &World) {

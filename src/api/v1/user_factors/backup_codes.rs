@@ -23,12 +23,12 @@ use crate::{
         v1::administrator::Right,
     },
     app::App,
-    authn::account,
     factor::{
         FactorError,
         backup_code::{self, BackupKind, Bypass, Issued},
         service,
     },
+    model::factor::has_possession,
     protocol::timestamp::timestamp,
     store::unit::Outcome,
 };
@@ -167,7 +167,7 @@ impl BackupCodes {
         may_change_factors(app, &asked).await?;
         let factors = service::list(app, &asked.user.id).await.map_err(failed)?;
         // They stand in for a factor: where there is none, they would be a weaker one.
-        if !account::has_possession(&factors) {
+        if !has_possession(&factors) {
             return Err(refused(FactorError::WrongStatus));
         }
         let issued_by = match &asked.asker {

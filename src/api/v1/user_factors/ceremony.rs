@@ -21,6 +21,10 @@ fn text(members: &Map<String, Value>, name: &'static str) -> Result<Option<Strin
     }
 }
 
+fn has_any(members: &Map<String, Value>, names: &[&str]) -> bool {
+    names.iter().any(|name| members.get(*name).is_some_and(|value| !value.is_null()))
+}
+
 fn required(members: &Map<String, Value>, name: &'static str) -> Result<String, Response> {
     text(members, name)?.ok_or_else(|| Envelope::validation(name, [format!("{name}: is required")]).respond())
 }
@@ -30,8 +34,13 @@ fn required(members: &Map<String, Value>, name: &'static str) -> Result<String, 
 /// # Errors
 /// The answer to a body that has half of it.
 pub(in crate::api) fn attestation(members: &Map<String, Value>) -> Result<Option<Attestation>, Response> {
-    let Some(attestation) = text(members, "attestation")? else { return Ok(None) };
-    Ok(Some(Attestation { client_data: required(members, "clientData")?, attestation }))
+    if !has_any(members, &["attestation", "clientData"]) {
+        return Ok(None);
+    }
+    Ok(Some(Attestation {
+        client_data: required(members, "clientData")?,
+        attestation: required(members, "attestation")?,
+    }))
 }
 
 /// What an authenticator made of a challenge, if the body has it.
@@ -39,10 +48,12 @@ pub(in crate::api) fn attestation(members: &Map<String, Value>) -> Result<Option
 /// # Errors
 /// The answer to a body that has half of it.
 pub(in crate::api) fn assertion(members: &Map<String, Value>) -> Result<Option<Assertion>, Response> {
-    let Some(signature) = text(members, "signatureData")? else { return Ok(None) };
+    if !has_any(members, &["clientData", "authenticatorData", "signatureData"]) {
+        return Ok(None);
+    }
     Ok(Some(Assertion {
         client_data: required(members, "clientData")?,
-        signature,
+        signature: required(members, "signatureData")?,
         authenticator_data: text(members, "authenticatorData")?,
         credential_id: text(members, "credentialId")?,
         user_handle: text(members, "userHandle")?,

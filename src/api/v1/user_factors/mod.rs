@@ -34,7 +34,7 @@ use crate::{
         payload::Answer as Documented,
     },
     app::App,
-    authn::account,
+    authn::account::{self, RemovalError},
     factor::{Activate, Answer, Enrolment, FactorError, Proof, UpdatePhone, code, service},
     id::{FactorId, FactorProfileId, UserId},
     model::{
@@ -295,14 +295,16 @@ impl UserFactors {
         for _ in 0..LOOKS {
             let factor = load(app, &asked, id).await?;
             let unit = match &asked.asker {
-                Asker::Administrator(_) => service::reset(app, &asked.user, &factor, &asked.caller).await,
-                Asker::Owner(_) => {
-                    may_do_without(app, &asked, &factor).await?;
-                    service::forget(app, &asked.user, &factor, &asked.caller).await
+                Asker::Administrator(_) => {
+                    service::reset(app, &asked.user, &factor, &asked.caller).await.map_err(failed)?
                 }
+                Asker::Owner(_) => removed_by_owner(app, &asked, &factor).await?,
             };
-            if commit(app, unit.map_err(failed)?).await? == Outcome::Won {
-                return Ok(StatusCode::NO_CONTENT.into());
+            match commit(app, unit).await? {
+                Outcome::Won => return Ok(StatusCode::NO_CONTENT.into()),
+                Outcome::Lost(0) => {}
+                // What must be left was removed at the same moment.
+                Outcome::Lost(_) => return Err(refused(FactorError::NotAllowed)),
             }
         }
         Err(refused(FactorError::WrongStatus))
@@ -439,13 +441,13 @@ async fn may_enroll(app: &App, asked: &Asked, kind: FactorKind) -> Result<(), Re
 }
 
 /// The last factor that a policy requires is not its user's to remove.
-async fn may_do_without(app: &App, asked: &Asked, factor: &Factor) -> Result<(), Response> {
-    let all = service::list(app, &asked.user.id).await.map_err(failed)?;
+async fn removed_by_owner(app: &App, asked: &Asked, factor: &Factor) -> Result<Unit, Response> {
     let policies = policies::of_user(app, &asked.user, asked.caller.ip).await.map_err(failed)?;
-    match account::kept(factor, &all, &policies) {
-        None => Ok(()),
-        Some(_) => Err(refused(FactorError::NotAllowed)),
-    }
+    let removed = account::remove(app, (&asked.user, &policies), factor, &asked.caller).await;
+    removed.map_err(|error| match error {
+        RemovalError::Kept(_) => refused(FactorError::NotAllowed),
+        RemovalError::Fault(fault) => failed(fault),
+    })
 }
 
 fn enrolment(members: &Map<String, Value>, how: &How) -> Result<Enrolment, Response> {

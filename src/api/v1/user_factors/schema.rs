@@ -11,7 +11,7 @@ use crate::api::payload::documented;
 pub(super) struct UserFactor {
     /// The id.
     id: String,
-    /// `sms`, `call`, `email`, `question`, `token:software:totp`, `token:hotp`, `token:hardware`, `webauthn` or `u2f`.
+    /// `push`, `sms`, `call`, `email`, `question`, `token:software:totp`, `token:hotp`, `token:hardware`, `webauthn` or `u2f`.
     factor_type: String,
     /// `OKTA`, `GOOGLE`, `CUSTOM`, `YUBICO` or `FIDO`.
     provider: String,
@@ -109,6 +109,10 @@ pub(super) struct VerifyFactor {
     authenticator_data: Option<String>,
     /// Its signature.
     signature_data: Option<String>,
+    /// Which credential signed.
+    credential_id: Option<String>,
+    /// Whom the authenticator holds it for.
+    user_handle: Option<String>,
 }
 
 /// What became of an answer.

@@ -8,10 +8,9 @@ use super::{LIMIT, Users, load};
 use crate::{
     api::{
         error::{oauth::json_response, okta::failed},
-        paging,
         v1::{
             administrator::{Right, administrator},
-            query::Query,
+            query::{List, Query},
         },
     },
     protocol::timestamp::timestamp,
@@ -25,14 +24,13 @@ impl Users {
         let query = Query::of(request)?;
         let limit = query.limit(LIMIT, 1..=LIMIT)?;
         let user = load(app, &who, id).await?;
-        let list = format!("groups of {}", user.id);
-        let after = query.after(app, &list)?;
+        let name = format!("groups of {}", user.id);
+        let after = query.after(app, &name)?;
         let more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         let mut groups =
             store::group::details_of_user(&app.db, &user.id, after.as_deref(), more).await.map_err(failed)?;
         let has_more = groups.len() > limit;
         groups.truncate(limit);
-        let issuer = &app.settings.issuer;
         let documents: Vec<Value> = groups
             .iter()
             .map(|group| {
@@ -48,13 +46,10 @@ impl Users {
             })
             .collect();
         let mut response = json_response(StatusCode::OK, &documents);
-        let base = format!("{issuer}/api/v1/users/{}/groups", user.id);
-        let limit = limit.to_string();
-        let at = |after: Option<&str>| paging::address(&base, &[("after", after), ("limit", Some(&limit))]);
-        paging::link(&mut response, &at(query.text("after")), "self");
-        if let (true, Some(last)) = (has_more, groups.last()) {
-            paging::link(&mut response, &at(Some(&paging::cursor(app, &list, last.id.as_str()))), "next");
-        }
+        let path = format!("/api/v1/users/{}/groups", user.id);
+        let list = List { path: &path, name: &name, limit, parameters: &[] };
+        let next = groups.last().filter(|_| has_more).map(|last| last.id.as_str());
+        query.link(app, &mut response, &list, next);
         Ok(response)
     }
 }

@@ -11,22 +11,23 @@ use crate::{
             oauth::json_response,
             okta::{Envelope, failed},
         },
-        paging,
         v1::{
             administrator::{Right, administrator},
-            query::Query,
+            query::{List, Query},
             user_view::{Omitted, View},
         },
     },
     protocol::scim_filter::Filter,
     user::{
         directory::{self, Search, SortError},
-        directory_order::{Place, Sort, SortOrder},
+        directory_order::{Place, Sort},
     },
 };
 
 /// The list of users, in cursors.
 const LIST: &str = "users";
+/// What it is shaped by.
+const PARAMETERS: [&str; 5] = ["q", "filter", "search", "sortBy", "sortOrder"];
 
 /// How many a page has where names are searched (Okta).
 const LIMIT_OF_Q: usize = 10;
@@ -42,8 +43,8 @@ impl Users {
         let search = search(&query)?;
         let sort = sort(&query, &search)?;
         let limit = query.limit(if search.prefix.is_some() { LIMIT_OF_Q } else { LIMIT }, 1..=LIMIT)?;
-        let list = sort.as_ref().map_or_else(|| LIST.to_owned(), |sort| format!("{LIST} by {sort:?}"));
-        let after = query.after(app, &list)?;
+        let name = sort.as_ref().map_or_else(|| LIST.to_owned(), |sort| format!("{LIST} by {sort:?}"));
+        let after = query.after(app, &name)?;
         let found = match &sort {
             None => directory::page(app, &search, after.as_deref(), limit).await.map_err(failed)?,
             Some(sort) => {
@@ -62,25 +63,8 @@ impl Users {
         };
         let documents: Vec<Value> = found.users.iter().map(|user| view.of(user)).collect();
         let mut response = json_response(StatusCode::OK, &documents);
-        let base = format!("{}/api/v1/users", app.settings.issuer);
-        let limit = limit.to_string();
-        let at = |after: Option<&str>| {
-            let given = |name| query.text(name);
-            let query = [
-                ("after", after),
-                ("limit", Some(limit.as_str())),
-                ("q", given("q")),
-                ("filter", given("filter")),
-                ("search", given("search")),
-                ("sortBy", given("sortBy")),
-                ("sortOrder", given("sortOrder")),
-            ];
-            paging::address(&base, &query)
-        };
-        paging::link(&mut response, &at(query.text("after")), "self");
-        if let Some(next) = found.next {
-            paging::link(&mut response, &at(Some(&paging::cursor(app, &list, &next))), "next");
-        }
+        let list = List { path: "/api/v1/users", name: &name, limit, parameters: &PARAMETERS };
+        query.link(app, &mut response, &list, found.next.as_deref());
         Ok(response)
     }
 }
@@ -89,25 +73,25 @@ impl Users {
 fn search(query: &Query) -> Result<Search, Response> {
     let given = |name| query.text(name).filter(|text: &&str| !text.is_empty());
     let read =
-        |text: &str| Filter::parse(text).map_err(|error| invalid().because(error.to_string()).respond());
+        |text: &str| Filter::parse(text).map_err(|error| Envelope::search(error.to_string()).respond());
     match (given("filter"), given("search"), given("q")) {
         (None, None, None) => Ok(Search { without_deprovisioned: true, ..Search::default() }),
         (Some(filter), None, None) => {
             let filter = read(filter)?;
             directory::check_filter(&filter)
-                .map_err(|error| invalid().because(error.to_string()).respond())?;
+                .map_err(|error| Envelope::search(error.to_string()).respond())?;
             Ok(Search { filter: Some(filter), ..Search::default() })
         }
         (None, Some(search), None) => {
             let filter = read(search)?;
             directory::check_search(&filter)
-                .map_err(|error| invalid().because(error.to_string()).respond())?;
+                .map_err(|error| Envelope::search(error.to_string()).respond())?;
             Ok(Search { filter: Some(filter), ..Search::default() })
         }
         (None, None, Some(q)) if q.len() <= MAX_Q => {
             Ok(Search { prefix: Some(q.to_owned()), without_deprovisioned: true, filter: None })
         }
-        (None, None, Some(_)) => Err(invalid().because("q: is too long").respond()),
+        (None, None, Some(_)) => Err(Envelope::search("q: is too long").respond()),
         _ => {
             let text = "The 'q', 'filter' and 'search' parameters exclude each other.";
             Err(Envelope::new(StatusCode::BAD_REQUEST, "E0000033", text).respond())
@@ -115,30 +99,22 @@ fn search(query: &Query) -> Result<Search, Response> {
     }
 }
 
-fn invalid() -> Envelope {
-    Envelope::new(StatusCode::BAD_REQUEST, "E0000031", "Invalid search criteria.")
-}
-
 /// `sortBy` and `sortOrder`, which belong to `search` (Okta); an order of nothing in particular is ignored.
 fn sort(query: &Query, search: &Search) -> Result<Option<Sort>, Response> {
-    let order = match query.text("sortOrder").map(str::to_ascii_lowercase).as_deref() {
-        None | Some("asc") => SortOrder::Ascending,
-        Some("desc") => SortOrder::Descending,
-        Some(_) => return Err(invalid().because("sortOrder: must be asc or desc").respond()),
-    };
+    let order = query.sort_order()?;
     let Some(by) = query.text("sortBy").filter(|by| !by.is_empty()) else { return Ok(None) };
     if query.text("search").is_none_or(str::is_empty) || search.filter.is_none() {
-        return Err(invalid().because("sortBy: only what is searched for is sorted").respond());
+        return Err(Envelope::search("sortBy: only what is searched for is sorted").respond());
     }
     if !directory::is_known(by) {
-        return Err(invalid().because("sortBy: the attribute cannot be sorted by").respond());
+        return Err(Envelope::search("sortBy: the attribute cannot be sorted by").respond());
     }
     Ok(Some(Sort { by: by.to_owned(), order }))
 }
 
 fn unsorted(error: SortError) -> Response {
     match error {
-        SortError::TooMany => invalid().because(format!("sortBy: {error}")).respond(),
+        SortError::TooMany => Envelope::search(format!("sortBy: {error}")).respond(),
         SortError::Fault(fault) => failed(fault),
     }
 }

@@ -19,7 +19,7 @@ use crate::{
             sessions,
         },
     },
-    session::clear,
+    session::clear::{self, Remembered},
     syslog::Caller,
 };
 
@@ -57,7 +57,7 @@ impl Users {
             }
         };
         if keep {
-            clear::others(app, &user.id, &session.id, caller).await.map_err(failed)?;
+            clear::others(app, &user.id, &session.id, Remembered::Kept, caller).await.map_err(failed)?;
         } else {
             clear::all(app, &user.id, caller).await.map_err(failed)?;
         }

@@ -5,8 +5,9 @@ use poem::{Response, handler};
 
 use super::{Owner, Target, either, enter_to_change};
 use crate::{
-    authn::account::{Protection, has_possession},
+    authn::account::Protection,
     factor::backup_code::{self, BackupKind},
+    model::factor::has_possession,
     store::unit::Outcome,
     web::{
         account::codes::{RecoveryCodes, Stage, recovery_codes},

@@ -13,11 +13,10 @@ use crate::{
     model::{
         factor::{AnswerShape, Factor, FactorKind, FactorStatus},
         policy::Requirement,
-        session::with_proofs,
     },
     protocol::params::Params,
     secret::Secret,
-    session::sso::{self, FactorPromptMet, Opened, Opening},
+    session::sso::Opened,
     store::unit::Outcome,
     web::{
         account::{Notice, PATH},
@@ -235,7 +234,7 @@ async fn registration(
     let nonce = visit.nonce.clone();
     let (ceremony, action) = (Ceremony::Create, ACTION_ACTIVATE);
     let ceremonial = Ceremonial { ceremony, options, action, begins, nonce };
-    Ok(webauthn::ceremony(stage, &ceremonial, Remember::Unavailable))
+    Ok(webauthn::ceremony(stage, (factor.kind, &ceremonial), Remember::Unavailable))
 }
 
 /// Activates it by a first proof, or has its code sent again.
@@ -290,15 +289,7 @@ async fn prove(
     let typed = || Answer::PassCode(Secret::new(params.one("passCode").unwrap_or_default().to_owned()));
     let answer = attestation(params).map_or_else(typed, Answer::Attestation);
     let proof = service::activate(visit.app, &owner.user, factor, &answer, how).await?;
-    let opening = Opening {
-        user: &owner.user.id,
-        factors: with_proofs(&owner.session.factors, &[proof.verified]),
-        policy: &owner.policies.session,
-        prompt: FactorPromptMet::ByFactors,
-        previous: Some(&owner.session),
-        caller: visit.caller,
-    };
-    let (unit, opened) = sso::open(visit.app, proof.unit, opening).await?;
+    let (unit, opened) = owner.shows(visit, proof.unit, proof.verified).await?;
     match visit.app.db.writer().commit(unit).await? {
         Outcome::Won => Ok(opened),
         Outcome::Lost(_) => Err(FactorError::Replayed),

@@ -5,7 +5,7 @@ use poem::{Request, Response, handler};
 
 use super::{Entered, Owner, Target, done, either, enter_to_change, named, overview};
 use crate::{
-    authn::account::{Protection, kept},
+    authn::account::{self, Protection, RemovalError, kept},
     factor::{FactorError, service},
     id::FactorId,
     model::factor::Factor,
@@ -93,12 +93,13 @@ async fn rename(visit: Visit<'_>, owner: &Owner, factor: &Factor, name: &str) ->
 }
 
 async fn remove(visit: Visit<'_>, owner: &Owner, factor: &Factor) -> Result<Response, Response> {
-    if let Some(kept) = kept(factor, &owner.factors, &owner.policies) {
-        return Err(page(visit, owner, factor, (None, Some(Problem::Kept(kept)))));
-    }
-    let unit = match service::forget(visit.app, &owner.user, factor, visit.caller).await {
+    let of = (&owner.user, &owner.policies);
+    let unit = match account::remove(visit.app, of, factor, visit.caller).await {
         Ok(unit) => unit,
-        Err(fault) => return Err(fault_page(visit, &fault)),
+        Err(RemovalError::Kept(kept)) => {
+            return Err(page(visit, owner, factor, (None, Some(Problem::Kept(kept)))));
+        }
+        Err(RemovalError::Fault(fault)) => return Err(fault_page(visit, &fault)),
     };
     match visit.app.db.writer().commit(unit).await {
         Ok(Outcome::Won) => Ok(done(visit, Notice::Removed)),

@@ -38,10 +38,11 @@ use crate::{
         assurance::AuthenticationRequirement,
         factor::Factor,
         policy::{Access, UserPolicies},
-        session::Session,
+        session::{Session, VerifiedFactor, with_proofs},
         user::User,
     },
-    store,
+    session::sso::{self, FactorPromptMet, Opened, Opening},
+    store::{self, unit::Unit},
     user::policies,
     web::{
         account::{Notice, PATH},
@@ -60,6 +61,25 @@ struct Owner {
 impl Owner {
     fn person(&self) -> Person {
         Person::of(&self.user.login, &self.user.profile)
+    }
+
+    /// Adds that the session shows a new proof, under a new cookie: a copy of the old one opens nothing any more (security
+    /// rule L3).
+    async fn shows(
+        &self,
+        visit: &Visit<'_>,
+        unit: Unit,
+        proof: VerifiedFactor,
+    ) -> Result<(Unit, Opened), Fault> {
+        let opening = Opening {
+            user: &self.user.id,
+            factors: with_proofs(&self.session.factors, &[proof]),
+            policy: &self.policies.session,
+            prompt: FactorPromptMet::ByFactors,
+            previous: Some(&self.session),
+            caller: visit.caller,
+        };
+        sso::open(visit.app, unit, opening).await
     }
 
     /// A factor of theirs; somebody else's is none.

@@ -5,12 +5,11 @@ use poem::{Request, Response, handler};
 
 use super::{Owner, Target, activity, either, enrolment, enter};
 use crate::{
-    authn::account::has_possession,
     consent::withdraw::{self, Offline},
     factor::backup_code::{self, BackupKind},
     fault::Fault,
     message,
-    model::factor::Factor,
+    model::factor::{Factor, has_possession},
     session::sso,
     store,
     syslog::{own, user_agent},

@@ -6,9 +6,11 @@ use poem::{Response, handler};
 use super::{Owner, Target, done, either, enter_to_change};
 use crate::{
     authn::{account::Protection, service::AuthnError},
+    model::session::VerifiedFactor,
     protocol::params::Params,
     secret::Secret,
-    store::unit::Outcome,
+    session::sso::Opened,
+    store::unit::{Outcome, Unit},
     user::{
         password::{PasswordChange, PasswordError, RevokeSessions, change},
         password_policy::requirements,
@@ -59,7 +61,7 @@ async fn changed(visit: Visit<'_>, params: &Params) -> Result<Response, Response
     if params.one("action") == Some(Way::Cancel.action()) {
         return Ok(visit.redirect(PATH));
     }
-    let (visit, owner) = enter(visit).await?;
+    let (mut visit, owner) = enter(visit).await?;
     let text = |name: &str| Secret::new(params.one(name).unwrap_or_default().to_owned());
     let (old, new) = (text("oldPassword"), text("newPassword"));
     if params.one("newPassword") != params.one("repeatPassword") {
@@ -69,16 +71,29 @@ async fn changed(visit: Visit<'_>, params: &Params) -> Result<Response, Response
     let revoke =
         if everywhere_else { RevokeSessions::AllBut(&owner.session.id) } else { RevokeSessions::None };
     let asked = PasswordChange { old: &old, new: &new, revoke, device: Some(&visit.binding) };
-    let rules = &owner.policies.password;
-    let unit = match change(visit.app, &owner.user, &asked, rules, visit.caller).await {
-        Ok(unit) => unit,
+    let (unit, opened) = match replaced(&visit, &owner, &asked).await {
+        Ok(replaced) => replaced,
         Err(error) => return Err(refused((visit, owner), error)),
     };
     match visit.app.db.writer().commit(unit).await {
-        Ok(Outcome::Won) => Ok(done(visit, Notice::Password)),
+        Ok(Outcome::Won) => {
+            visit.open_session(opened.session, opened.cookie.expose());
+            Ok(done(visit, Notice::Password))
+        }
         Ok(Outcome::Lost(_)) => Err(page((visit, owner), (StatusCode::BAD_REQUEST, Some(StepError::Moved)))),
         Err(fault) => Err(fault_page(visit, &fault)),
     }
+}
+
+/// The change. The password was just given, which the session shows from then on.
+async fn replaced(
+    visit: &Visit<'_>,
+    owner: &Owner,
+    asked: &PasswordChange<'_>,
+) -> Result<(Unit, Opened), PasswordError> {
+    let rules = &owner.policies.password;
+    let unit = change(visit.app, &owner.user, asked, rules, visit.caller).await?;
+    Ok(owner.shows(visit, unit, VerifiedFactor::password(visit.app.now())).await?)
 }
 
 fn refused((visit, owner): (Visit<'_>, Owner), error: PasswordError) -> Response {

@@ -8,7 +8,10 @@ use crate::{
     id::SessionId,
     logout::rp_initiated,
     protocol::params::Params,
-    session::{clear, sso},
+    session::{
+        clear::{self, Remembered},
+        sso,
+    },
     store,
     web::{
         account::Notice,
@@ -25,8 +28,9 @@ pub(crate) async fn post(Form(visit, (), params): Form<'_, ()>) -> Response {
 async fn end(visit: Visit<'_>, params: &Params) -> Result<Response, Response> {
     let (mut visit, owner) = enter(visit, &Target::Overview).await?;
     if params.one("others").is_some() {
-        let cleared = clear::others(visit.app, &owner.user.id, &owner.session.id, visit.caller).await;
-        return match cleared {
+        let (user, kept) = (&owner.user.id, &owner.session.id);
+        let forget = Remembered::ForgottenBut(&visit.binding);
+        return match clear::others(visit.app, user, kept, forget, visit.caller).await {
             Ok(()) => Ok(done(visit, Notice::OthersEnded)),
             Err(fault) => Err(fault_page(visit, &fault)),
         };

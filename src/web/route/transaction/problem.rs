@@ -37,6 +37,9 @@ pub(in crate::web::route) fn problem(error: AuthnError) -> Result<(StatusCode, S
         AuthnError::Factor(FactorError::PhoneNumber | FactorError::PhoneExtension | FactorError::Country) => {
             (bad, StepError::PhoneNumber)
         }
+        AuthnError::Factor(FactorError::NotAllowed) => {
+            (bad, StepError::Invalid("Policy does not allow it. Use another one.".to_owned()))
+        }
         AuthnError::Factor(FactorError::Invalid { member, problem }) => {
             (bad, StepError::Invalid(format!("The {member} {problem}.")))
         }

@@ -199,7 +199,8 @@ fn page(
                 Some(Activation::Token(_) | Activation::Push(_)) | None => None,
             };
             let ceremony = (Ceremony::Create, activating::ACTION_ACTIVATE);
-            signing(&visit, &stage, (ceremony, Way::Previous.action()), (options, Remember::Unavailable))
+            let begin = Way::Previous.action();
+            signing(&visit, &stage, (FactorKind::Webauthn, ceremony, begin), (options, Remember::Unavailable))
         }
         State::MfaEnrollActivate { factor, kind: FactorKind::Push } => {
             return device::enrolment(visit, place, (pending, factor), stage);
@@ -230,8 +231,8 @@ pub(super) fn qr_href(factor: &Factor, token: &Secret<String>) -> String {
 /// The page that asks for a passkey.
 fn passkey(visit: &Visit<'_>, stage: &Stage, (pending, ticked): (&Pending, Option<Remember>)) -> Markup {
     let options = pending.challenge.as_ref().map(|shown| shown.options.clone());
-    let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
-    signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
+    let how = (FactorKind::Webauthn, (Ceremony::Get, verifying::ACTION_VERIFY), verifying::ACTION_SEND);
+    signing(visit, stage, how, (options, remember(pending, ticked)))
 }
 
 /// The page that asks for a security key of U2F, which browsers know by Web Authentication.
@@ -242,23 +243,23 @@ fn security_key(
 ) -> Markup {
     let shown = pending.challenge.as_ref();
     let options = shown.and_then(|shown| service::browser_options(visit.app, factor, &shown.options).ok());
-    let ceremony = (Ceremony::Get, verifying::ACTION_VERIFY);
-    signing(visit, stage, (ceremony, verifying::ACTION_SEND), (options, remember(pending, ticked)))
+    let how = (FactorKind::U2f, (Ceremony::Get, verifying::ACTION_VERIFY), verifying::ACTION_SEND);
+    signing(visit, stage, how, (options, remember(pending, ticked)))
 }
 
 /// The page of a ceremony; without options, one with a button that asks for some.
 fn signing(
     visit: &Visit<'_>,
     stage: &Stage,
-    ((ceremony, action), begin): ((Ceremony, &'static str), &str),
+    (kind, (ceremony, action), begin): (FactorKind, (Ceremony, &'static str), &str),
     (options, remember): (Option<Value>, Remember),
 ) -> Markup {
-    let Some(options) = options else { return webauthn::begin(stage, begin) };
+    let Some(options) = options else { return webauthn::begin(stage, kind, begin) };
     // Somebody who has something to read or to tick first is not interrupted.
     let quiet = stage.error.is_none() && remember == Remember::Unavailable;
     let begins = if quiet { Begins::AtOnce } else { Begins::ByButton };
     let ceremonial = Ceremonial { ceremony, options, action, begins, nonce: visit.nonce.clone() };
-    webauthn::ceremony(stage, &ceremonial, remember)
+    webauthn::ceremony(stage, (kind, &ceremonial), remember)
 }
 
 /// The page that takes a recovery code.
