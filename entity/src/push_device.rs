@@ -13,8 +13,6 @@ pub struct Model {
     pub public_jwk: String,
     /// The thumbprint of the key (RFC 7638).
     pub thumbprint: String,
-    /// What it was asked last.
-    pub current_id: Option<String>,
     /// How often it was asked without an approval within the hour that began at `hour_began_at`.
     pub asked: i32,
     /// When that hour began, in milliseconds.

@@ -64,6 +64,7 @@ mod m20261122_000402_add_credential;
 mod m20261122_000501_create_push_device;
 mod m20261122_000502_create_push_transaction;
 mod m20261122_000601_create_yubikey_token;
+mod m20261122_000720_thin_push_device;
 
 /// All steps in order.
 pub struct Migrator;
@@ -133,6 +134,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000501_create_push_device::Migration),
             Box::new(m20261122_000502_create_push_transaction::Migration),
             Box::new(m20261122_000601_create_yubikey_token::Migration),
+            Box::new(m20261122_000720_thin_push_device::Migration),
         ]
     }
 }

@@ -16,7 +16,10 @@ use url::Url;
 
 use super::{CliError, output};
 use crate::{
-    factor::push::{Act, TYPE},
+    factor::{
+        is_unseen,
+        push::{Act, TYPE},
+    },
     fault::Fault,
     ports::{
         clock::{Clock, SystemClock},
@@ -324,9 +327,9 @@ fn show(challenge: &Challenge) {
     ));
 }
 
-/// What others chose, without anything that a terminal would take as a command.
+/// What others chose, without anything that a terminal would take as a command, or that would look like something else.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect()
 }
 
 /// What is asked now.

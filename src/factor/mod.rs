@@ -40,6 +40,13 @@ use crate::{
     store::unit::Unit,
 };
 
+/// Whether a character of a name is not seen, or turns the text round it: one factor would look like another (security rule
+/// R8).
+pub fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// What a challenge is bound to: an answer counts only there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Purpose<'a> {

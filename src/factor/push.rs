@@ -38,6 +38,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
+use super::is_unseen;
 use crate::{
     id::FactorId,
     model::push::Numbers,
@@ -287,7 +288,7 @@ pub fn address(issuer: &str, factor: &FactorId, token: &Secret<String>) -> Secre
 
 /// What people call a device: one line of a usual length; absent: it has no name.
 pub fn name(given: &str) -> Option<String> {
-    let shown: String = given.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+    let shown: String = given.chars().filter(|c| !is_unseen(*c)).take(MAX_NAME).collect();
     let shown = shown.trim();
     (!shown.is_empty()).then(|| shown.to_owned())
 }
@@ -375,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_name_is_one_line_of_a_usual_length() {
-        assert_eq!(name(" Anna’s\u{7}\n phone ").as_deref(), Some("Anna’s phone"));
+        assert_eq!(name(" Anna’s\u{7}\n \u{202e}phone ").as_deref(), Some("Anna’s phone"));
         assert_eq!(name(" \n"), None);
         assert_eq!(name(&"x".repeat(100)).unwrap().len(), 64);
     }

@@ -5,10 +5,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use time::{Duration, OffsetDateTime};
 
 use super::{Database, instant_opt, millis, unit::Change};
-use crate::{
-    fault::Fault,
-    id::{FactorId, PushTransactionId},
-};
+use crate::{fault::Fault, id::FactorId};
 
 /// A device.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,8 +14,6 @@ pub struct PushDevice {
     pub factor_id: FactorId,
     /// Its public key (RFC 7517).
     pub public_jwk: serde_json::Value,
-    /// What it was asked last.
-    pub current: Option<PushTransactionId>,
     asked: u32,
     /// When the hour began in which it was asked so often.
     pub hour_began_at: Option<OffsetDateTime>,
@@ -35,7 +30,6 @@ fn model(row: push_device::Model) -> Result<PushDevice, Fault> {
     Ok(PushDevice {
         factor_id: FactorId::new(row.factor_id),
         public_jwk: serde_json::from_str(&row.public_jwk)?,
-        current: row.current_id.map(PushTransactionId::new),
         asked: u32::try_from(row.asked).map_err(Fault::stored)?,
         hour_began_at: instant_opt(row.hour_began_at)?,
     })
@@ -71,16 +65,15 @@ pub fn claim_insert(factor: &FactorId, (jwk, thumbprint): (&str, &str), now: Off
     )
 }
 
-/// Notes what a device is asked, in place of anything before; lost when it rests, or there is no such device.
-pub fn claim_ask(factor: &FactorId, id: &PushTransactionId, limit: u32, now: OffsetDateTime) -> Change {
+/// Counts that a device is asked; lost when it rests, or there is no such device.
+pub fn claim_ask(factor: &FactorId, limit: u32, now: OffsetDateTime) -> Change {
     Change::new(
-        r#"UPDATE "push_device" SET "current_id" = $2,
-             "asked" = CASE WHEN "hour_began_at" > $4 THEN "asked" + 1 ELSE 1 END,
-             "hour_began_at" = CASE WHEN "hour_began_at" > $4 THEN "hour_began_at" ELSE $3 END
-           WHERE "factor_id" = $1 AND ("hour_began_at" IS NULL OR "hour_began_at" <= $4 OR "asked" < $5)"#,
+        r#"UPDATE "push_device" SET
+             "asked" = CASE WHEN "hour_began_at" > $3 THEN "asked" + 1 ELSE 1 END,
+             "hour_began_at" = CASE WHEN "hour_began_at" > $3 THEN "hour_began_at" ELSE $2 END
+           WHERE "factor_id" = $1 AND ("hour_began_at" IS NULL OR "hour_began_at" <= $3 OR "asked" < $4)"#,
         vec![
             factor.as_str().into(),
-            id.as_str().into(),
             millis(now).into(),
             millis(now - Duration::HOUR).into(),
             i64::from(limit).into(),

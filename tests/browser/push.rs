@@ -3,6 +3,7 @@
 //! accounts at once; and a browser without scripts.
 
 use serde_json::json;
+use stepgate::model::{policy::FactorPrompt, policy_set::SignOnAction};
 use thirtyfour::WebDriver;
 
 use super::{
@@ -21,7 +22,9 @@ pub(crate) fn trials() -> Vec<Test> {
         browsers:
             a_device_is_enrolled_and_approves_by_the_right_number,
             a_wrong_number_a_denial_and_silence_sign_nobody_in;
-        browser: questions_to_two_accounts_are_shown_one_after_the_other;
+        browser:
+            questions_to_two_accounts_are_shown_one_after_the_other,
+            a_device_that_is_chosen_among_several_factors_is_remembered;
         scriptless: without_scripts_the_page_loads_anew;
     ]
 }
@@ -57,6 +60,7 @@ async fn set_up(app: &TestApp, client: &Client<'_>, [desk, phone]: [&WebDriver; 
     // What is secret is gone from the address bar, and from the history.
     assert_eq!(value(phone, "location.hash").await, "");
     shot(phone, "authenticator-enroll").await;
+    narrow(phone).await;
     click(phone, "#authenticator-enroll-submit").await;
     until(phone, "document.querySelector('#authenticator-accounts li')").await;
     assert_eq!(value(phone, "document.querySelector('#authenticator-accounts li').textContent").await, ALICE);
@@ -229,4 +233,32 @@ async fn without_scripts_the_page_loads_anew(app: TestApp, driver: WebDriver) {
     let number = value(&driver, "document.getElementById('push-number').textContent").await;
     device.approve(&app, number.as_str().unwrap().parse().unwrap()).await;
     assert_eq!(client.earned(&driver).await["amr"], json!(["pwd", "okta_verify", "swk", "mfa"]));
+}
+
+/// The box stands beside the ways to choose from; whoever ticks it is not asked the next time.
+async fn a_device_that_is_chosen_among_several_factors_is_remembered(app: TestApp, driver: WebDriver) {
+    let alice = app.factors_of(ALICE).await;
+    alice.authenticator().await;
+    let device = alice.device(&app).await;
+    app.sign_on(SignOnAction {
+        require_factor: true,
+        factor_prompt_mode: FactorPrompt::Device,
+        ..SignOnAction::default()
+    })
+    .await;
+    let client = Client::of(&app).await;
+    narrow(&driver).await;
+    client.begin(&driver, &[]).await;
+    until(&driver, "document.getElementById('factor-choice-page')").await;
+    fits(&driver).await;
+    shot(&driver, "factor-choice-remember").await;
+    click(&driver, "#remember-device").await;
+    click(&driver, &format!("button[value='{}']", device.factor)).await;
+    until(&driver, "document.getElementById('push-number')").await;
+    let number = value(&driver, "document.getElementById('push-number').textContent").await;
+    device.approve(&app, number.as_str().unwrap().parse().unwrap()).await;
+    assert_eq!(client.earned(&driver).await["amr"], json!(["pwd", "okta_verify", "swk", "mfa"]));
+    client.begin(&driver, &[("prompt", "login")]).await;
+    assert_eq!(client.earned(&driver).await["amr"], json!(["pwd"]));
+    assert_eq!(complaints(&driver).await, [""; 0]);
 }

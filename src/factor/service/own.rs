@@ -8,6 +8,7 @@ use crate::{
     factor::{
         FactorError,
         backup_code::{self, BackupKind},
+        is_unseen,
     },
     fault::Fault,
     model::{
@@ -45,12 +46,7 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
     if name.chars().count() > MAX_NAME {
         return Err(invalid("must be 64 characters at most"));
     }
-    // What turns text round would have another factor's name shown.
-    let unseen = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    if name.chars().any(unseen) {
+    if name.chars().any(is_unseen) {
         return Err(invalid("must not hold control characters"));
     }
     Ok((!name.is_empty()).then_some(name))
@@ -58,8 +54,8 @@ fn named(typed: &str) -> Result<Option<String>, FactorError> {
 
 /// Removes a factor by the hand of its user, with what was won by it: sessions no longer show the proof, one that has
 /// nothing else to show ends, devices that were remembered are forgotten, and recovery codes go with the last factor that they
-/// stand in for. What is on its way to a session looks for the factor itself ([`store::factor::claim_held`]). The unit's own claim is its first; lost: the factor is gone,
-/// or was proved a moment ago, and the unit must be made anew.
+/// stand in for. What is on its way to a session looks for the factor itself ([`store::factor::claim_held`]). The unit's own
+/// claim is its first; lost: the factor is gone, or was proved a moment ago, and the unit must be made anew.
 ///
 /// # Errors
 /// The database failed, or a message could not be sealed.

@@ -208,7 +208,7 @@ pub async fn ask(
     };
     let sent = event(EventType::PushFactorVerify, factor).with("purpose", purpose.logged());
     let unit = Unit::new()
-        .claim(push_device::claim_ask(&factor.id, &transaction.id, ASKED_PER_HOUR, now))
+        .claim(push_device::claim_ask(&factor.id, ASKED_PER_HOUR, now))
         .change(push_transaction::cancel_all(&factor.id))
         .change(push_transaction::insert(&transaction)?)
         .row(sent.row(caller, app.random.as_ref(), now));
