@@ -346,7 +346,7 @@ async fn sec_o06_messages_are_counted_by_destination_and_address(app: TestApp) {
     assert!(app.logged("system.org.rate_limit.violation", Some("factor_messages")).await);
     enroll("+15554159005", &elsewhere).await.unwrap();
     // A trusted application asks for all its users from one address.
-    let trusted = Caller { actor: Some(Actor::Client(ClientId::new("app"))), ..here };
+    let trusted = Caller { actor: Some(Actor::Client(ClientId::new("app"))), ..here.clone() };
     enroll("+15554159006", &trusted).await.unwrap();
 }
 
