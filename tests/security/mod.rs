@@ -18,7 +18,6 @@ mod dpop;
 mod enrolment;
 mod enumeration;
 mod factor_lifecycle;
-mod factor_removal;
 mod framing;
 mod imported_password;
 mod input;
@@ -73,7 +72,6 @@ pub(crate) fn trials() -> Vec<Test> {
         enrolment::trials(),
         enumeration::trials(),
         factor_lifecycle::trials(),
-        factor_removal::trials(),
         imported_password::trials(),
         input::trials(),
         issuer::trials(),

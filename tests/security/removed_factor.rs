@@ -1,9 +1,11 @@
-//! S7, S9 in the middle of a sign-in: what was won by a factor goes with it, also where it was not used up yet.
+//! S1, S6, S7, S9 where a factor goes: what must be left is left, and what was won by it goes with it, also where it was not
+//! used up yet.
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use http::Method;
 use serde_json::{Value, json};
 use stepgate::{
+    authn::account,
     factor::service,
     id::FactorId,
     model::{factor::Factor, policy::PasswordRules, policy_set::PasswordAction},
@@ -12,6 +14,7 @@ use stepgate::{
         unit::{Outcome, Unit},
     },
     syslog::Caller,
+    user::policies,
 };
 
 use crate::support::{
@@ -27,12 +30,15 @@ use crate::support::{
 pub(crate) fn trials() -> Vec<Test> {
     trials![
         storage:
+            sec_s01_of_the_two_last_factors_that_are_removed_at_once_one_stays,
+            sec_s06_recovery_codes_go_with_the_last_factor,
             sec_s09_a_factor_that_is_removed_counts_no_longer_in_a_sign_in,
             sec_s09_a_factor_that_is_suspended_counts_no_longer_in_a_sign_in,
             sec_s09_a_factor_that_is_removed_counts_no_longer_on_the_pages,
             sec_s09_a_session_token_is_worth_its_factors,
             sec_s09_of_the_end_of_a_sign_in_and_of_its_factor_one_comes_first;
         sqlite:
+            sec_s09_every_session_forgets_the_factor_however_many_there_are,
             sec_s09_a_session_that_is_raised_shows_no_factor_that_is_gone,
             a_factor_that_is_proved_at_the_same_moment_is_removed_all_the_same;
     ]
@@ -66,6 +72,10 @@ async fn factor(app: &TestApp, id: &str) -> Option<Factor> {
     let user = app.user(ALICE).await;
     let found = store::factor::find(&app.app.db, &user.id, &FactorId::new(id)).await.unwrap();
     found.map(|stored| stored.factor)
+}
+
+async fn factors(app: &TestApp) -> Vec<Factor> {
+    store::factor::list(&app.app.db, &app.user(ALICE).await.id).await.unwrap()
 }
 
 /// Removes a factor by the hand of its user; says whether this was its end.
@@ -238,4 +248,48 @@ async fn a_factor_that_is_proved_at_the_same_moment_is_removed_all_the_same(app:
         assert_eq!(removed.status, 204, "{}", removed.text());
         assert_eq!(factor(&app, &authenticator.id).await, None);
     }
+}
+
+/// Two tabs, in each of which the other factor is left.
+async fn sec_s01_of_the_two_last_factors_that_are_removed_at_once_one_stays(app: TestApp) {
+    app.require_factor().await;
+    let alice = app.factors_of(ALICE).await;
+    alice.authenticator().await;
+    alice.sent("sms", PHONE).await;
+    let (user, caller) = (app.user(ALICE).await, Caller::system("test"));
+    let policies = policies::of_user(&app.app, &user, None).await.unwrap();
+    let mut units = Vec::new();
+    for factor in factors(&app).await {
+        units.push(account::remove(&app.app, (&user, &policies), &factor, &caller).await.unwrap());
+    }
+    let outcomes = join_all(units.into_iter().map(|unit| app.app.db.writer().commit(unit))).await;
+    let won = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Won))).count();
+    assert_eq!((won, factors(&app).await.len()), (1, 1), "{outcomes:?}");
+}
+
+/// They stand in for a factor: where there is none, they would be a weaker one, and old ones of the next.
+async fn sec_s06_recovery_codes_go_with_the_last_factor(app: TestApp) {
+    let alice = app.factors_of(ALICE).await;
+    alice.authenticator().await;
+    alice.sent("sms", PHONE).await;
+    assert_eq!(alice.post("/recovery_codes", &json!({})).await.status, 200);
+    for left in [10, 0] {
+        let factor = factors(&app).await.remove(0);
+        assert!(forget(&app, factor.id.as_str()).await);
+        assert_eq!(alice.get("/recovery_codes").await.json()["count"], left);
+    }
+}
+
+/// A thief who opens many sessions does not hide the one that shows the factor.
+async fn sec_s09_every_session_forgets_the_factor_however_many_there_are(app: TestApp) {
+    app.factors_of(ALICE).await.authenticator().await;
+    let factor = factors(&app).await.remove(0);
+    let mut thief = Browser::new();
+    app.sign_in_by(&mut thief, ALICE, &["pwd", factor.id.as_str()]).await;
+    app.clock.advance(60);
+    for _ in 0..101 {
+        app.sign_in_by(&mut Browser::new(), ALICE, &["pwd"]).await;
+    }
+    assert!(forget(&app, factor.id.as_str()).await);
+    assert_eq!(app.session(&mut thief).await.unwrap().amr(), ["pwd"]);
 }
