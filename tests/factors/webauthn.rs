@@ -1,7 +1,10 @@
 //! `webauthn`: several of a user, through the Factors API and in a sign-in, by id and by type.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use stepgate::app::Settings;
+use webauthn_authenticator_rs::{AuthenticatorBackendHashedClientData, softpasskey::SoftPasskey};
 
 use crate::support::{
     Test, TestApp,
@@ -17,6 +20,7 @@ pub(crate) fn trials() -> Vec<Test> {
         storage: an_authenticator_is_enrolled_and_proved_in_okta_s_form, a_user_has_several_and_no_more_than_ten;
         sqlite: any_of_several_answers_a_challenge_by_type, one_is_enrolled_in_a_sign_in,
             half_of_what_an_authenticator_made_is_named_as_such,
+            a_passkey_of_another_make_is_enrolled_and_proved,
             passkey_endpoints_lead_to_the_account_page, related_origins_are_published_and_count;
     ]
 }
@@ -62,6 +66,44 @@ async fn an_authenticator_is_enrolled_and_proved_in_okta_s_form(app: TestApp) {
     assert_eq!(done, json!({ "factorResult": "SUCCESS" }));
     assert!(asked.get("profile").is_none());
     assert_eq!(refusal(&alice.post(&verify, &json!({ "passCode": "123456" })).await).0, 403);
+}
+
+/// Web Authentication Level 3 §6: an authenticator that knows nothing of this server reads what it is asked and is understood,
+/// with the browser of this test around it.
+async fn a_passkey_of_another_make_is_enrolled_and_proved(app: TestApp) {
+    let mut passkey = SoftPasskey::new(true);
+    let alice = app.factors_of(ALICE).await;
+    let begun = alice.enroll(&json!({ "factorType": "webauthn", "provider": "FIDO" })).await;
+    let activation = &begun["_embedded"]["activation"];
+    let browser = Authenticator::at(&app.issuer);
+    let client_data =
+        browser.client_data("webauthn.create", activation["challenge"].as_str().unwrap()).to_string();
+    let options = serde_json::from_value(activation.clone()).unwrap();
+    let made = passkey.perform_register(Sha256::digest(&client_data).to_vec(), options, 60_000).unwrap();
+    let made = serde_json::to_value(made).unwrap();
+    let body = json!({
+        "attestation": made["response"]["attestationObject"], "clientData": URL_SAFE_NO_PAD.encode(client_data),
+    });
+    let factor = format!("/factors/{}", begun["id"].as_str().unwrap());
+    let activated = alice.post(&format!("{factor}/lifecycle/activate"), &body).await;
+    assert_eq!(activated.status, 200, "{}", activated.text());
+    for (origin, status) in [(app.issuer.as_str(), 200), ("https://localhost.example", 403)] {
+        let asked = alice.post(&format!("{factor}/verify"), &json!({})).await.json();
+        let challenge = &asked["_embedded"]["challenge"];
+        let browser = Authenticator::at(origin);
+        let client_data =
+            browser.client_data("webauthn.get", challenge["challenge"].as_str().unwrap()).to_string();
+        let options = serde_json::from_value(challenge.clone()).unwrap();
+        let signed = passkey.perform_auth(Sha256::digest(&client_data).to_vec(), options, 60_000).unwrap();
+        let signed = serde_json::to_value(signed).unwrap();
+        let body = json!({
+            "clientData": URL_SAFE_NO_PAD.encode(client_data),
+            "authenticatorData": signed["response"]["authenticatorData"],
+            "signatureData": signed["response"]["signature"],
+        });
+        let answer = alice.post(&format!("{factor}/verify"), &body).await;
+        assert_eq!(answer.status, status, "{}", answer.text());
+    }
 }
 
 /// Okta's envelope names what is missing; half an answer is no request for another challenge, and no passcode.
